@@ -1,0 +1,27 @@
+//! The pure core: the vocabulary of facts and the rules that follow from them.
+//!
+//! Nothing here knows a clock, randomness, a network, a file or async; time comes in as an
+//! argument. Everything else in the workspace depends on this crate, and it depends on none.
+
+pub mod envelope;
+pub mod event;
+pub mod ids;
+pub mod policy;
+pub mod price;
+pub mod reason;
+pub mod schema;
+pub mod secret;
+pub mod step;
+pub mod token;
+pub mod usage;
+pub mod workspace;
+
+pub use envelope::{Envelope, Stamp};
+pub use event::{Activity, Event, StartCause, StopReason, TaskState};
+pub use ids::{Attempt, EventId, Gen, KeyPrint, TaskId, TeamId, Version, WorkspaceId};
+pub use policy::Policy;
+pub use reason::{Reason, ReasonClass};
+pub use secret::Secret;
+pub use step::{Class, Output, Step};
+pub use usage::UsageRecord;
+pub use workspace::{Next, Status, Workspace, next};

@@ -1,0 +1,51 @@
+//! What an administrator decides for everybody. Data, not constants: it comes from the
+//! configuration and is an argument of the rules.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// The bounds within which people and workspaces move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How long a workspace may be left alone when its person has set nothing.
+    pub idle_default: SignedDuration,
+    /// The shortest time-out that a person may set.
+    pub idle_min: SignedDuration,
+    /// The longest time-out that a person may set.
+    pub idle_max: SignedDuration,
+    /// How long before an idle stop the person is told.
+    pub notice: SignedDuration,
+    /// How long one snooze puts an idle stop off at the most.
+    pub snooze_max: SignedDuration,
+    /// How long before scheduled work its workspace is woken.
+    pub wake_lead: SignedDuration,
+    /// Scheduled work that is due sooner than this keeps a workspace awake.
+    pub wake_near: SignedDuration,
+    /// How long after a busy answer the agent is asked again.
+    pub busy_again: SignedDuration,
+    /// How long a stop that is not for idleness waits for the agent to finish its turn.
+    pub quiesce_max: SignedDuration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            idle_default: SignedDuration::from_mins(30),
+            idle_min: SignedDuration::from_mins(5),
+            idle_max: SignedDuration::from_hours(24),
+            notice: SignedDuration::from_mins(2),
+            snooze_max: SignedDuration::from_hours(8),
+            wake_lead: SignedDuration::from_mins(2),
+            wake_near: SignedDuration::from_mins(10),
+            busy_again: SignedDuration::from_secs(60),
+            quiesce_max: SignedDuration::from_secs(30),
+        }
+    }
+}
+
+impl Policy {
+    /// The time-out in force for somebody who asked for `wish`.
+    pub fn idle_timeout(&self, wish: Option<SignedDuration>) -> SignedDuration {
+        wish.unwrap_or(self.idle_default).max(self.idle_min).min(self.idle_max)
+    }
+}

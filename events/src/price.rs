@@ -1,0 +1,136 @@
+//! What tokens cost: a versioned table in whole pico-dollars, and the arithmetic over it.
+//!
+//! A price that is not known gives no cost and a reason, never zero.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::usage::Tokens;
+
+/// A millionth of a millionth of a US dollar. `i64` would hold nine million dollars; sums over
+/// many requests are made in `i128`.
+pub const PICO_PER_DOLLAR: u64 = 1_000_000_000_000;
+
+/// What something cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Cost {
+    /// So much.
+    Known {
+        /// In millionths of a millionth of a US dollar.
+        pico_dollars: u64,
+        /// The price table it was computed from.
+        #[schemars(length(max = 64))]
+        table: String,
+    },
+    /// Nobody can say.
+    Unknown {
+        /// Why.
+        #[schemars(length(max = 600))]
+        why: String,
+    },
+}
+
+/// Prices in pico-dollars for one token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rates {
+    /// Input that no cache served or stored.
+    pub uncached_input: u64,
+    /// Input from a cache.
+    pub cache_read: u64,
+    /// Input into a five-minute cache.
+    pub cache_write5m: u64,
+    /// Input into an hour's cache.
+    pub cache_write1h: u64,
+    /// Output.
+    pub output: u64,
+}
+
+/// A price table as it is kept in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PriceTable {
+    /// Names the table in every cost computed from it.
+    pub version: String,
+    /// Where the numbers come from.
+    pub source: String,
+    /// When they were read there.
+    pub date: Date,
+    /// Provider → model prefix → rates. The longest prefix that fits a model's name counts, so
+    /// that a dated name (`claude-sonnet-4-6-20260217`) finds its family.
+    pub providers: BTreeMap<String, BTreeMap<String, Rates>>,
+}
+
+impl PriceTable {
+    /// The table that the program brings along.
+    ///
+    /// # Panics
+    /// Never: a test reads the same text.
+    pub fn built_in() -> Self {
+        serde_json::from_str(include_str!("../prices.json")).expect("prices.json is tested")
+    }
+
+    /// What `tokens` of `model` cost.
+    pub fn cost(&self, provider: &str, model: &str, tokens: &Tokens) -> Cost {
+        let Some(models) = self.providers.get(provider) else {
+            return Cost::Unknown { why: format!("no prices for provider {provider}") };
+        };
+        let fits = |prefix: &str| {
+            model.strip_prefix(prefix).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(['-', '@', ':'])
+            })
+        };
+        let longest = models.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(p, _)| p.len());
+        let Some((_, rates)) = longest else {
+            return Cost::Unknown { why: format!("no price for model {model} of {provider}") };
+        };
+        match rates.cost(tokens) {
+            Some(pico_dollars) => Cost::Known { pico_dollars, table: self.version.clone() },
+            None => Cost::Unknown { why: "the sum is larger than can be counted".to_owned() },
+        }
+    }
+}
+
+impl Rates {
+    fn cost(&self, tokens: &Tokens) -> Option<u64> {
+        let parts = [
+            (tokens.uncached_input, self.uncached_input),
+            (tokens.cache_read, self.cache_read),
+            (tokens.cache_write5m, self.cache_write5m),
+            (tokens.cache_write1h, self.cache_write1h),
+            (tokens.output, self.output),
+        ];
+        let sum: u128 = parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
+        u64::try_from(sum).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dated_model_finds_its_family_and_an_unknown_one_costs_null() {
+        let table = PriceTable::built_in();
+        let tokens = Tokens { uncached_input: 1_000_000, output: 1_000_000, ..Tokens::default() };
+        let dollars = |model| match table.cost("anthropic", model, &tokens) {
+            Cost::Known { pico_dollars, .. } => Some(pico_dollars / PICO_PER_DOLLAR),
+            Cost::Unknown { .. } => None,
+        };
+        assert_eq!(dollars("claude-sonnet-4-6"), Some(18));
+        assert_eq!(dollars("claude-sonnet-4-6-20260217"), Some(18));
+        assert_eq!(dollars("claude-sonnet-4-60"), None, "a longer number is another model");
+        assert_eq!(dollars("nobody-knows"), None);
+    }
+
+    #[test]
+    fn a_sum_beyond_counting_is_unknown_and_no_panic() {
+        let tokens = Tokens { output: u64::MAX, ..Tokens::default() };
+        let cost = PriceTable::built_in().cost("anthropic", "claude-sonnet-4-6", &tokens);
+        assert!(matches!(cost, Cost::Unknown { .. }));
+    }
+}

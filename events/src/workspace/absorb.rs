@@ -1,0 +1,183 @@
+//! Taking facts in. Every arm is a join: commutative, associative, idempotent.
+
+use jiff::Timestamp;
+
+use super::{Done, Ending, Life, Notice, Retried, TaskSeen, Trouble, Workspace};
+use crate::event::{Activity, Event};
+use crate::ids::{Attempt, Gen};
+use crate::step::Step;
+
+/// So many busy answers in a row are real work. A heartbeat's turn is over sooner.
+pub(super) const BUSY_LOOKS_REAL: u32 = 3;
+
+impl Workspace {
+    /// Takes one fact into account. `at` is the time in its envelope.
+    pub fn absorb(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::LoggedIn { team } => join_max(&mut self.team, (at, team.clone())),
+            Event::SettingsChanged { revision, idle_timeout } => {
+                join_max(&mut self.settings, (*revision, *idle_timeout));
+            }
+            Event::Stopped { generation, reason } => self.end(*generation, at, reason),
+            Event::Active { activity, .. } => join_max(&mut self.active, (at, *activity)),
+            Event::WakePlanned { generation, at: due } => {
+                join_max(&mut self.wake, (*generation, at, *due));
+            }
+            Event::Busy { generation, looks, .. } => {
+                if *looks >= BUSY_LOOKS_REAL {
+                    join_max(&mut self.active, (at, Activity::ToolRunning));
+                }
+                self.live(*generation, |life| join_max(&mut life.busy, (at, *looks)));
+            }
+            Event::StartRequested { generation, .. }
+            | Event::StopRequested { generation, .. }
+            | Event::ReplayRequested { generation, .. }
+            | Event::StepDone { generation, .. }
+            | Event::StepRetried { generation, .. }
+            | Event::StepRefused { generation, .. }
+            | Event::StepUndone { generation, .. }
+            | Event::Parked { generation, .. }
+            | Event::Quiesced { generation, .. }
+            | Event::TaskChanged { generation, .. }
+            | Event::Ready { generation, .. }
+            | Event::Failed { generation, .. }
+            | Event::NoticeGiven { generation, .. }
+            | Event::Snoozed { generation, .. } => {
+                self.live(*generation, |life| life.absorb(at, event));
+            }
+            Event::UsageRecorded(_) | Event::KeyAdded { .. } | Event::KeyRemoved { .. } => {}
+        }
+    }
+
+    /// Changes what is known of a generation, unless it is over.
+    fn live(&mut self, generation: Gen, change: impl FnOnce(&mut Life)) {
+        if self.ended.as_ref().is_none_or(|ending| ending.generation < generation) {
+            change(self.lives.entry(generation).or_default());
+        }
+    }
+
+    fn end(&mut self, generation: Gen, at: Timestamp, reason: &crate::event::StopReason) {
+        join_max(&mut self.ended, Ending { generation, at, reason: reason.clone() });
+        let over = self.ended.as_ref().map_or(Gen(0), |ending| ending.generation);
+        self.lives.retain(|generation, _| *generation > over);
+    }
+}
+
+impl Life {
+    fn absorb(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::StartRequested { cause, .. } => {
+                join_min(&mut self.requested, (at, *cause));
+                self.progress(at);
+            }
+            Event::StopRequested { reason, .. } => {
+                join_min(&mut self.stop, (at, reason.clone()));
+                self.progress(at);
+            }
+            Event::ReplayRequested { attempt, from, automatic, .. } => {
+                join_max(&mut self.replay, (*attempt, *from, *automatic, at));
+                if *automatic {
+                    self.restarts.insert(*attempt, ());
+                }
+                self.progress(at);
+            }
+            Event::StepDone { attempt, step, output, .. } => {
+                self.step_done(*step, Done { attempt: *attempt, output: output.clone() });
+                self.progress(at);
+            }
+            Event::StepRetried { attempt, step, undoing, failures, reason, .. } => {
+                let (step, reason) = (*step, reason.clone());
+                join_max(
+                    &mut self.retried,
+                    Retried { attempt: *attempt, at, step, undoing: *undoing, failures: *failures, reason },
+                );
+            }
+            Event::StepRefused { attempt, step, reason, .. } => {
+                join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));
+                self.progress(at);
+            }
+            Event::StepUndone { attempt, step, .. } => {
+                let undone = self.undone.entry(*step).or_default();
+                *undone = (*undone).max(*attempt);
+                self.progress(at);
+            }
+            Event::Parked { attempt, step, undoing, reason, .. } => {
+                join_first(&mut self.parked, trouble(*attempt, at, *step, *undoing, reason));
+            }
+            Event::Quiesced { .. } => {
+                self.quiesced = true;
+                self.progress(at);
+            }
+            Event::Ready { attempt, .. } => join_max(&mut self.ready, (*attempt, at)),
+            Event::Failed { attempt, .. } => join_max(&mut self.failed, (*attempt, at)),
+            Event::TaskChanged { .. } | Event::NoticeGiven { .. } | Event::Snoozed { .. } => {
+                self.absorb_observation(at, event);
+            }
+            _ => {}
+        }
+    }
+
+    fn absorb_observation(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::TaskChanged { attempt, task, version, state, .. } => {
+                let (task, state) = (task.clone(), state.clone());
+                join_max(
+                    &mut self.task,
+                    TaskSeen { attempt: *attempt, version: *version, task, state },
+                );
+            }
+            Event::NoticeGiven { idle_since, stop_at, .. } => {
+                let (idle_since, stop_at) = (*idle_since, *stop_at);
+                join_max(&mut self.notice, Notice { given: at, idle_since, stop_at });
+            }
+            Event::Snoozed { until, .. } => join_max(&mut self.snoozed, *until),
+            _ => {}
+        }
+    }
+
+    fn step_done(&mut self, step: Step, done: Done) {
+        match self.done.get_mut(&step) {
+            Some(known) if *known >= done => {}
+            Some(known) => *known = done,
+            None => {
+                self.done.insert(step, done);
+            }
+        }
+    }
+
+    fn progress(&mut self, at: Timestamp) {
+        join_max(&mut self.progressed, at);
+    }
+}
+
+fn trouble(
+    attempt: Attempt,
+    at: Timestamp,
+    step: Step,
+    undoing: bool,
+    reason: &crate::reason::Reason,
+) -> Trouble {
+    Trouble { attempt, at, step, undoing, reason: reason.clone() }
+}
+
+fn join_max<T: Ord>(known: &mut Option<T>, new: T) {
+    if known.as_ref().is_none_or(|known| *known < new) {
+        *known = Some(new);
+    }
+}
+
+fn join_min<T: Ord>(known: &mut Option<T>, new: T) {
+    if known.as_ref().is_none_or(|known| *known > new) {
+        *known = Some(new);
+    }
+}
+
+/// Of the latest try the first trouble: what was refused first is why the try unwinds.
+fn join_first(known: &mut Option<Trouble>, new: Trouble) {
+    let replaces = known.as_ref().is_none_or(|known| {
+        new.attempt > known.attempt || (new.attempt == known.attempt && new < *known)
+    });
+    if replaces {
+        *known = Some(new);
+    }
+}

@@ -1,0 +1,38 @@
+//! What the outside world must do for us: one trait a file, in our words and with only the calls
+//! that we make.
+//!
+//! Every adapter (`local`, later `aws`) passes the same suite, [`conformance`]. Nothing here
+//! touches the outside itself.
+
+pub mod agents;
+pub mod clock;
+pub mod compute;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod error;
+pub mod homes;
+pub mod ids;
+pub mod journal;
+pub mod keys;
+pub mod leases;
+pub mod people;
+pub mod queue;
+pub mod routes;
+pub mod timers;
+pub mod usage;
+
+pub use agents::{Agents, Probe, Quiesce, Reach};
+pub use async_trait::async_trait;
+pub use clock::Clock;
+pub use compute::{Compute, Task, TaskSpec, TaskStatus};
+pub use error::{Fault, Retry};
+pub use homes::Homes;
+pub use ids::Ids;
+pub use journal::{Cursor, Journal, Loaded, Projection, Query, Row};
+pub use keys::{KeyInfo, Keys, PoolKey};
+pub use leases::{Lease, Leases};
+pub use people::{People, Person, Session};
+pub use queue::{Delivery, Handle, Letter, Nudge, Outgoing, Queue};
+pub use routes::{Route, Routes};
+pub use timers::Timers;
+pub use usage::{Grouping, Spending, Usage};

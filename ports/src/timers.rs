@@ -1,0 +1,28 @@
+//! Being woken later. One timer for each workspace; setting it again moves it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use events::WorkspaceId;
+use jiff::Timestamp;
+
+use crate::Fault;
+
+/// Timers that survive a restart. They fire at least once, at or after their time.
+#[async_trait]
+pub trait Timers: Send + Sync {
+    /// Sets the workspace's timer to `at`, or removes it.
+    async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault>;
+
+    /// Up to `limit` timers whose time is at or before `now`, earliest first, waiting up to `wait`
+    /// of real time for one. They stay until [`Timers::fired`].
+    async fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault>;
+
+    /// Removes the timer if it is still set to `at`; one that was moved meanwhile stays.
+    async fn fired(&self, id: &WorkspaceId, at: Timestamp) -> Result<(), Fault>;
+}

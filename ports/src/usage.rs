@@ -1,0 +1,63 @@
+//! Who spent what: every usage event counted exactly once, by its id.
+
+use async_trait::async_trait;
+use events::Envelope;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Fault;
+
+/// What to add up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grouping {
+    /// By person.
+    User,
+    /// By team.
+    Team,
+    /// By provider and model.
+    Model,
+    /// By provider.
+    Provider,
+    /// By provider and key fingerprint.
+    Key,
+}
+
+/// One line of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spending {
+    /// The person, team, `provider/model`, provider, or `provider/key`.
+    pub name: String,
+    /// How many requests.
+    pub requests: u64,
+    /// How many of them ended before the provider's last word on usage.
+    pub aborted: u64,
+    /// Input tokens, the caches included.
+    pub input: u64,
+    /// Input tokens that a cache served.
+    pub cache_read: u64,
+    /// Input tokens written to a cache.
+    pub cache_write: u64,
+    /// Output tokens, reasoning included.
+    pub output: u64,
+    /// What it cost, as far as it is known, in pico-dollars.
+    pub pico_dollars: i128,
+    /// How many requests nobody can price.
+    pub unpriced: u64,
+}
+
+/// The ledger.
+#[async_trait]
+pub trait Usage: Send + Sync {
+    /// Counts a batch of `usage.recorded` events, each exactly once by its id, and records them in
+    /// the feed in the same write. Durable when it returns.
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault>;
+
+    /// Adds up what was used in the hours from `since` on (all when `None`), most expensive first.
+    async fn report(
+        &self,
+        by: Grouping,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Spending>, Fault>;
+}
