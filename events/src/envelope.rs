@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::ids::{EventId, WorkspaceId};
+use crate::text::TimeText;
 
 /// Where the schema of the data is.
 pub const DATA_SCHEMA: &str = "urn:teamclaw:events.schema.json";
@@ -25,7 +26,7 @@ pub struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<WorkspaceId>,
     /// When it happened, in UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[schemars(with = "TimeText")]
     pub time: Timestamp,
     /// Always `application/json`.
     #[serde(default)]

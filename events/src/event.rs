@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use crate::ids::{Attempt, Gen, KeyPrint, TaskId, TeamId};
 use crate::reason::Reason;
 use crate::step::{Output, Step};
+use crate::text::{AddressText, LengthText, TimeText};
 use crate::usage::UsageRecord;
 
 /// A fact about one workspace, or about the key pool. Past tense, because it cannot be refused.
@@ -30,7 +31,7 @@ pub enum Event {
         /// Rises with each change.
         revision: u64,
         /// How long the workspace may be left alone; `None` means the administrator's default.
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<LengthText>")]
         idle_timeout: Option<SignedDuration>,
     },
     /// A start was asked for and accepted: a new generation begins.
@@ -200,10 +201,10 @@ pub enum Event {
         /// Which generation.
         generation: Gen,
         /// The activity since which it has been idle.
-        #[schemars(with = "String")]
+        #[schemars(with = "TimeText")]
         idle_since: Timestamp,
         /// When it will stop.
-        #[schemars(with = "String")]
+        #[schemars(with = "TimeText")]
         stop_at: Timestamp,
     },
     /// A person put the idle stop off.
@@ -212,7 +213,7 @@ pub enum Event {
         /// Which generation.
         generation: Gen,
         /// Not before this.
-        #[schemars(with = "String")]
+        #[schemars(with = "TimeText")]
         until: Timestamp,
     },
     /// The agent said when its next scheduled work is due.
@@ -221,7 +222,7 @@ pub enum Event {
         /// Which generation said so.
         generation: Gen,
         /// When; `None` when nothing is scheduled.
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<TimeText>")]
         at: Option<Timestamp>,
     },
     /// One request to a provider was answered, and this is what it used.
@@ -268,7 +269,7 @@ pub enum StopReason {
     /// Left alone for too long.
     Idle {
         /// The last activity that was known; the stop was conditional on it.
-        #[schemars(with = "String")]
+        #[schemars(with = "TimeText")]
         last_active: Timestamp,
     },
     /// An administrator.
@@ -286,7 +287,7 @@ pub enum TaskState {
     /// It runs and listens.
     Listening {
         /// Where.
-        #[schemars(with = "String")]
+        #[schemars(with = "AddressText")]
         address: SocketAddr,
     },
     /// It has ended.

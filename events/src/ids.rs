@@ -13,7 +13,9 @@ pub const NAME_LENGTH_MAX: usize = 36;
 
 /// A string that cannot be a name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{0}\" is not a name: use 1 to 36 of a-z, 0-9 and -, starting and ending with a-z or 0-9")]
+#[error(
+    "\"{0}\" is not a name: use 1 to 36 of a-z, 0-9 and -, starting and ending with a-z or 0-9"
+)]
 pub struct BadName(String);
 
 fn check_name(text: &str) -> Result<(), BadName> {
@@ -136,7 +138,9 @@ number! {
 }
 
 /// Names one task (a container, or a process with its children) to the compute that runs it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct TaskId(#[schemars(length(min = 1, max = 256))] pub String);
 
@@ -147,7 +151,9 @@ impl fmt::Display for TaskId {
 }
 
 /// A provider key as it may be shown: the first 12 hex digits of its SHA-256.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct KeyPrint(#[schemars(regex(pattern = r"^[0-9a-f]{12}$"))] pub String);
 

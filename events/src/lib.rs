@@ -6,12 +6,14 @@
 pub mod envelope;
 pub mod event;
 pub mod ids;
+pub mod merge;
 pub mod policy;
 pub mod price;
 pub mod reason;
 pub mod schema;
 pub mod secret;
 pub mod step;
+mod text;
 pub mod token;
 pub mod usage;
 pub mod workspace;

@@ -80,9 +80,9 @@ impl PriceTable {
             return Cost::Unknown { why: format!("no prices for provider {provider}") };
         };
         let fits = |prefix: &str| {
-            model.strip_prefix(prefix).is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with(['-', '@', ':'])
-            })
+            model
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '@', ':']))
         };
         let longest = models.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(p, _)| p.len());
         let Some((_, rates)) = longest else {
@@ -104,7 +104,8 @@ impl Rates {
             (tokens.cache_write1h, self.cache_write1h),
             (tokens.output, self.output),
         ];
-        let sum: u128 = parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
+        let sum: u128 =
+            parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
         u64::try_from(sum).ok()
     }
 }

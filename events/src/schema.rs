@@ -19,6 +19,7 @@ pub fn document() -> Value {
     for definition in definitions(&mut schema) {
         close(definition);
     }
+    bound_integers(&mut schema);
     schema
 }
 
@@ -45,5 +46,27 @@ fn close(schema: &mut Value) {
     }
     for keyword in ["oneOf", "anyOf", "allOf"] {
         object.get_mut(keyword).and_then(Value::as_array_mut).into_iter().flatten().for_each(close);
+    }
+}
+
+/// Says in numbers what the generator says in formats of its own (`uint32`), which a validator
+/// may ignore: how large an integer may be.
+fn bound_integers(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let largest = match object.get("format").and_then(Value::as_str) {
+                Some("uint16") => Some(u64::from(u16::MAX)),
+                Some("uint32") => Some(u64::from(u32::MAX)),
+                Some("uint64") => Some(u64::MAX),
+                _ => None,
+            };
+            if let Some(largest) = largest {
+                object.remove("format");
+                object.insert("maximum".to_owned(), json!(largest));
+            }
+            object.values_mut().for_each(bound_integers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_integers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, TaskId};
+use crate::text::AddressText;
 
 /// A provisioning step, declared in the order they run.
 #[derive(
@@ -156,7 +157,7 @@ pub enum Output {
     /// Where the task listens.
     Address {
         /// IP and port.
-        #[schemars(with = "String")]
+        #[schemars(with = "AddressText")]
         address: SocketAddr,
     },
 }

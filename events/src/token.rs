@@ -10,7 +10,12 @@ use crate::secret::Secret;
 ///
 /// HMAC-SHA-256 of the pool secret, so that a redelivered message mints the same token and
 /// nobody without the secret can.
-pub fn lease_token(pool: &Secret, workspace: &WorkspaceId, generation: Gen, attempt: Attempt) -> Secret {
+pub fn lease_token(
+    pool: &Secret,
+    workspace: &WorkspaceId,
+    generation: Gen,
+    attempt: Attempt,
+) -> Secret {
     Secret::new(format!("tc_{}", mac(pool, &format!("lease/{workspace}/{generation}/{attempt}"))))
 }
 

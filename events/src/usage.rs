@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Gen, KeyPrint, TeamId};
 use crate::price::Cost;
+use crate::text::TimeText;
 
 /// Tokens in buckets that do not overlap. Providers differ in what their sums include; the
 /// sidecar's readers undo that, so that here `uncached_input + cache_read + cache_write_* ` is the
@@ -70,7 +71,7 @@ pub struct UsageRecord {
     /// The pooled key that was used, by its fingerprint.
     pub key: KeyPrint,
     /// When the request came.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[schemars(with = "TimeText")]
     pub started: Timestamp,
     /// How long until the end of the answer, in milliseconds.
     pub duration_ms: u64,

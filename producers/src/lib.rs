@@ -1,1 +1,13 @@
-//! TODO
+//! What puts facts on the bus: logins, commands, activity, the idle check, the cron wake.
+//!
+//! A producer decides whether a fact may be recorded and records it; it never acts on the outside
+//! itself. That is the consumers' part.
+
+pub mod activity;
+pub mod bus;
+pub mod command;
+pub mod cron_wake;
+pub mod idle_check;
+pub mod session;
+
+pub use bus::{Bus, Put};

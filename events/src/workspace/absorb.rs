@@ -89,7 +89,14 @@ impl Life {
                 let (step, reason) = (*step, reason.clone());
                 join_max(
                     &mut self.retried,
-                    Retried { attempt: *attempt, at, step, undoing: *undoing, failures: *failures, reason },
+                    Retried {
+                        attempt: *attempt,
+                        at,
+                        step,
+                        undoing: *undoing,
+                        failures: *failures,
+                        reason,
+                    },
                 );
             }
             Event::StepRefused { attempt, step, reason, .. } => {

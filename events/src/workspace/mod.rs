@@ -12,6 +12,8 @@ mod next;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod transcripts;
 
 pub use next::{
@@ -26,6 +28,7 @@ use std::net::SocketAddr;
 
 use crate::event::{Activity, StartCause, StopReason, TaskState};
 use crate::ids::{Attempt, Gen, TaskId, TeamId};
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::step::{Output, STEPS, Step};
 
@@ -267,7 +270,8 @@ impl Workspace {
 
     /// The newest generation's refusal or parking, while it stands.
     pub fn trouble(&self) -> Option<&Trouble> {
-        let parked = self.lives.values().find_map(|life| life.parked.as_ref().filter(|_| life.is_parked()));
+        let parked =
+            self.lives.values().find_map(|life| life.parked.as_ref().filter(|_| life.is_parked()));
         parked.or_else(|| self.lives.last_key_value().and_then(|(_, life)| life.refusal()))
     }
 
@@ -295,6 +299,13 @@ impl Workspace {
             Output::Task { task } => Some(task),
             _ => None,
         }
+    }
+
+    /// The try that started the task of a generation; the current one when none has.
+    pub fn task_attempt(&self, generation: Gen) -> Attempt {
+        let life = self.lives.get(&generation);
+        let done = life.and_then(|life| life.done.get(&Step::RunTask));
+        done.map_or_else(|| self.attempt(), |done| done.attempt)
     }
 
     /// The try whose token a generation's sidecar and pass go by.
@@ -330,13 +341,12 @@ impl Workspace {
         life.ready.filter(|_| life.is_ready()).map(|(_, at)| at)
     }
 
-    /// How often in a row the agent has just said that it is busy.
-    pub fn busy_looks(&self) -> u32 {
-        let (_, life) = match self.lives.last_key_value() {
-            Some(entry) => entry,
-            None => return 0,
-        };
-        life.busy.map_or(0, |(_, looks)| looks)
+    /// How often in a row the agent has just said that it is busy. An answer that is older than
+    /// twice the time between two looks begins a new row.
+    pub fn busy_looks(&self, policy: &Policy, now: Timestamp) -> u32 {
+        let busy = self.lives.last_key_value().and_then(|(_, life)| life.busy);
+        let row = policy.busy_again.saturating_mul(2);
+        busy.filter(|(at, _)| now.duration_since(*at) <= row).map_or(0, |(_, looks)| looks)
     }
 }
 
@@ -387,9 +397,8 @@ impl Life {
     }
 
     fn failures(&self, step: Step, undoing: bool) -> u32 {
-        let same = |r: &&Retried| {
-            r.attempt == self.attempt() && r.step == step && r.undoing == undoing
-        };
+        let same =
+            |r: &&Retried| r.attempt == self.attempt() && r.step == step && r.undoing == undoing;
         self.retried.as_ref().filter(same).map_or(0, |retried| retried.failures)
     }
 }

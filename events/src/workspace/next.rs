@@ -49,8 +49,6 @@ pub enum Next {
         generation: Gen,
         /// From when on it is stopped even if busy.
         until: Timestamp,
-        /// Whether it was idle, so that it has been asked already.
-        idle: bool,
     },
     /// Ask the agent whether it is as idle as it looks.
     AskIdle {
@@ -231,8 +229,7 @@ fn tear_down(
         && life.in_effect(Step::OpenRoute);
     if was_up && !life.quiesced && !gone && life.refusal().is_none() {
         let until = asked.saturating_add(policy.quiesce_max).unwrap_or(asked);
-        let idle = matches!(reason, StopReason::Idle { .. });
-        return Next::Quiesce { generation, until, idle };
+        return Next::Quiesce { generation, until };
     }
     match left_to_undo(life) {
         Some(step) => undo(generation, life, step, life.attempt(), now),
@@ -244,8 +241,8 @@ fn tear_down(
 fn left_to_undo(life: &Life) -> Option<Step> {
     let frontier = life.refusal().map(|refused| refused.step).max(life.frontier());
     STEPS.into_iter().rev().find(|step| {
-        let reached = frontier.is_none_or(|frontier| *step <= frontier)
-            || life.done.contains_key(step);
+        let reached =
+            frontier.is_none_or(|frontier| *step <= frontier) || life.done.contains_key(step);
         let undone = life.undone.get(step).is_some_and(|undone| *undone >= life.attempt());
         step.undo_name().is_some() && reached && !undone
     })
@@ -253,18 +250,13 @@ fn left_to_undo(life: &Life) -> Option<Step> {
 
 fn undo(generation: Gen, life: &Life, step: Step, attempt: Attempt, now: Timestamp) -> Next {
     let retried = life.retried.as_ref().filter(|_| life.failures(step, true) > 0);
-    let tired = retried.is_some_and(|retried| retried.failures >= FAILURES_MAX);
-    if !tired && now < undo_deadline(life, now) {
+    // Time alone parks nothing: after an outage of ours the undo was never tried.
+    let Some(retried) = retried else { return Next::Undo { generation, attempt, step } };
+    if retried.failures < FAILURES_MAX && now < undo_deadline(life, now) {
         return Next::Undo { generation, attempt, step };
     }
-    let reason = retried.map_or_else(|| too_late(step), |retried| retried.reason.clone());
-    Next::Record(Event::Parked {
-        generation,
-        attempt: life.attempt(),
-        step,
-        undoing: true,
-        reason,
-    })
+    let reason = retried.reason.clone();
+    Next::Record(Event::Parked { generation, attempt: life.attempt(), step, undoing: true, reason })
 }
 
 fn asleep(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {

@@ -1,0 +1,215 @@
+//! The one path every message takes: load, decide, act, record, nudge, acknowledge.
+//!
+//! **Invariant:** a message carries no authority. It only says "look at this workspace"; what
+//! happens next follows from the journal alone. A message that is late, doubled or out of order
+//! therefore finds nothing to do, and one that is lost can be sent again by anybody.
+
+use std::time::Duration;
+
+use events::{Class, Event, Next, Step};
+use jiff::Timestamp;
+use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
+use producers::Bus;
+
+use crate::steps::{self, At, Outcome, Trace};
+use crate::world::World;
+use crate::{idle, steps::quiesce};
+
+const SOURCE: &str = "/consumers/handle";
+
+/// How long one effect may take, all waiting included. The visibility time-out of a message is
+/// longer than all that a handler does, so that nobody else gets it meanwhile.
+pub const EFFECT_MAX: Duration = Duration::from_secs(30);
+/// How long a message is invisible while it is handled.
+pub const VISIBILITY: Duration = Duration::from_secs(90);
+/// How often one message looks again because somebody else recorded something first.
+const ROUNDS_MAX: usize = 8;
+/// After so many receives an agent that does not answer is judged by activity alone.
+const DEAF_AFTER: u32 = 4;
+/// The first pause after a failed try; it doubles.
+const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// The longest pause: eight failures stay within a step's deadline.
+const BACKOFF_MAX: Duration = Duration::from_secs(8);
+
+/// What to do with the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is done with.
+    Delete,
+    /// It must come back after this.
+    ComeBack(Duration),
+}
+
+/// Handles one message of one queue.
+pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict {
+    let Some(nudge) = &delivery.nudge else {
+        tracing::error!("a message is not a nudge; the queue will set it aside");
+        return Verdict::ComeBack(BACKOFF_MAX);
+    };
+    for _ in 0..ROUNDS_MAX {
+        match look(world, class, nudge, delivery.receives).await {
+            Ok(verdict) => return verdict,
+            Err(Fault::Conflict) => {}
+            Err(fault) => {
+                tracing::warn!(workspace = %nudge.workspace, %fault, "looked in vain");
+                return Verdict::ComeBack(backoff(&world.bus, delivery.receives, None));
+            }
+        }
+    }
+    Verdict::ComeBack(BACKOFF_FIRST)
+}
+
+/// One look: what is next is done, if this queue's consumer may do it.
+async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Result<Verdict, Fault> {
+    let bus = &world.bus;
+    let loaded = bus.journal().load(&nudge.workspace).await?;
+    let now = bus.now();
+    let next = events::next(&loaded.workspace, bus.policy(), now);
+    if let Next::Wait { until } = next {
+        bus.set_timer(&nudge.workspace, until).await?;
+        return Ok(Verdict::Delete);
+    }
+    let able = events::workspace::class_of(&next);
+    if able != class && !matches!(next, Next::Record(_)) {
+        let group = loaded.workspace.team().cloned();
+        bus.nudge(able, Outgoing { nudge: nudge.clone(), group, delay: Duration::ZERO }).await?;
+        return Ok(Verdict::Delete);
+    }
+    match next {
+        Next::Wait { .. } => Ok(Verdict::Delete),
+        Next::Record(event) => record(bus, nudge, loaded, vec![event]).await,
+        Next::Do { generation, attempt, step } => {
+            let workspace = loaded.workspace.clone();
+            let at = At { id: &nudge.workspace, workspace: &workspace, generation, attempt };
+            let outcome = in_time(steps::apply(world, at, step)).await;
+            settle(world, nudge, loaded, at.into(), (step, false), outcome).await
+        }
+        Next::Undo { generation, attempt, step } => {
+            let workspace = loaded.workspace.clone();
+            let at = At { id: &nudge.workspace, workspace: &workspace, generation, attempt };
+            let outcome = in_time(steps::undo(world, at, step)).await;
+            settle(world, nudge, loaded, at.into(), (step, true), outcome).await
+        }
+        Next::Quiesce { generation, until } => {
+            let reach = world.reach(&nudge.workspace, &loaded.workspace, generation);
+            let plan = quiesce::plan(reach, generation, until, now);
+            match in_time(quiesce::apply(&plan, &*world.agents)).await {
+                Ok(quiesce::Answer::Record(events)) => record(bus, nudge, loaded, events).await,
+                Ok(quiesce::Answer::Later(after)) => Ok(Verdict::ComeBack(after)),
+                Err(_) => Ok(Verdict::ComeBack(backoff(bus, receives, None))),
+            }
+        }
+        Next::AskIdle { generation: _, idle_since, stop } => {
+            ask_idle(world, nudge, loaded, (idle_since, stop), receives).await
+        }
+    }
+}
+
+/// Writes down how a step ended.
+async fn settle(
+    world: &World,
+    nudge: &Nudge,
+    loaded: Loaded,
+    trace: Trace,
+    (step, undoing): (Step, bool),
+    outcome: Result<Outcome, Fault>,
+) -> Result<Verdict, Fault> {
+    let bus = &world.bus;
+    let Trace { generation, attempt, .. } = trace;
+    let due = events::workspace::due(&loaded.workspace, bus.policy(), bus.now());
+    let undo_by = due.unwrap_or(Timestamp::MAX);
+    let fault = match outcome {
+        Ok(Outcome::Wait) => {
+            bus.set_timer(&nudge.workspace, due).await?;
+            return Ok(Verdict::Delete);
+        }
+        Ok(Outcome::Later(after)) if !undoing || bus.now() < undo_by => {
+            return Ok(Verdict::ComeBack(after));
+        }
+        // It answers, but what it should take back does not go away.
+        Ok(Outcome::Later(_)) => Fault::unavailable("the compute", "not gone after its deadline"),
+        Ok(done) => {
+            let facts = steps::fact(&trace, step, done).into_iter().collect();
+            return record(bus, nudge, loaded, facts).await;
+        }
+        Err(fault) => fault,
+    };
+    let reason = fault.reason();
+    tracing::info!(workspace = %nudge.workspace, step = step.name(), undoing, %reason, "a step failed");
+    match (fault.retry(), undoing) {
+        (Retry::Reload, _) => Err(Fault::Conflict),
+        (Retry::Never, false) => {
+            let refused = Event::StepRefused { generation, attempt, step, reason };
+            record(bus, nudge, loaded, vec![refused]).await
+        }
+        (Retry::Park, _) | (Retry::Never, true) => {
+            let attempt = loaded.workspace.attempt();
+            let parked = Event::Parked { generation, attempt, step, undoing, reason };
+            record(bus, nudge, loaded, vec![parked]).await
+        }
+        (Retry::Later(after), _) => {
+            let attempt = loaded.workspace.attempt();
+            let failures = loaded.workspace.failures(generation, step, undoing).saturating_add(1);
+            let retried =
+                Event::StepRetried { generation, attempt, step, undoing, failures, reason };
+            bus.append(SOURCE, &nudge.workspace, loaded, nudge.cause, vec![retried]).await?;
+            Ok(Verdict::ComeBack(backoff(bus, failures, after)))
+        }
+    }
+}
+
+/// Asks an agent that looks idle. If what it said was overtaken by something new, it is let go.
+async fn ask_idle(
+    world: &World,
+    nudge: &Nudge,
+    loaded: Loaded,
+    idle: (Timestamp, bool),
+    receives: u32,
+) -> Result<Verdict, Fault> {
+    let bus = &world.bus;
+    let generation = loaded.workspace.generation();
+    let Some(reach) = world.reach(&nudge.workspace, &loaded.workspace, generation) else {
+        let words = "a ready workspace has no address on record".to_owned();
+        return Err(Fault::Nonsense { service: "journal", words });
+    };
+    let plan = idle::plan(&loaded.workspace, bus.policy(), reach, idle, bus.now());
+    let asked = idle::apply(&plan, &*world.agents, receives > DEAF_AFTER);
+    let answer = match in_time(asked).await {
+        Ok(answer) => answer,
+        Err(_) => return Ok(Verdict::ComeBack(backoff(bus, receives, None))),
+    };
+    let stops = idle::stops(&answer.events);
+    let recorded = record(bus, nudge, loaded, answer.events).await;
+    if answer.held && (recorded.is_err() || !stops) {
+        idle::release(&plan, &*world.agents).await?;
+    }
+    recorded
+}
+
+async fn record(
+    bus: &Bus,
+    nudge: &Nudge,
+    loaded: Loaded,
+    events: Vec<Event>,
+) -> Result<Verdict, Fault> {
+    bus.record(SOURCE, &nudge.workspace, loaded, nudge.cause, events).await?;
+    Ok(Verdict::Delete)
+}
+
+/// Ends an effect that takes too long. It may have acted: every effect is safe to repeat.
+async fn in_time<T>(effect: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(EFFECT_MAX, effect).await {
+        Ok(outcome) => outcome,
+        Err(late) => Err(Fault::unavailable("the step's service", late)),
+    }
+}
+
+/// Doubles with each failure up to a bound, with half of it left to chance so that many who failed
+/// together do not come back together.
+fn backoff(bus: &Bus, failures: u32, asked: Option<Duration>) -> Duration {
+    let doubled = BACKOFF_FIRST.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));
+    let full = asked.unwrap_or(doubled).min(BACKOFF_MAX.max(asked.unwrap_or_default()));
+    let half = full / 2;
+    let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    asked.unwrap_or(half) + Duration::from_millis(bus.ids().below(spread))
+}

@@ -1,0 +1,36 @@
+//! The outside world, as the composition root put it together.
+
+use std::sync::Arc;
+
+use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
+use ports::{Agents, Compute, Homes, Leases, Reach, Routes};
+use producers::Bus;
+
+/// Every port that a consumer may need. Cheap to clone.
+#[derive(Clone)]
+pub struct World {
+    /// Where facts go.
+    pub bus: Bus,
+    /// People's files.
+    pub homes: Arc<dyn Homes>,
+    /// Tasks.
+    pub compute: Arc<dyn Compute>,
+    /// Tokens.
+    pub leases: Arc<dyn Leases>,
+    /// Addresses.
+    pub routes: Arc<dyn Routes>,
+    /// The agents' own word.
+    pub agents: Arc<dyn Agents>,
+    /// The team of who belongs to none.
+    pub default_team: TeamId,
+}
+
+impl World {
+    /// How to reach a generation's agent, as far as its steps have come.
+    pub fn reach(&self, id: &WorkspaceId, workspace: &Workspace, generation: Gen) -> Option<Reach> {
+        let attempt: Attempt = workspace.lease_attempt(generation)?;
+        let address = workspace.address(generation)?;
+        let pass = self.leases.pass(id, generation, attempt);
+        Some(Reach { workspace: id.clone(), generation, attempt, address, pass })
+    }
+}

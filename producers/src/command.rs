@@ -1,0 +1,119 @@
+//! What an administrator, or the person themselves, asks for: start, stop, replay, settings.
+
+use events::{
+    Event, Reason, ReasonClass, StartCause, Status, Step, StopReason, Workspace, WorkspaceId,
+};
+use jiff::SignedDuration;
+use ports::{Fault, Query, Row};
+
+use crate::bus::Bus;
+use crate::session;
+
+const SOURCE: &str = "/producers/command";
+
+/// How many workspaces a search reads at a time.
+const PAGE: usize = 500;
+
+/// Starts a workspace unless it is up or coming.
+///
+/// # Errors
+/// [`Fault::Refused`] for a parked workspace, which waits for a replay or a stop.
+pub async fn start(bus: &Bus, id: &WorkspaceId) -> Result<Workspace, Fault> {
+    let workspace = session::wake(bus, id, StartCause::Admin).await?;
+    if workspace.status() == Status::Parked {
+        let words = "the workspace is parked: neither forward nor back was safe";
+        return Err(refused(words, "replay it, or stop it"));
+    }
+    Ok(workspace)
+}
+
+/// Asks the newest generation to end. Stop always wins: over a start on its way and over a parked
+/// one. Stopping what is asleep or stopping already changes nothing.
+///
+/// # Errors
+/// What the journal or the queue said.
+pub async fn stop(bus: &Bus, id: &WorkspaceId, reason: StopReason) -> Result<Workspace, Fault> {
+    let put = bus.put(SOURCE, id, None, |workspace, _| match workspace.status() {
+        Status::Asleep | Status::Stopping => Vec::new(),
+        Status::Starting | Status::Ready | Status::Failed | Status::Parked => {
+            let generation = workspace.generation();
+            vec![Event::StopRequested { generation, reason: reason.clone() }]
+        }
+    });
+    put.await.map(|put| put.workspace)
+}
+
+/// Tries a failed or parked workspace again, from `from` or else from the step that failed.
+///
+/// # Errors
+/// [`Fault::Refused`] when there is nothing to replay.
+pub async fn replay(bus: &Bus, id: &WorkspaceId, from: Option<Step>) -> Result<Workspace, Fault> {
+    let put = bus.put(SOURCE, id, None, |workspace, _| {
+        let plan = events::workspace::replayable(workspace);
+        let replay = plan.map(|(generation, attempt, step)| Event::ReplayRequested {
+            generation,
+            attempt,
+            from: from.unwrap_or(step),
+            automatic: false,
+        });
+        replay.into_iter().collect()
+    });
+    let put = put.await?;
+    if put.cause.is_none() {
+        let status = put.workspace.status().name();
+        let words = format!("the workspace is {status}: only a failed or parked one is replayed");
+        return Err(refused(&words, "start it instead"));
+    }
+    Ok(put.workspace)
+}
+
+/// The failed and parked workspaces that match, for a replay of many; what a dry run shows.
+///
+/// # Errors
+/// What the journal said.
+pub async fn troubled(bus: &Bus, mut query: Query) -> Result<Vec<Row>, Fault> {
+    if query.status.is_empty() {
+        query.status = vec![Status::Failed, Status::Parked];
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let after = rows.last().map(|row| row.workspace.clone());
+        let page = bus.journal().find(&query, after.as_ref(), PAGE).await?;
+        let full = page.len() == PAGE;
+        rows.extend(page);
+        if !full {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Sets how long the workspace may be left alone; `None` goes back to the default.
+///
+/// # Errors
+/// [`Fault::Refused`] outside the administrator's bounds.
+pub async fn set_idle(
+    bus: &Bus,
+    id: &WorkspaceId,
+    idle_timeout: Option<SignedDuration>,
+) -> Result<Workspace, Fault> {
+    let policy = bus.policy();
+    if let Some(wish) = idle_timeout
+        && !(policy.idle_min..=policy.idle_max).contains(&wish)
+    {
+        let (least, most) = (policy.idle_min, policy.idle_max);
+        let words = format!("an idle time-out of {wish:#} is not allowed");
+        return Err(refused(&words, &format!("choose between {least:#} and {most:#}")));
+    }
+    let put = bus.put(SOURCE, id, None, |workspace, _| {
+        if workspace.idle_wish() == idle_timeout {
+            return Vec::new();
+        }
+        let revision = workspace.settings_revision();
+        vec![Event::SettingsChanged { revision, idle_timeout }]
+    });
+    put.await.map(|put| put.workspace)
+}
+
+fn refused(words: &str, hint: &str) -> Fault {
+    Fault::Refused(Reason::new(ReasonClass::Internal, words).with_hint(hint))
+}
