@@ -1,0 +1,195 @@
+//! Homes, compute and agents in memory, with faults on demand. They keep the ports' promises.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use events::{Attempt, Gen, Reason, ReasonClass, TaskId, WorkspaceId};
+use jiff::Timestamp;
+use ports::{
+    Agents, Compute, Fault, Homes, Probe, Quiesce, Reach, Task, TaskSpec, TaskStatus, async_trait,
+};
+
+/// The outside world of a test.
+#[derive(Default)]
+pub(crate) struct Outside(Mutex<State>);
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) homes: BTreeSet<WorkspaceId>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    tokens: BTreeMap<String, TaskId>,
+    fences: BTreeMap<WorkspaceId, (Gen, Attempt)>,
+    changes: VecDeque<Task>,
+    /// Tasks that were ever started.
+    pub(crate) starts: usize,
+    /// The most tasks of one workspace that were ever alive at once.
+    pub(crate) most_alive: usize,
+    /// What the named call answers next, each once.
+    pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    /// What the agent says when it is asked to finish.
+    pub(crate) busy: Option<String>,
+    /// Whether it takes new work.
+    pub(crate) held: bool,
+    pub(crate) wakes: Vec<Timestamp>,
+    /// Effects that were made, in order.
+    pub(crate) calls: Vec<&'static str>,
+}
+
+impl Outside {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the next call of this name answer with a fault.
+    pub(crate) fn fail(&self, call: &'static str, fault: Fault) {
+        self.state().faults.entry(call).or_default().push_back(fault);
+    }
+
+    /// Ends a workspace's task as if it had crashed.
+    pub(crate) fn crash(&self, id: &WorkspaceId) {
+        let mut state = self.state();
+        let alive = state.tasks.values().find(|task| task.workspace == *id && alive(task)).cloned();
+        let mut task = alive.expect("a live task");
+        task.version += 1;
+        task.status = TaskStatus::Stopped(Reason::new(ReasonClass::AgentExited, "it crashed"));
+        state.tasks.insert(task.id.clone(), task.clone());
+        state.changes.push_back(task);
+    }
+
+    fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, State>, Fault> {
+        let mut state = self.state();
+        state.calls.push(call);
+        match state.faults.get_mut(call).and_then(VecDeque::pop_front) {
+            Some(fault) => Err(fault),
+            None => Ok(state),
+        }
+    }
+}
+
+pub(crate) fn alive(task: &Task) -> bool {
+    !matches!(task.status, TaskStatus::Stopped(_))
+}
+
+impl State {
+    pub(crate) fn live_tasks(&self) -> Vec<&Task> {
+        self.tasks.values().filter(|task| alive(task)).collect()
+    }
+}
+
+#[async_trait]
+impl Homes for Outside {
+    async fn ensure(&self, id: &WorkspaceId) -> Result<String, Fault> {
+        self.enter("prepare_home")?.homes.insert(id.clone());
+        Ok(format!("/homes/{id}"))
+    }
+
+    async fn purge(&self, id: &WorkspaceId) -> Result<(), Fault> {
+        self.enter("purge")?.homes.remove(id);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Compute for Outside {
+    async fn register(&self, _: &WorkspaceId) -> Result<(), Fault> {
+        self.enter("register_task").map(drop)
+    }
+
+    async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
+        let mut state = self.enter("run_task")?;
+        if let Some(known) = state.tokens.get(&spec.client_token) {
+            return Ok(known.clone());
+        }
+        let (generation, attempt) = (spec.generation, spec.attempt);
+        if state.fences.get(&spec.workspace).is_some_and(|fence| *fence >= (generation, attempt)) {
+            let words = "a stop was faster";
+            return Err(Fault::Refused(Reason::new(ReasonClass::Internal, words)));
+        }
+        let mine = |task: &&Task| task.workspace == spec.workspace && alive(task);
+        let others = state.tasks.values().filter(mine).count();
+        if others > 0 {
+            return Err(Fault::Taken { resource: "the workspace".to_owned() });
+        }
+        state.starts += 1;
+        state.most_alive = state.most_alive.max(others + 1);
+        let id = TaskId(format!("task-{}", state.starts));
+        let port = 20_000 + u16::try_from(state.starts).expect("few tasks");
+        let task = Task {
+            id: id.clone(),
+            workspace: spec.workspace.clone(),
+            generation,
+            attempt,
+            version: 1,
+            status: TaskStatus::Listening(SocketAddr::from(([127, 0, 0, 1], port))),
+        };
+        state.tokens.insert(spec.client_token.clone(), id.clone());
+        state.changes.push_back(task.clone());
+        state.tasks.insert(id.clone(), task);
+        Ok(id)
+    }
+
+    async fn describe(&self, task: &TaskId) -> Result<Option<Task>, Fault> {
+        Ok(self.enter("await_address")?.tasks.get(task).cloned())
+    }
+
+    async fn stop(
+        &self,
+        id: &WorkspaceId,
+        generation: Gen,
+        attempt: Attempt,
+        _: Duration,
+    ) -> Result<bool, Fault> {
+        let mut state = self.enter("stop_task")?;
+        let fence = state.fences.entry(id.clone()).or_default();
+        *fence = (*fence).max((generation, attempt));
+        for task in state.tasks.values_mut() {
+            if task.workspace == *id && (task.generation, task.attempt) <= (generation, attempt) {
+                let words = "it was stopped";
+                task.status = TaskStatus::Stopped(Reason::new(ReasonClass::AgentExited, words));
+            }
+        }
+        Ok(true)
+    }
+
+    async fn list(&self) -> Result<Vec<Task>, Fault> {
+        let state = self.enter("list")?;
+        Ok(state.tasks.values().filter(|task| alive(task)).cloned().collect())
+    }
+
+    async fn changes(&self, _: Duration) -> Result<Vec<Task>, Fault> {
+        Ok(self.enter("changes")?.changes.drain(..).collect())
+    }
+}
+
+#[async_trait]
+impl Agents for Outside {
+    async fn probe(&self, reach: &Reach) -> Result<Probe, Fault> {
+        let state = self.enter("probe_ready")?;
+        let there = |task: &&Task| task.status == TaskStatus::Listening(reach.address);
+        Ok(match state.tasks.values().find(there) {
+            Some(task) if task.workspace == reach.workspace => Probe::Ready,
+            Some(_) => Probe::Stranger("somebody else's agent answered".to_owned()),
+            None => Probe::NotYet("nobody answers".to_owned()),
+        })
+    }
+
+    async fn quiesce(&self, _: &Reach, _: &str) -> Result<Quiesce, Fault> {
+        let mut state = self.enter("quiesce")?;
+        if let Some(what) = state.busy.clone() {
+            return Ok(Quiesce::Busy(what));
+        }
+        state.held = true;
+        Ok(Quiesce::Ready)
+    }
+
+    async fn resume(&self, _: &Reach, _: &str) -> Result<(), Fault> {
+        self.enter("resume")?.held = false;
+        Ok(())
+    }
+
+    async fn wake_times(&self, _: &Reach) -> Result<Vec<Timestamp>, Fault> {
+        Ok(self.enter("wake_times")?.wakes.clone())
+    }
+}

@@ -1,0 +1,198 @@
+//! A whole system in one value: the stores of one machine, an outside in memory, a clock that only
+//! a test moves, and a consumer that a test drives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
+
+use consumers::sweeper::{Sweeper, Swept};
+use consumers::{Verdict, World, handle};
+use events::{Class, Event, Policy, Status, Workspace, WorkspaceId};
+use jiff::{SignedDuration, Timestamp};
+use local::Local;
+use ports::{Clock, Compute, Person};
+use producers::Bus;
+
+use crate::outside::Outside;
+
+/// Far longer than anything here takes.
+const REST_WITHIN: Duration = Duration::from_secs(20);
+/// Real time between two looks at queues in which something is delayed.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A clock that stands until it is moved. It runs a little at each look, so that two facts never
+/// have the same time.
+pub(crate) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let ms = self.0.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_millisecond(ms).expect("in range")
+    }
+}
+
+pub(crate) struct System {
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) world: World,
+    pub(crate) local: Local,
+    clock: Arc<TestClock>,
+    /// How often each message is delivered before it is settled.
+    pub(crate) copies: usize,
+    directory: PathBuf,
+}
+
+impl System {
+    pub(crate) fn new(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let directory = std::env::temp_dir()
+            .join(format!("teamclaw-engine-{}-{number}-{name}", std::process::id()));
+        let start = Timestamp::from_second(1_780_000_000).expect("in range");
+        let clock = Arc::new(TestClock(AtomicI64::new(start.as_millisecond())));
+        let ids = Arc::new(local::SystemIds::default());
+        let local = Local::open_with(&directory, clock.clone(), ids).expect("a fresh directory");
+        let bus = Bus::new(
+            local.journal(),
+            local.queue(),
+            local.timers(),
+            local.clock(),
+            local.ids(),
+            Policy::default(),
+        );
+        let outside = Arc::new(Outside::default());
+        let world = World {
+            bus,
+            homes: outside.clone(),
+            compute: outside.clone(),
+            leases: local.leases(),
+            routes: local.routes(),
+            agents: outside.clone(),
+            default_team: "everyone".parse().expect("a name"),
+        };
+        Self { outside, world, local, clock, copies: 1, directory }
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) {
+        let person =
+            Person { id: id(name), team: "everyone".parse().expect("a name"), admin: false };
+        producers::session::log_in(&self.world.bus, &person).await.expect("logged in");
+    }
+
+    /// Lets time pass, fires the timers that are due meanwhile, and lets everything come to rest.
+    pub(crate) async fn pass(&self, time: SignedDuration) {
+        let ms = i64::try_from(time.as_millis()).expect("short");
+        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+        self.rest().await;
+    }
+
+    /// Delivers messages until there are none left and nothing is due.
+    pub(crate) async fn rest(&self) {
+        let bus = &self.world.bus;
+        let until = tokio::time::Instant::now() + REST_WITHIN;
+        let mut quiet = 0;
+        while quiet < 3 {
+            assert!(tokio::time::Instant::now() < until, "it never comes to rest");
+            let mut moved = 0;
+            for class in Class::ALL {
+                moved += self.deliver(class).await;
+            }
+            for task in self.outside.changes(Duration::ZERO).await.expect("in memory") {
+                moved +=
+                    usize::from(consumers::observer::observe(bus, &task).await.expect("noted"));
+            }
+            let timers = self.local.timers();
+            moved +=
+                producers::cron_wake::fire(bus, &*timers, Duration::ZERO).await.expect("fired");
+            if moved == 0 {
+                quiet += usize::from(self.transitional().await == 0);
+                tokio::time::sleep(LOOK_EVERY).await;
+            } else {
+                quiet = 0;
+            }
+        }
+    }
+
+    /// Workspaces that a delayed message or a step on its way will move.
+    async fn transitional(&self) -> usize {
+        let status = vec![Status::Starting, Status::Stopping];
+        let query = ports::Query { status, ..ports::Query::default() };
+        let rows = self.world.bus.journal().find(&query, None, 1_000).await.expect("found");
+        rows.len()
+    }
+
+    async fn deliver(&self, class: Class) -> usize {
+        let queue = self.world.bus.queue();
+        let visibility = consumers::handle::VISIBILITY;
+        let received =
+            queue.receive(class, 10, Duration::ZERO, visibility).await.expect("received");
+        for delivery in &received {
+            let mut verdict = Verdict::Delete;
+            for _ in 0..self.copies {
+                verdict = handle(&self.world, class, delivery).await;
+            }
+            match verdict {
+                Verdict::Delete => {
+                    let handles = std::slice::from_ref(&delivery.handle);
+                    queue.delete(class, handles).await.expect("deleted");
+                }
+                Verdict::ComeBack(_) => {
+                    let soon = Duration::ZERO;
+                    let changed = queue.change_visibility(class, &delivery.handle, soon);
+                    changed.await.expect("changed");
+                }
+            }
+        }
+        received.len()
+    }
+
+    /// Loses every message that waits.
+    pub(crate) async fn lose_messages(&self) {
+        let queue = self.world.bus.queue();
+        for class in Class::ALL {
+            let visibility = consumers::handle::VISIBILITY;
+            let lost =
+                queue.receive(class, 10, Duration::ZERO, visibility).await.expect("received");
+            let handles: Vec<_> = lost.into_iter().map(|delivery| delivery.handle).collect();
+            if !handles.is_empty() {
+                queue.delete(class, &handles).await.expect("deleted");
+            }
+        }
+    }
+
+    pub(crate) async fn sweep(&self, sweeper: &mut Sweeper) -> Swept {
+        sweeper.sweep(&self.world).await.expect("swept")
+    }
+
+    pub(crate) async fn workspace(&self, name: &str) -> Workspace {
+        self.world.bus.journal().load(&id(name)).await.expect("loaded").workspace
+    }
+
+    pub(crate) async fn status(&self, name: &str) -> Status {
+        self.workspace(name).await.status()
+    }
+
+    pub(crate) async fn events(&self, name: &str) -> Vec<Event> {
+        let none = events::Version(0);
+        let history = self.world.bus.journal().history(&id(name), none, 10_000).await;
+        history.expect("read").into_iter().map(|(_, envelope)| envelope.event).collect()
+    }
+
+    /// What of a workspace exists besides its home: tasks, routes, leases.
+    pub(crate) async fn things(&self) -> (usize, usize, usize) {
+        let tasks = self.outside.state().live_tasks().len();
+        let routes = self.world.routes.list().await.expect("listed").len();
+        let leases = self.world.leases.list().await.expect("listed").len();
+        (tasks, routes, leases)
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+pub(crate) fn id(name: &str) -> WorkspaceId {
+    name.parse().expect("a name")
+}
