@@ -48,6 +48,27 @@ pub struct Rates {
     pub cache_write1h: u64,
     /// Output.
     pub output: u64,
+    /// What a request with a very long input costs instead, where that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_context: Option<LongContext>,
+}
+
+/// Prices in pico-dollars for one token, of every token of a request with a very long input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LongContext {
+    /// They hold when the whole input, caches included, is more tokens than this.
+    pub above_input: u64,
+    /// Input that no cache served or stored.
+    pub uncached_input: u64,
+    /// Input from a cache.
+    pub cache_read: u64,
+    /// Input into a five-minute cache.
+    pub cache_write5m: u64,
+    /// Input into an hour's cache.
+    pub cache_write1h: u64,
+    /// Output.
+    pub output: u64,
 }
 
 /// A price table as it is kept in a file.
@@ -60,8 +81,8 @@ pub struct PriceTable {
     pub source: String,
     /// When they were read there.
     pub date: Date,
-    /// Provider → model prefix → rates. The longest prefix that fits a model's name counts, so
-    /// that a dated name (`claude-sonnet-4-6-20260217`) finds its family.
+    /// Provider → model → rates. A dated name (`claude-sonnet-4-6-20260217`) finds its family; any
+    /// other longer name is another model, whose price nobody knows.
     pub providers: BTreeMap<String, BTreeMap<String, Rates>>,
 }
 
@@ -80,9 +101,7 @@ impl PriceTable {
             return Cost::Unknown { why: format!("no prices for provider {provider}") };
         };
         let fits = |prefix: &str| {
-            model
-                .strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '@', ':']))
+            model.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || is_date(rest))
         };
         let longest = models.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(p, _)| p.len());
         let Some((_, rates)) = longest else {
@@ -95,17 +114,42 @@ impl PriceTable {
     }
 }
 
+/// `-20260217`, `@20260217`, `-2026-02-17`, or `-latest`: the same model at some time.
+fn is_date(rest: &str) -> bool {
+    let Some(date) = rest.strip_prefix(['-', '@']) else { return false };
+    let shape: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    matches!(shape.as_str(), "00000000" | "0000-00-00" | "latest")
+}
+
 impl Rates {
     fn cost(&self, tokens: &Tokens) -> Option<u64> {
-        let parts = [
-            (tokens.uncached_input, self.uncached_input),
-            (tokens.cache_read, self.cache_read),
-            (tokens.cache_write5m, self.cache_write5m),
-            (tokens.cache_write1h, self.cache_write1h),
-            (tokens.output, self.output),
+        let usual = [
+            self.uncached_input,
+            self.cache_read,
+            self.cache_write5m,
+            self.cache_write1h,
+            self.output,
         ];
+        let rates = match self.long_context {
+            Some(long) if tokens.input() > long.above_input => [
+                long.uncached_input,
+                long.cache_read,
+                long.cache_write5m,
+                long.cache_write1h,
+                long.output,
+            ],
+            _ => usual,
+        };
+        let counts = [
+            tokens.uncached_input,
+            tokens.cache_read,
+            tokens.cache_write5m,
+            tokens.cache_write1h,
+            tokens.output,
+        ];
+        let parts = counts.iter().zip(&rates);
         let sum: u128 =
-            parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
+            parts.map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
         u64::try_from(sum).ok()
     }
 }
@@ -124,8 +168,43 @@ mod tests {
         };
         assert_eq!(dollars("claude-sonnet-4-6"), Some(18));
         assert_eq!(dollars("claude-sonnet-4-6-20260217"), Some(18));
+        assert_eq!(dollars("claude-sonnet-4-6@20260217"), Some(18));
+        assert_eq!(dollars("claude-haiku-4-5-20251001"), Some(6));
         assert_eq!(dollars("claude-sonnet-4-60"), None, "a longer number is another model");
+        assert_eq!(dollars("claude-sonnet-4-6-fast"), None, "so is a longer name");
         assert_eq!(dollars("nobody-knows"), None);
+    }
+
+    #[test]
+    fn what_openclaw_calls_by_default_has_a_price() {
+        let table = PriceTable::built_in();
+        let tokens = Tokens { uncached_input: 1, output: 1, ..Tokens::default() };
+        for (provider, model) in [
+            ("anthropic", "claude-sonnet-4-6"),
+            ("anthropic", "claude-haiku-4-5"),
+            ("anthropic", "claude-opus-4-5-20251101"),
+            ("openai", "gpt-5.6-luna"),
+            ("openai", "gpt-5"),
+            ("openai", "gpt-4.1"),
+            ("openai", "gpt-4o-2024-08-06"),
+            ("openai", "text-embedding-3-small"),
+        ] {
+            let cost = table.cost(provider, model, &tokens);
+            assert!(matches!(cost, Cost::Known { pico_dollars: 1.., .. }), "{model}: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn a_very_long_input_costs_more_where_the_provider_says_so() {
+        let table = PriceTable::built_in();
+        let of = |uncached_input| {
+            let tokens = Tokens { uncached_input, ..Tokens::default() };
+            table.cost("openai", "gpt-5.5", &tokens)
+        };
+        let version = &table.version;
+        let known = |pico_dollars| Cost::Known { pico_dollars, table: version.clone() };
+        assert_eq!(of(272_000), known(272_000 * 5_000_000));
+        assert_eq!(of(272_001), known(272_001 * 10_000_000));
     }
 
     #[test]

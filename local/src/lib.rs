@@ -1,1 +1,41 @@
-//! TODO
+//! The outside world on one machine: every port, over SQLite, files and child processes.
+//!
+//! What is recorded is durable when a call returns. Nothing outside this crate knows where it is.
+
+pub mod clock;
+mod columns;
+pub mod compute;
+pub mod confine;
+pub mod database;
+pub mod error;
+pub mod homes;
+mod journal;
+mod keys;
+mod leases;
+pub mod lock;
+mod messages;
+mod people;
+mod pool;
+mod purge;
+mod queue;
+pub mod random;
+mod readers;
+mod routes;
+#[cfg(test)]
+mod scratch;
+mod search;
+mod secrets;
+pub mod signals;
+mod steady;
+pub mod store;
+mod timers;
+mod usage;
+mod writer;
+
+pub use clock::SystemClock;
+pub use database::Database;
+pub use error::{Error, OpenError};
+pub use lock::DirectoryLock;
+pub use random::SystemIds;
+pub use signals::{News, Topic};
+pub use store::Local;

@@ -35,8 +35,12 @@ pub trait Leases: Send + Sync {
 
     /// Makes every token of the workspace up to this generation and try worthless. None at all is
     /// a success.
-    async fn revoke(&self, id: &WorkspaceId, generation: Gen, attempt: Attempt)
-    -> Result<(), Fault>;
+    async fn revoke(
+        &self,
+        id: &WorkspaceId,
+        generation: Gen,
+        attempt: Attempt,
+    ) -> Result<(), Fault>;
 
     /// What a token stands for, by its SHA-256 in hex.
     async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault>;

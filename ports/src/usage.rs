@@ -55,9 +55,5 @@ pub trait Usage: Send + Sync {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault>;
 
     /// Adds up what was used in the hours from `since` on (all when `None`), most expensive first.
-    async fn report(
-        &self,
-        by: Grouping,
-        since: Option<Timestamp>,
-    ) -> Result<Vec<Spending>, Fault>;
+    async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault>;
 }

@@ -1,0 +1,109 @@
+//! A workspace's place on this machine: its number, for good, from which its user id follows, and
+//! whether it ever had a home.
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use events::WorkspaceId;
+use ports::Fault;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::database::Database;
+use crate::error::Error;
+
+/// How many user ids one data directory may give out.
+pub(crate) const UIDS: u32 = 10_000;
+
+/// How many ranges of user ids are tried before a new data directory gives up.
+const RANGES: u32 = 100;
+
+/// Under which name the range is kept in the table `machine`.
+const RANGE: &str = "uid_base";
+
+/// A workspace's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) number: u32,
+    pub(crate) had_home: bool,
+}
+
+/// The seat of a workspace, given now if it has none.
+pub(crate) fn seat(work: &Transaction<'_>, id: &WorkspaceId) -> Result<Seat, Error> {
+    work.prepare_cached("INSERT INTO seats (workspace) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute(params![id.as_str()])?;
+    let mut find = work.prepare_cached("SELECT number, home FROM seats WHERE workspace = ?1")?;
+    Ok(find.query_row(params![id.as_str()], |row| {
+        Ok(Seat { number: row.get(0)?, had_home: row.get(1)? })
+    })?)
+}
+
+/// Records that the workspace has a home from now on, or none.
+pub(crate) fn set_home(work: &Transaction<'_>, id: &WorkspaceId, has: bool) -> Result<(), Error> {
+    work.prepare_cached("UPDATE seats SET home = ?2 WHERE workspace = ?1")?
+        .execute(params![id.as_str(), has])?;
+    Ok(())
+}
+
+/// The user ids that belong to one data directory, for as long as this is held.
+///
+/// Ending a task ends *every* process of its user, so no second engine on the machine may use the
+/// same ids. The claim is a name in the kernel's memory, which goes away with the process.
+#[derive(Debug)]
+pub(crate) struct Users {
+    base: u32,
+    _claim: UnixListener,
+}
+
+impl Users {
+    /// Claims this directory's range; the first time, the first free range from `first` on.
+    /// `None`: the engine is not root and cannot give users.
+    pub(crate) async fn claim(database: &Database, first: u32) -> Result<Option<Self>, Fault> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        let kept = database.read(|look| {
+            let mut find = look.prepare("SELECT value FROM machine WHERE name = ?1")?;
+            Ok(find.query_row(params![RANGE], |row| row.get::<_, String>(0)).optional()?)
+        });
+        if let Some(base) = kept.await?.and_then(|base| base.parse().ok()) {
+            let claim = claim(base).map_err(|error| Fault::Taken {
+                resource: format!("the user ids from {base} on ({error}; another teamclaw runs)"),
+            })?;
+            return Ok(Some(Self { base, _claim: claim }));
+        }
+        for base in (0..RANGES).map(|range| first.saturating_add(range * UIDS)) {
+            let Ok(claim) = claim(base) else { continue };
+            let keep = database.write(move |work| {
+                work.execute(
+                    "INSERT INTO machine (name, value) VALUES (?1, ?2)",
+                    params![RANGE, base.to_string()],
+                )?;
+                Ok(())
+            });
+            keep.await?;
+            return Ok(Some(Self { base, _claim: claim }));
+        }
+        Err(Fault::NoCapacity {
+            what: "user ids",
+            words: format!("every range from {first} on is used by another teamclaw"),
+        })
+    }
+
+    /// The user id of a seat.
+    pub(crate) fn of(&self, number: u32) -> Result<u32, Fault> {
+        if number < UIDS {
+            return Ok(self.base + number);
+        }
+        let words = format!("{UIDS} workspaces have had a user id of this data directory");
+        Err(Fault::NoCapacity { what: "user ids", words })
+    }
+
+    /// The user id that belongs to nobody, for looking at the walls.
+    pub(crate) fn nobody(&self) -> u32 {
+        self.base
+    }
+}
+
+fn claim(base: u32) -> std::io::Result<UnixListener> {
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(format!("teamclaw-uids-{base}"))?)
+}

@@ -1,0 +1,180 @@
+//! What the tests of processes share: a data directory with an engine in it, a patient look, and
+//! agents of a few lines.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::time::Duration;
+
+use events::{Attempt, Gen, Reason, ReasonClass, Secret, TaskId, WorkspaceId};
+use local::Local;
+use local::compute::{Ending, Processes, Settings};
+use local::homes::Homes;
+use ports::{Compute, Homes as _, Task, TaskSpec, TaskStatus};
+
+/// The program with a launcher and an engine in it.
+pub(crate) const HELPER: &str = env!("CARGO_BIN_EXE_local-test-helper");
+
+/// An agent that listens at its port and ends when asked.
+pub(crate) const SERVER: &str = "exec /usr/bin/python3 -c '
+import os, socket, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((\"127.0.0.1\", int(os.environ[\"TEAMCLAW_PORT\"]))); s.listen()
+while True: s.accept()[0].close()
+'";
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A directory that goes away with the test.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("teamclaw-test-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a new directory");
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Ports that no other test of this process uses.
+pub(crate) fn ports(count: u16) -> RangeInclusive<u16> {
+    const FIRST: u16 = 10_000;
+    const LAST: u16 = 19_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test programs that run at the same time begin at different places.
+    let offset = u16::try_from(std::process::id() % 80).expect("small") * 100;
+    let first = FIRST + (offset + NEXT.fetch_add(count, Ordering::Relaxed)) % (LAST - FIRST);
+    first..=first + count - 1
+}
+
+/// An engine on a data directory of its own.
+pub(crate) struct Rig {
+    pub(crate) processes: Arc<Processes>,
+    pub(crate) homes: Homes,
+    pub(crate) local: Local,
+    pub(crate) data: Arc<Scratch>,
+}
+
+impl Rig {
+    /// With agents that run this shell command.
+    pub(crate) async fn new(agent: &str) -> Self {
+        Self::with(Arc::new(Scratch::new()), |settings| agent_is(settings, agent)).await
+    }
+
+    /// On this directory, with these changes of the settings.
+    pub(crate) async fn with(data: Arc<Scratch>, change: impl FnOnce(&mut Settings)) -> Self {
+        let local = Local::open(&data.0).expect("a data directory");
+        let mut settings = settings(&data.0);
+        change(&mut settings);
+        let processes = Processes::open(local.database(), settings).await.expect("an engine");
+        Self { homes: processes.homes(), processes, local, data }
+    }
+
+    pub(crate) fn compute(&self) -> &dyn Compute {
+        &*self.processes
+    }
+
+    pub(crate) fn homes(&self) -> &dyn ports::Homes {
+        &self.homes
+    }
+
+    pub(crate) async fn spec(&self, name: &str, generation: u64, attempt: u32) -> TaskSpec {
+        let workspace: WorkspaceId = name.parse().expect("a name");
+        let home = self.homes.ensure(&workspace).await.expect("a home");
+        let (generation, attempt) = (Gen(generation), Attempt(attempt));
+        let client_token = events::token::client_token(&workspace, generation, attempt);
+        let token = Secret::new("the-token-of-the-lease");
+        let pass = Secret::new("x-the-pass");
+        TaskSpec { workspace, generation, attempt, client_token, home, token, pass }
+    }
+
+    pub(crate) async fn status(&self, id: &TaskId) -> Option<Task> {
+        self.processes.describe(id).await.expect("an answer")
+    }
+
+    pub(crate) async fn until_listening(&self, id: &TaskId) -> SocketAddr {
+        until(async || match self.status(id).await?.status {
+            TaskStatus::Listening(address) => Some(address),
+            TaskStatus::Stopped(reason) => panic!("it ended: {reason}"),
+            TaskStatus::Starting | TaskStatus::Stopping => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn until_stopped(&self, id: &TaskId) -> Reason {
+        until(async || match self.status(id).await?.status {
+            TaskStatus::Stopped(reason) => Some(reason),
+            TaskStatus::Starting | TaskStatus::Listening(_) | TaskStatus::Stopping => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn stop(&self, spec: &TaskSpec, grace: Duration) -> bool {
+        let stop =
+            self.processes.stop(&spec.workspace, spec.generation, spec.attempt, grace).await;
+        stop.expect("an answer")
+    }
+}
+
+/// Settings with a launcher and a reason that shows what it was given.
+pub(crate) fn settings(data: &Path) -> Settings {
+    let launcher = vec![HELPER.into(), "task".into()];
+    let words = Arc::new(|ending: Ending, tail: &str| {
+        let words = format!("code {:?} signal {:?} said {tail}", ending.code, ending.signal);
+        Reason::new(ReasonClass::AgentExited, words)
+    });
+    let sidecar = SocketAddr::from((Ipv4Addr::LOCALHOST, 19_999));
+    let mut settings = Settings::new(data, sidecar, launcher, words);
+    settings.ports = ports(20);
+    settings.environment.push(("PATH".to_owned(), "/usr/bin:/bin".to_owned()));
+    settings
+}
+
+pub(crate) fn agent_is(settings: &mut Settings, command: &str) {
+    settings.environment.push(("TEAMCLAW_AGENT".to_owned(), command.to_owned()));
+}
+
+/// Looks until there is an answer.
+pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.expect("in time")
+}
+
+/// Whether a process runs (one that only waits to be noticed does not).
+pub(crate) fn runs(pid: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// The processes whose working directory or environment names this directory.
+pub(crate) fn processes_in(directory: &Path) -> Vec<i32> {
+    let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
+    let listing = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = listing.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        place.to_string_lossy().contains(&name) && runs(*pid)
+    })
+    .collect()
+}
