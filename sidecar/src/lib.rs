@@ -1,1 +1,33 @@
-//! TODO
+//! The proxy between an agent and the providers: the workspace's token comes in, a pooled key goes
+//! out, the answer streams back byte for byte, and what it used is counted from the provider's own
+//! numbers.
+//!
+//! Absences: no header and no body ever reaches a log; nothing is translated; no redirect is
+//! followed; no request goes to a place that is not in [`providers`]' table or the configuration.
+
+mod answer;
+mod body;
+mod config;
+mod door;
+mod exchange;
+mod headers;
+mod include_usage;
+mod meter;
+mod normal;
+mod outbox;
+mod pool;
+mod providers;
+mod refusal;
+mod relay;
+mod resolve;
+mod scan;
+mod serve;
+mod sse;
+pub mod stand_in;
+mod tally;
+mod target;
+mod upstream;
+
+pub use config::{BadConfig, Config};
+pub use exchange::{ActivitySink, Outside, Sidecar};
+pub use serve::serve;

@@ -1,0 +1,143 @@
+//! Bodies on their way to a provider: held whole when they are small enough to be sent again with
+//! another key, passed on as they come when they are not.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::timeout;
+
+use crate::refusal::{Kind, Refusal};
+
+/// Whatever a body can fail with.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A body on its way out, to a client or a provider.
+pub(crate) type Out = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The largest body that is held to be sent again: an agent's prompts reach megabytes.
+pub(crate) const REPLAY_LENGTH_MAX: usize = 8 * 1024 * 1024;
+/// The largest body at all: Anthropic's own limit for Messages
+/// (platform.claude.com/docs/en/api/errors).
+pub(crate) const BODY_LENGTH_MAX: usize = 32 * 1024 * 1024;
+/// How long a client may be silent within its body. It sends from memory over loopback.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// A request's body.
+pub(crate) enum Taken {
+    /// All of it.
+    Whole(Bytes),
+    /// Too large to be held: what came by now and what is still to come.
+    Passing(Passing),
+}
+
+impl Taken {
+    /// Whether it can be sent more than once.
+    pub(crate) fn again(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+
+    /// The body to send. A body that passes can be sent once; after that it is empty.
+    pub(crate) fn send(&mut self) -> Out {
+        match self {
+            Self::Whole(bytes) => full(bytes.clone()),
+            Self::Passing(_) => match std::mem::replace(self, Self::Whole(Bytes::new())) {
+                Self::Passing(passing) => UnsyncBoxBody::new(passing),
+                Self::Whole(bytes) => full(bytes),
+            },
+        }
+    }
+}
+
+/// A body of bytes at hand.
+pub(crate) fn full(bytes: Bytes) -> Out {
+    UnsyncBoxBody::new(Full::new(bytes).map_err(|never| match never {}))
+}
+
+/// Reads a request's body as far as it may be held.
+pub(crate) async fn take(mut body: Incoming) -> Result<Taken, Refusal> {
+    let too_large = || {
+        let limit = BODY_LENGTH_MAX / (1024 * 1024);
+        Refusal::new(Kind::TooLarge, format!("the request is larger than {limit} MiB; send less"))
+    };
+    if body.size_hint().lower() > BODY_LENGTH_MAX as u64 {
+        return Err(too_large());
+    }
+    let (mut held, mut length) = (VecDeque::new(), 0);
+    while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| {
+        Refusal::new(Kind::BadRequest, "the request's body did not come in time; send it again")
+    })? {
+        let frame = frame.map_err(|_| {
+            Refusal::new(Kind::BadRequest, "the request's body broke off; send it again")
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        held.push_back(data);
+        if length > REPLAY_LENGTH_MAX {
+            let left = BODY_LENGTH_MAX.checked_sub(length).ok_or_else(too_large)?;
+            let pause = Box::pin(tokio::time::sleep(SILENCE_MAX));
+            return Ok(Taken::Passing(Passing { held, rest: body, left, pause }));
+        }
+    }
+    Ok(Taken::Whole(match held.len() {
+        1 => held.pop_front().unwrap_or_default(),
+        _ => held.into_iter().fold(BytesMut::with_capacity(length), joined).freeze(),
+    }))
+}
+
+fn joined(mut all: BytesMut, part: Bytes) -> BytesMut {
+    all.extend_from_slice(&part);
+    all
+}
+
+/// A body that passes as it comes.
+pub(crate) struct Passing {
+    held: VecDeque<Bytes>,
+    rest: Incoming,
+    left: usize,
+    pause: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(data) = self.held.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
+            return match self.pause.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err("the client fell silent".into()))),
+                Poll::Pending => Poll::Pending,
+            };
+        };
+        let Some(frame) = frame else { return Poll::Ready(None) };
+        let deadline = tokio::time::Instant::now() + SILENCE_MAX;
+        self.pause.as_mut().reset(deadline);
+        let data = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(),
+            Err(error) => return Poll::Ready(Some(Err(error.into()))),
+        };
+        match self.left.checked_sub(data.len()) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Some(Err("the request is too large".into()))),
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held: u64 = self.held.iter().map(|data| data.len() as u64).sum();
+        match self.rest.size_hint().exact() {
+            Some(rest) => SizeHint::with_exact(held + rest),
+            None => SizeHint::new(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The sidecar as its roots know it: what it needs of the outside, and what it holds.
+
+use std::sync::Arc;
+
+use events::price::PriceTable;
+use jiff::Timestamp;
+use ports::{Clock, Ids, Keys, Lease, Leases, Usage};
+
+use crate::config::{BadConfig, Config, Upstreams};
+use crate::door::Door;
+use crate::outbox::Outbox;
+use crate::pool::Pool;
+use crate::tally::Books;
+use crate::upstream::Upstream;
+
+/// Told of each metered request, at its start and at its end: whose, and when. Must not block.
+pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
+
+/// What the sidecar needs of the outside.
+#[derive(Clone)]
+pub struct Outside {
+    /// Who may ask.
+    pub leases: Arc<dyn Leases>,
+    /// The pool. Asked for each request, so a removed key is out at once.
+    pub keys: Arc<dyn Keys>,
+    /// The ledger.
+    pub usage: Arc<dyn Usage>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identities of records.
+    pub ids: Arc<dyn Ids>,
+    /// What tokens cost.
+    pub prices: Arc<PriceTable>,
+    /// Told of model calls.
+    pub on_activity: ActivitySink,
+}
+
+/// The proxy. One serves any number of workspaces: the token in a request names the workspace.
+pub struct Sidecar {
+    pub(crate) door: Door,
+    pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) pool: Pool,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) upstream: Upstream,
+    pub(crate) outbox: Outbox,
+    pub(crate) books: Books,
+    pub(crate) host_names: Vec<String>,
+}
+
+impl Sidecar {
+    /// A sidecar with its client and its backlog. Needs a tokio runtime, on which the task that
+    /// hands usage over runs until the sidecar and every request are gone.
+    ///
+    /// # Errors
+    /// [`BadConfig`] for a provider that is not known or a base URL that cannot be used.
+    pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
+        let upstreams = Upstreams::new(config)?;
+        let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
+        Ok(Arc::new(Self {
+            door: Door::new(leases),
+            keys,
+            pool: Pool::default(),
+            upstream: Upstream::new(&upstreams)?,
+            upstreams,
+            outbox: Outbox::new(usage, Arc::clone(&ids)),
+            books: Books { clock, ids, prices, on_activity },
+            host_names: config.host_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        }))
+    }
+
+    /// Waits until the usage of every request that has ended is durable in the ledger. Has no end
+    /// while the ledger is away: bound it.
+    pub async fn flush(&self) {
+        self.outbox.flush().await;
+    }
+}

@@ -1,0 +1,215 @@
+//! OpenAI's Chat streams tell their usage only to who asks for it (`stream_options.include_usage`).
+//! This asks in the client's place and takes the extra chunk out again, because clients that did
+//! not ask index `choices[0]` in every chunk. Everything else stays byte for byte.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::sse::{Piece, Sse};
+
+/// The longest event that is held back to look at it; a longer one passes as it comes. The chunk
+/// in question is under 2 KiB.
+const EVENT_LENGTH_MAX: usize = 64 * 1024;
+
+/// The parts of a request's body that the sidecar reads.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked<'a> {
+    /// The model that is asked for.
+    #[serde(borrow, default)]
+    pub(crate) model: Option<Cow<'a, str>>,
+    /// Whether the answer shall stream.
+    #[serde(default)]
+    pub(crate) stream: Option<bool>,
+    #[serde(borrow, default, deserialize_with = "some")]
+    stream_options: Option<&'a RawValue>,
+}
+
+/// Unlike serde's own reading, a `null` is kept, because its place is needed.
+fn some<'de: 'a, 'a, D>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Asked<'_> {
+    /// The body with the question put in; `None` when the client itself asks, or wants no stream.
+    pub(crate) fn with_usage(&self, body: &[u8]) -> Option<Bytes> {
+        if self.stream != Some(true) {
+            return None;
+        }
+        let Some(options) = self.stream_options else {
+            let brace = memchr::memchr(b'{', body)? + 1;
+            let empty = body[brace..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'}');
+            let comma = if empty { "" } else { "," };
+            let added = format!("\"stream_options\":{{\"include_usage\":true}}{comma}");
+            return Some(splice(body, brace, brace, added.as_bytes()));
+        };
+        let mut wanted: Map<String, Value> = match serde_json::from_str(options.get()) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        if wanted.get("include_usage") == Some(&Value::Bool(true)) {
+            return None;
+        }
+        wanted.insert("include_usage".to_owned(), Value::Bool(true));
+        // The raw value borrows from the body, so its place follows from the addresses.
+        let from = options.get().as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+        let to = from.checked_add(options.get().len()).filter(|to| *to <= body.len())?;
+        Some(splice(body, from, to, Value::Object(wanted).to_string().as_bytes()))
+    }
+}
+
+fn splice(body: &[u8], from: usize, to: usize, middle: &[u8]) -> Bytes {
+    let mut edited = BytesMut::with_capacity(body.len() + middle.len());
+    edited.extend_from_slice(&body[..from]);
+    edited.extend_from_slice(middle);
+    edited.extend_from_slice(&body[to..]);
+    edited.freeze()
+}
+
+/// Takes the usage-only chunk out of a stream. Holds back at most one event, until it is whole.
+#[derive(Debug, Default)]
+pub(crate) struct DropUsage {
+    sse: Sse,
+    event: BytesMut,
+    data: Vec<u8>,
+    /// The event at hand is too long to be the one.
+    passing: bool,
+}
+
+impl DropUsage {
+    /// The next bytes for the client, perhaps none.
+    pub(crate) fn pass(&mut self, bytes: &Bytes) -> Bytes {
+        let mut out = BytesMut::new();
+        // Events end at line ends, so line by line is as fine as it must be looked at.
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            self.event.extend_from_slice(line);
+            let mut ended = false;
+            let data = &mut self.data;
+            self.sse.feed(line, |piece| match piece {
+                Piece::Data(part) => data.extend_from_slice(part),
+                Piece::End => ended = true,
+            });
+            if ended {
+                let event = self.event.split();
+                if self.passing || !usage_only(&self.data) {
+                    out.extend_from_slice(&event);
+                }
+                self.data.clear();
+                self.passing = false;
+            } else if self.passing || self.event.len() > EVENT_LENGTH_MAX {
+                self.passing = true;
+                self.data.clear();
+                out.extend_from_slice(&self.event.split());
+            }
+        }
+        out.freeze()
+    }
+
+    /// What is still held back when the stream ends.
+    pub(crate) fn finish(&mut self) -> Bytes {
+        self.event.split().freeze()
+    }
+
+    /// Whether anything is held back.
+    pub(crate) fn holds(&self) -> bool {
+        !self.event.is_empty()
+    }
+}
+
+fn usage_only(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Chunk {
+        choices: Vec<serde::de::IgnoredAny>,
+        usage: Map<String, Value>,
+    }
+    let chunk = serde_json::from_slice::<Chunk>(data);
+    memchr::memmem::find(data, b"\"usage\"").is_some()
+        && chunk.is_ok_and(|chunk| chunk.choices.is_empty() && !chunk.usage.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(body: &str) -> Option<String> {
+        let asked: Asked<'_> = serde_json::from_str(body).expect("JSON");
+        let edited = asked.with_usage(body.as_bytes())?;
+        Some(String::from_utf8(edited.to_vec()).expect("UTF-8"))
+    }
+
+    #[test]
+    fn the_question_is_put_in_and_all_else_stays() {
+        let cases = [
+            (r#" { "stream" : true }"#, r#" {"stream_options":{"include_usage":true}, "stream" : true }"#),
+            (
+                r#"{"stream":true,"stream_options":null,"x":1.0}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true},"x":1.0}"#,
+            ),
+            (
+                r#"{"stream_options": {"include_obfuscation":false} ,"stream":true}"#,
+                r#"{"stream_options": {"include_obfuscation":false,"include_usage":true} ,"stream":true}"#,
+            ),
+            (
+                r#"{"stream":true,"stream_options":{"include_usage":false}}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+        ];
+        for (body, edited) in cases {
+            assert_eq!(asked(body).as_deref(), Some(edited));
+        }
+    }
+
+    #[test]
+    fn who_asks_or_wants_no_stream_is_left_alone() {
+        for body in [
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"stream":false}"#,
+            r#"{"model":"m"}"#,
+            r#"{"stream":null}"#,
+        ] {
+            assert_eq!(asked(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_doubled_key_is_not_read_either_way() {
+        let body = r#"{"stream":true,"stream":false}"#;
+        assert!(serde_json::from_str::<Asked<'_>>(body).is_err());
+    }
+
+    #[test]
+    fn only_the_usage_chunk_is_taken_out_however_the_bytes_are_cut() {
+        let before = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n\n\
+            : ping\n\ndata: {\"choices\":[{}],\"usage\":{\"total_tokens\":1}}\n\n";
+        let chunk = "data: {\"choices\":[],\"usage\":{\"total_tokens\":3}}\n\n";
+        let after = "data: [DONE]\n\n";
+        let text = format!("{before}{chunk}{after}");
+        for step in 1..=text.len() {
+            let mut drop = DropUsage::default();
+            let mut out = Vec::new();
+            for part in text.as_bytes().chunks(step) {
+                out.extend_from_slice(&drop.pass(&Bytes::copy_from_slice(part)));
+            }
+            out.extend_from_slice(&drop.finish());
+            assert_eq!(String::from_utf8(out).expect("UTF-8"), format!("{before}{after}"), "{step}");
+        }
+    }
+
+    #[test]
+    fn an_event_too_long_to_hold_passes_as_it_comes() {
+        let text = format!("data: {}\n\n", "x".repeat(200_000));
+        let mut drop = DropUsage::default();
+        let mut out = Vec::new();
+        for part in text.as_bytes().chunks(1000) {
+            out.extend_from_slice(&drop.pass(&Bytes::copy_from_slice(part)));
+            assert!(drop.event.len() <= EVENT_LENGTH_MAX + 1000);
+        }
+        assert_eq!(out, text.as_bytes());
+    }
+}

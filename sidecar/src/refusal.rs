@@ -1,0 +1,134 @@
+//! What the sidecar itself answers when a request goes no further, in the shape of the provider
+//! that the client believes it talks to, so that its own error handling works.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::body::{Out, full};
+
+/// How a provider's errors look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"type":"error","error":{"type","message"}}`
+    Anthropic,
+    /// `{"error":{"message","type","param","code"}}`
+    OpenAi,
+}
+
+/// Why a request goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It cannot be understood, or is odd.
+    BadRequest,
+    /// It has no token that is good.
+    NoToken,
+    /// Its path is not served.
+    NoPath,
+    /// Its path is served by another method.
+    WrongMethod,
+    /// Its body is too large.
+    TooLarge,
+    /// Every key must rest for a while.
+    KeysRest,
+    /// There is no key that the provider takes.
+    NoKey,
+    /// Something of ours cannot now.
+    Unavailable,
+    /// The provider did not answer properly.
+    BadUpstream,
+    /// The provider did not answer in time.
+    SlowUpstream,
+}
+
+/// An answer of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Why.
+    pub(crate) kind: Kind,
+    /// What happened and what to do, in plain words.
+    pub(crate) words: String,
+    /// After how many seconds it may be tried again.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal that says nothing of another try.
+    pub(crate) fn new(kind: Kind, words: impl Into<String>) -> Self {
+        Self { kind, words: words.into(), retry_after: None }
+    }
+
+    /// Says when it may be tried again.
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self.kind {
+            Kind::BadRequest => StatusCode::BAD_REQUEST,
+            Kind::NoToken => StatusCode::UNAUTHORIZED,
+            Kind::NoPath => StatusCode::NOT_FOUND,
+            Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::KeysRest => StatusCode::TOO_MANY_REQUESTS,
+            Kind::NoKey | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::BadUpstream => StatusCode::BAD_GATEWAY,
+            Kind::SlowUpstream => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// Anthropic's type (platform.claude.com/docs/en/api/errors) and OpenAI's type and code.
+    fn names(&self) -> (&'static str, &'static str, &'static str) {
+        match self.kind {
+            Kind::BadRequest => ("invalid_request_error", "invalid_request_error", "bad_request"),
+            Kind::NoToken => ("authentication_error", "invalid_request_error", "invalid_api_key"),
+            Kind::NoPath => ("not_found_error", "invalid_request_error", "unknown_url"),
+            Kind::WrongMethod => {
+                ("invalid_request_error", "invalid_request_error", "method_not_supported")
+            }
+            Kind::TooLarge => ("request_too_large", "invalid_request_error", "request_too_large"),
+            Kind::KeysRest => ("rate_limit_error", "requests", "rate_limit_exceeded"),
+            Kind::NoKey => ("api_error", "server_error", "no_provider_key"),
+            Kind::Unavailable => ("api_error", "server_error", "unavailable"),
+            Kind::BadUpstream => ("api_error", "server_error", "bad_gateway"),
+            Kind::SlowUpstream => ("timeout_error", "server_error", "timeout"),
+        }
+    }
+
+    /// Whether the client's own retries can help. Both official clients obey `x-should-retry`.
+    fn worth_retrying(&self) -> bool {
+        match self.kind {
+            Kind::KeysRest | Kind::Unavailable | Kind::BadUpstream | Kind::SlowUpstream => true,
+            Kind::BadRequest
+            | Kind::NoToken
+            | Kind::NoPath
+            | Kind::WrongMethod
+            | Kind::TooLarge
+            | Kind::NoKey => false,
+        }
+    }
+
+    /// The answer on the wire.
+    pub(crate) fn response(&self, shape: Shape) -> Response<Out> {
+        let (anthropic, openai, code) = self.names();
+        let words = format!("teamclaw: {}", self.words);
+        let body = match shape {
+            Shape::Anthropic => {
+                json!({"type": "error", "error": {"type": anthropic, "message": words}})
+            }
+            Shape::OpenAi => json!({"error":
+                {"message": words, "type": openai, "param": null, "code": code}}),
+        };
+        let mut response = Response::new(full(body.to_string().into()));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let retry = if self.worth_retrying() { "true" } else { "false" };
+        headers.insert("x-should-retry", HeaderValue::from_static(retry));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

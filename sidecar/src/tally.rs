@@ -1,0 +1,158 @@
+//! The account of one metered request. It is kept from before the request leaves and writes its
+//! record when it is dropped, so that whatever ends a request, a hung-up client included, is
+//! counted exactly once.
+
+use std::sync::Arc;
+
+use events::price::{Cost, PriceTable};
+use events::usage::{Completion, Tokens, UsageRecord};
+use events::{Envelope, Event, KeyPrint, Stamp};
+use jiff::Timestamp;
+use ports::{Clock, Ids, Lease};
+use serde_json::Value;
+
+use crate::exchange::ActivitySink;
+use crate::meter::{Meter, Reading};
+use crate::outbox::{Item, Place};
+
+/// Says that the client was gone before the provider answered; nginx's word for it.
+const STATUS_CLIENT_GONE: u16 = 499;
+/// The longest model name that a record holds, as in its schema.
+const MODEL_LENGTH_MAX: usize = 200;
+const SOURCE: &str = "/sidecar";
+
+/// What an account needs of the outside.
+#[derive(Clone)]
+pub(crate) struct Books {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) prices: Arc<PriceTable>,
+    pub(crate) on_activity: ActivitySink,
+}
+
+/// One request's account.
+pub(crate) struct Tally {
+    books: Books,
+    place: Option<Place>,
+    lease: Lease,
+    provider: &'static str,
+    model: String,
+    key: Option<KeyPrint>,
+    started: Timestamp,
+    status: u16,
+    failed: bool,
+    meter: Option<Meter>,
+}
+
+impl Tally {
+    /// Opens an account. Nothing is recorded unless a key is used.
+    pub(crate) fn new(books: Books, place: Place, lease: Lease, provider: &'static str) -> Self {
+        let started = books.clock.now();
+        (books.on_activity)(&lease, started);
+        Self {
+            books,
+            place: Some(place),
+            lease,
+            provider,
+            model: String::new(),
+            key: None,
+            started,
+            status: STATUS_CLIENT_GONE,
+            failed: false,
+            meter: None,
+        }
+    }
+
+    /// The model that was asked for; the provider's own word replaces it.
+    pub(crate) fn asked_for(&mut self, model: &str) {
+        self.model = model.to_owned();
+    }
+
+    /// The key that is tried now.
+    pub(crate) fn uses(&mut self, key: &KeyPrint) {
+        self.key = Some(key.clone());
+    }
+
+    /// The provider answered well, and what it used is read by `meter`.
+    pub(crate) fn answered(&mut self, status: u16, meter: Meter) {
+        self.status = status;
+        self.meter = Some(meter);
+    }
+
+    /// It came to nothing, with this status to the client.
+    pub(crate) fn failed(&mut self, status: u16) {
+        self.status = status;
+        self.failed = true;
+    }
+
+    /// No answer came; if the provider was `reached`, nobody knows what it bills.
+    pub(crate) fn lost(&mut self, status: u16, reached: bool) {
+        self.status = status;
+        self.failed = !reached;
+    }
+
+    /// The next bytes of the answer.
+    pub(crate) fn see(&mut self, bytes: &[u8]) {
+        if let Some(meter) = &mut self.meter {
+            meter.see(bytes);
+        }
+    }
+
+    fn reading(&mut self) -> Reading {
+        if let Some(meter) = self.meter.take() {
+            return meter.finish();
+        }
+        Reading {
+            model: None,
+            completion: if self.failed { Completion::Failed } else { Completion::Aborted },
+            tokens: Tokens::default(),
+            raw: None,
+            unpriced: None,
+        }
+    }
+
+    fn cost(&self, model: &str, reading: &Reading) -> Cost {
+        if reading.completion == Completion::Failed {
+            return Cost::Known { pico_dollars: 0, table: self.books.prices.version.clone() };
+        }
+        if reading.raw.is_none() {
+            return Cost::Unknown { why: "the answer ended before its usage was told".to_owned() };
+        }
+        match &reading.unpriced {
+            Some(why) => Cost::Unknown { why: why.clone() },
+            None => self.books.prices.cost(self.provider, model, &reading.tokens),
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let now = self.books.clock.now();
+        (self.books.on_activity)(&self.lease, now);
+        let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
+        let mut reading = self.reading();
+        let named = reading.model.take().unwrap_or_else(|| std::mem::take(&mut self.model));
+        let model: String = named.chars().take(MODEL_LENGTH_MAX).collect();
+        let cost = self.cost(&model, &reading);
+        let waited = now.duration_since(self.started).as_millis();
+        let record = UsageRecord {
+            generation: self.lease.generation,
+            team: self.lease.team.clone(),
+            provider: self.provider.to_owned(),
+            model,
+            key,
+            started: self.started,
+            // A clock that was set back gives no negative duration.
+            duration_ms: u64::try_from(waited).unwrap_or(0),
+            status: self.status,
+            completion: reading.completion,
+            tokens: reading.tokens,
+            cost,
+            raw: reading.raw.map(Value::Object),
+        };
+        let stamp = Stamp { id: self.books.ids.event_id(now), time: now, cause: None };
+        let subject = Some(self.lease.workspace.clone());
+        let envelope = Envelope::new(SOURCE, subject, stamp, Event::UsageRecorded(record));
+        place.send(Item::Record(Box::new(envelope)));
+    }
+}

@@ -1,0 +1,6 @@
+//! What the sidecar's tests stand on: ports in memory, a sidecar and a stand-in on real sockets,
+//! and a provider of a few lines that answers exactly the bytes it is told to.
+
+pub mod outside;
+pub mod raw;
+pub mod rig;

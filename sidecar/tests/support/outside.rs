@@ -1,0 +1,165 @@
+//! Ports in memory, just enough for a proxy. The real ones are `local`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use events::usage::UsageRecord;
+use events::{Attempt, Envelope, Event, EventId, Gen, KeyPrint, Secret, WorkspaceId};
+use jiff::Timestamp;
+use ports::{
+    Clock, Fault, Grouping, Ids, KeyInfo, Keys, Lease, Leases, PoolKey, Spending, Usage,
+    async_trait,
+};
+
+/// Leases by hash.
+#[derive(Default)]
+pub struct Tokens(pub Mutex<BTreeMap<String, Lease>>);
+
+impl Tokens {
+    /// A good token of a workspace.
+    pub fn give(&self, name: &str) -> String {
+        let token = format!("tc_{name}");
+        let lease = Lease {
+            workspace: name.parse().expect("a name"),
+            generation: Gen(3),
+            attempt: Attempt(1),
+            team: "research".parse().expect("a name"),
+        };
+        let hash = events::token::token_hash(&token);
+        self.0.lock().expect("no panic").insert(hash, lease);
+        token
+    }
+}
+
+#[async_trait]
+impl Leases for Tokens {
+    fn token(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Secret {
+        Secret::new(format!("tc_{id}"))
+    }
+
+    fn pass(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Secret {
+        Secret::new(format!("x-teamclaw-{id}"))
+    }
+
+    async fn grant(&self, _: &Lease) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn revoke(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Result<(), Fault> {
+        self.0.lock().expect("no panic").retain(|_, lease| lease.workspace != *id);
+        Ok(())
+    }
+
+    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
+        Ok(self.0.lock().expect("no panic").get(token_hash).cloned())
+    }
+
+    async fn list(&self) -> Result<Vec<Lease>, Fault> {
+        Ok(self.0.lock().expect("no panic").values().cloned().collect())
+    }
+}
+
+/// A pool with the same keys for every provider.
+pub struct Pool(pub Mutex<Vec<Secret>>);
+
+#[async_trait]
+impl Keys for Pool {
+    async fn of(&self, _: &str) -> Result<Vec<PoolKey>, Fault> {
+        let keys = self.0.lock().expect("no panic").clone();
+        let named = |secret| PoolKey { print: events::token::key_print(&secret), secret };
+        Ok(keys.into_iter().map(named).collect())
+    }
+
+    async fn list(&self) -> Result<Vec<KeyInfo>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn add(&self, _: &str, key: Secret) -> Result<(KeyPrint, bool), Fault> {
+        Ok((events::token::key_print(&key), true))
+    }
+
+    async fn remove(&self, _: &str, _: &KeyPrint) -> Result<bool, Fault> {
+        Ok(false)
+    }
+}
+
+/// A ledger that can be away.
+#[derive(Default)]
+pub struct Books {
+    pub envelopes: Mutex<BTreeMap<EventId, Envelope>>,
+    pub away: AtomicBool,
+    pub calls: AtomicU64,
+    /// Refuses every batch that holds a record of this model, for good.
+    pub hates: Mutex<Option<String>>,
+}
+
+impl Books {
+    /// Every record, in the order of their ids.
+    pub fn records(&self) -> Vec<UsageRecord> {
+        let envelopes = self.envelopes.lock().expect("no panic");
+        let record = |envelope: &Envelope| match &envelope.event {
+            Event::UsageRecorded(record) => record.clone(),
+            other => panic!("the sidecar reports usage alone, not {other:?}"),
+        };
+        envelopes.values().map(record).collect()
+    }
+}
+
+#[async_trait]
+impl Usage for Books {
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("the ledger", "away"));
+        }
+        let hated = self.hates.lock().expect("no panic").clone();
+        for envelope in batch {
+            if let Event::UsageRecorded(record) = &envelope.event
+                && Some(&record.model) == hated.as_ref()
+            {
+                return Err(Fault::Nonsense { service: "the ledger", words: "hated".into() });
+            }
+        }
+        let mut envelopes = self.envelopes.lock().expect("no panic");
+        for envelope in batch {
+            let json = serde_json::to_string(envelope).expect("JSON");
+            let read: Envelope = serde_json::from_str(&json).expect("reads its own writing");
+            assert_eq!(&read, envelope);
+            assert!(envelopes.insert(envelope.id, envelope.clone()).is_none(), "counted twice");
+        }
+        Ok(())
+    }
+
+    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
+/// A clock that ticks a millisecond with each look, and ids in order.
+#[derive(Default)]
+pub struct Ticks(AtomicU64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Timestamp {
+        let ms = self.0.fetch_add(1, Ordering::Relaxed);
+        Timestamp::from_millisecond(1_800_000_000_000 + ms as i64).expect("a time")
+    }
+}
+
+impl Ids for Ticks {
+    fn event_id(&self, at: Timestamp) -> EventId {
+        let mut bytes = [0; 10];
+        bytes[2..].copy_from_slice(&self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let ms = at.as_millisecond() as u64;
+        EventId(uuid::Builder::from_unix_timestamp_millis(ms, &bytes).into_uuid())
+    }
+
+    fn token(&self) -> Secret {
+        Secret::new("0".repeat(64))
+    }
+
+    fn below(&self, _: u64) -> u64 {
+        0
+    }
+}
