@@ -1,0 +1,273 @@
+//! The operator's HTTP API as types: what the commands send and the engine answers, so that both
+//! sides agree by construction. The paths stand beside their types.
+
+use events::{Attempt, Envelope, Gen, KeyPrint, Policy, Reason, Status, Step, TeamId, Version};
+use events::{WorkspaceId, workspace::StopNotice};
+use jiff::{SignedDuration, Timestamp};
+use ports::{Cursor, KeyInfo, Letter, Row, Spending};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where everything below is mounted.
+pub const ROOT: &str = "/api/v1";
+
+/// What every error looks like. Status: 400 bad request, 401 no or bad token, 404 unknown, 409
+/// refused in the state that it is in, 503 not now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// What did not work.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do about it.
+    pub do_this: String,
+}
+
+/// `GET /status`: the engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineStatus {
+    /// This program's version.
+    pub version: String,
+    /// Where people go.
+    pub front_door: String,
+    /// What holds everything.
+    pub data_dir: String,
+    /// What runs in a workspace: `openclaw 2026.9.6`, or the command.
+    pub agent: String,
+    /// Since when.
+    pub up_since: Timestamp,
+    /// Every measure that confines an agent, and whether it is in force.
+    pub confinement: Vec<Measure>,
+    /// The bounds that the administrator set.
+    pub policy: Policy,
+    /// How many workspaces stand where.
+    pub counts: BTreeMap<String, usize>,
+    /// Messages that were set aside.
+    pub dead_letters: Vec<Letter>,
+}
+
+/// One measure of confinement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measure {
+    /// Its name.
+    pub name: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+    /// What that means, or what is missing and why.
+    pub words: String,
+}
+
+/// `GET /workspaces?status=&team=&step=&reason=&since=&after=&limit=`: those that match. `status`
+/// may be given several times, separated by commas.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rows {
+    /// In the order of their ids.
+    pub rows: Vec<Row>,
+}
+
+/// `GET /workspaces/{id}`: one workspace. 404 when nobody ever mentioned it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceView {
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// Their team.
+    pub team: Option<TeamId>,
+    /// Where it stands.
+    pub status: Status,
+    /// How many events its journal holds.
+    pub version: Version,
+    /// The newest generation.
+    pub generation: Gen,
+    /// Its try.
+    pub attempt: Attempt,
+    /// The step at hand, on the way up.
+    pub step: Option<Step>,
+    /// The step at hand has failed so often, for this reason, and is tried again.
+    pub retry: Option<(Step, u32, Reason)>,
+    /// What went wrong at which step, when failed or parked.
+    pub trouble: Option<(Step, Reason)>,
+    /// That it is about to stop.
+    pub notice: Option<StopNotice>,
+    /// The idle time-out in force.
+    pub idle_timeout: SignedDuration,
+    /// The last use.
+    pub last_active: Option<Timestamp>,
+    /// When it became ready.
+    pub ready_since: Option<Timestamp>,
+    /// When scheduled work is next due.
+    pub next_wake: Option<Timestamp>,
+    /// Where its agent listens.
+    pub address: Option<String>,
+    /// The end of the agent's log, at most 4 KiB.
+    pub log_tail: Option<String>,
+}
+
+/// `GET /workspaces/{id}/events?after=VERSION&limit=N&wait=SECONDS`: its journal. `wait` (at most
+/// 20) holds the answer until there is something.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct History {
+    /// In order.
+    pub events: Vec<Entry>,
+}
+
+/// One event of a journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the journal.
+    pub version: Version,
+    /// The fact.
+    pub event: Envelope,
+}
+
+/// `POST /workspaces/{id}/login`: logs a person in, wakes their workspace and gives a link.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LoginRequest {
+    /// Their team; the one they had, else the default.
+    pub team: Option<TeamId>,
+    /// Whether they may see and do everything.
+    pub admin: bool,
+}
+
+/// The answer to a [`LoginRequest`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginAnswer {
+    /// Good once: opens the person's session in a browser.
+    pub link: String,
+    /// Not good after this.
+    pub until: Timestamp,
+    /// Where the workspace stands.
+    pub status: Status,
+    /// The version from which on its events tell this start.
+    pub version: Version,
+}
+
+/// `POST /workspaces/{id}/{start,stop}` and every other change of one workspace answer so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    /// Where it stands now.
+    pub status: Status,
+    /// The version before the change: its events follow.
+    pub version: Version,
+}
+
+/// `POST /workspaces/{id}/replay`: tries a failed or parked workspace again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// From this step; else from the one that failed.
+    pub from: Option<Step>,
+}
+
+/// `POST /workspaces/{id}/snooze`: puts an idle stop off.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SnoozeRequest {
+    /// For how long.
+    pub time: SignedDuration,
+}
+
+/// `POST /workspaces/{id}/settings`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SettingsRequest {
+    /// The idle time-out; `null` goes back to the default.
+    pub idle_timeout: Option<SignedDuration>,
+}
+
+/// `POST /replay`: tries many again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ReplayMany {
+    /// Only those that failed at this step.
+    pub step: Option<Step>,
+    /// Only those that failed since.
+    pub since: Option<Timestamp>,
+    /// Only those that failed for this class of reason.
+    pub reason: Option<events::ReasonClass>,
+    /// From this step; else each from the one that failed.
+    pub from: Option<Step>,
+    /// Only say which would be.
+    pub dry_run: bool,
+}
+
+/// The answer to a [`ReplayMany`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayedMany {
+    /// Those that match, as they were.
+    pub rows: Vec<Row>,
+    /// How many are tried again; 0 in a dry run.
+    pub replayed: usize,
+    /// Those that could not be, with the reason.
+    pub refused: Vec<(WorkspaceId, String)>,
+}
+
+/// `GET /keys`: the pool without its secrets.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KeyList {
+    /// In the order of the pool.
+    pub keys: Vec<KeyInfo>,
+}
+
+/// `POST /keys`: adds one. No `Debug`: it holds the key.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyRequest {
+    /// For which provider.
+    pub provider: String,
+    /// The key itself. It is in no answer and in no log.
+    pub key: String,
+}
+
+/// `POST /keys` and `DELETE /keys/{provider}/{fingerprint}` answer so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyChanged {
+    /// The key's fingerprint.
+    pub key: KeyPrint,
+    /// Whether the pool is another now.
+    pub changed: bool,
+}
+
+/// `GET /usage?by=user|team|model|provider|key&since=TIME`: who spent what.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct UsageReport {
+    /// Most expensive first.
+    pub rows: Vec<Spending>,
+}
+
+/// `GET /feed?after=CURSOR&limit=N&wait=SECONDS&type=T`: every event of all, in the order in which
+/// they were recorded. `type` may end in `*`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Feed {
+    /// The events that match.
+    pub events: Vec<FeedEntry>,
+    /// Where to go on from, also when nothing matched.
+    pub next: Cursor,
+}
+
+/// One event of the feed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FeedEntry {
+    /// Its place.
+    pub cursor: Cursor,
+    /// The fact.
+    pub event: Envelope,
+}
+
+/// What the commands need to find the engine; kept in the data directory, readable by its owner.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorFile {
+    /// The front door's address: `http://127.0.0.1:7700`.
+    pub url: String,
+    /// The operator's token.
+    pub token: String,
+}

@@ -1,0 +1,137 @@
+//! What `--help` shows below the options: examples, and at the top level the exit codes.
+
+macro_rules! exit_codes {
+    () => {
+        "\
+  0   done
+  1   what was asked for did not work: a start failed
+  2   the command line makes no sense
+  3   the engine is not reachable
+  4   there is no such workspace or key
+  5   it is refused in the state that it is in
+  70  a bug in teamclaw"
+    };
+}
+
+macro_rules! examples {
+    ($($line:literal)*) => { concat!("Examples:", $("\n  ", $line,)*) };
+}
+
+/// The exit codes, for the test that compares them with [`Exit`](crate::problem::Exit).
+#[cfg(test)]
+pub const EXIT_CODES: &str = exit_codes!();
+
+pub(super) const TOP: &str = concat!(
+    "\
+Examples:
+  teamclaw up --demo         see one whole journey, without a key or a network
+  teamclaw up                run OpenClaw for everybody on this machine
+  teamclaw login ann         wake ann's agent and get a link for her
+  teamclaw status            see who is awake
+  teamclaw usage --by team   see who spent what
+
+Environment:
+  TEAMCLAW_DATA                  the data directory, like --data
+  TEAMCLAW_URL, TEAMCLAW_TOKEN   an engine elsewhere, instead of the data directory's
+  NO_COLOR                       no colours
+
+Exit codes:
+",
+    exit_codes!()
+);
+
+pub(super) const UP: &str = examples! {
+    "teamclaw up --demo                one journey with a built-in agent, then go on"
+    "teamclaw up --demo --exit         the same, then end; 0 when it was whole"
+    "teamclaw up                       install OpenClaw when it is missing, and run it"
+    "teamclaw up --idle 1h --data /srv/teamclaw"
+    "teamclaw up --agent 'python3 my_agent.py' --agent-health /healthz"
+    "teamclaw up --upstream anthropic=http://127.0.0.1:9000"
+};
+
+pub(super) const LOGIN: &str = examples! {
+    "teamclaw login ann                wake ann's agent and print her link"
+    "teamclaw login ann --team sales   the same, and sales pays from now on"
+    "teamclaw login ann --no-wait --format json"
+};
+
+pub(super) const STATUS: &str = examples! {
+    "teamclaw status                   the engine and every workspace"
+    "teamclaw status ann               one workspace in full"
+    "teamclaw status --format json | jq '.workspaces[].status'"
+};
+
+pub(super) const EVENTS: &str = examples! {
+    "teamclaw events ann               all that happened, with durations"
+    "teamclaw events ann --follow      and what happens next"
+    "teamclaw events ann --since 42 --format json"
+};
+
+pub(super) const ONE: &str = examples! {
+    "teamclaw start ann"
+    "teamclaw stop ann"
+};
+
+pub(super) const REPLAY: &str = examples! {
+    "teamclaw replay ann                               from the step that failed"
+    "teamclaw replay ann --from prepare_home           from the beginning"
+    "teamclaw replay --failed --dry-run                which would be tried again"
+    "teamclaw replay --failed --step run_task --since 2h"
+    "teamclaw replay --failed --reason capacity"
+};
+
+pub(super) const PARKED: &str = examples! {
+    "teamclaw parked"
+    "teamclaw parked --format json"
+};
+
+pub(super) const SNOOZE: &str = examples! {
+    "teamclaw snooze ann               no idle stop within the next hour"
+    "teamclaw snooze ann --for 4h"
+};
+
+pub(super) const SET: &str = examples! {
+    "teamclaw set ann --idle 2h"
+    "teamclaw set ann --idle default"
+};
+
+pub(super) const KEYS: &str = examples! {
+    "teamclaw keys add anthropic       asks for the key"
+    "teamclaw keys list"
+    "teamclaw keys remove anthropic 0123456789ab"
+};
+
+pub(super) const KEYS_ADD: &str = examples! {
+    "teamclaw keys add anthropic                               asks for the key"
+    "teamclaw keys add anthropic < key.txt                     reads it"
+    "teamclaw keys add anthropic --from-env ANTHROPIC_API_KEY"
+    "teamclaw keys add anthropic --from-file key.txt"
+};
+
+pub(super) const KEYS_LIST: &str = examples! {
+    "teamclaw keys list"
+    "teamclaw keys list --format json"
+};
+
+pub(super) const KEYS_REMOVE: &str = examples! {
+    "teamclaw keys remove anthropic 0123456789ab"
+};
+
+pub(super) const USAGE: &str = examples! {
+    "teamclaw usage                          by person, most expensive first"
+    "teamclaw usage --by team --since 7d     the last seven days"
+    "teamclaw usage --by model --format csv > usage.csv"
+};
+
+pub(super) const FEED: &str = examples! {
+    "teamclaw feed > events.ndjson                          all there is"
+    "teamclaw feed --since 1042 --follow                    go on from a place, and stay"
+    "teamclaw feed --type teamclaw.usage.recorded.v1        only usage"
+    "teamclaw feed --type 'teamclaw.step.*' --follow        every step"
+};
+
+pub(super) const COMPLETIONS: &str = examples! {
+    "teamclaw completions bash > ~/.local/share/bash-completion/completions/teamclaw"
+    "teamclaw completions zsh > ~/.zfunc/_teamclaw"
+    "teamclaw completions fish > ~/.config/fish/completions/teamclaw.fish"
+};

@@ -1,0 +1,49 @@
+//! The command: `teamclaw up` runs the engine on this machine, everything else operates it.
+//!
+//! Reads the arguments, chooses a runtime and turns the outcome into an exit code. Nothing else.
+
+mod api;
+mod cli;
+mod client;
+mod commands;
+mod demo;
+mod output;
+mod problem;
+mod target;
+mod task;
+mod timeline;
+mod up;
+mod words;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use problem::Problem;
+use tokio::runtime::Builder;
+
+fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return output::usage_error(&error),
+    };
+    let json = command.wants_json();
+    let outcome = match command {
+        Command::Task => return task::run(),
+        Command::DemoAgent => return demo::agent::run(),
+        Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(args)),
+        other => block_on(&mut Builder::new_current_thread(), commands::run(other)),
+    };
+    outcome.unwrap_or_else(|problem| output::problem(&problem, json))
+}
+
+fn block_on<F>(builder: &mut Builder, work: F) -> Result<ExitCode, Problem>
+where
+    F: Future<Output = Result<ExitCode, Problem>>,
+{
+    // An error means that one is installed already, which is as good.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| Problem::bug(format!("no runtime: {error}")))?.block_on(work)
+}

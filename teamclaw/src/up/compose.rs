@@ -1,0 +1,332 @@
+//! Puts the machine together: which adapter stands behind which port, who listens where, in which
+//! order things start and end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use consumers::World;
+use events::price::PriceTable;
+use events::{Activity, Secret};
+use jiff::SignedDuration;
+use local::Local;
+use local::compute::Processes;
+use ports::{Agents, Person};
+use producers::Bus;
+use producers::activity::Meter;
+use sidecar::{Outside, Sidecar};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::engine::Engine;
+use super::operator::{self, Operator};
+use super::settings::{AgentChoice, Settings};
+use super::{agents, install};
+use crate::api::{Measure, OperatorFile};
+use crate::problem::Problem;
+
+/// The file in which the sidecar's port is kept: agents that outlive the engine know it.
+const SIDECAR_PORT_FILE: &str = "sidecar.port";
+/// The file by which the commands find the engine.
+pub(crate) const OPERATOR_FILE: &str = "operator.json";
+/// How long the administrator's one-time link is good.
+const ADMIN_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// How long the last usage may take to be written at the end.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How much of an agent's log is shown.
+const LOG_TAIL_BYTES: u64 = 4 * 1024;
+
+/// The running machine.
+pub(super) struct Machine {
+    pub(super) settings: Settings,
+    pub(super) front_door: String,
+    pub(super) admin_link: String,
+    pub(super) operator_token: Secret,
+    pub(super) agent: String,
+    pub(super) local: Local,
+    pub(super) world: World,
+    pub(super) confinement: Vec<Measure>,
+    pub(super) adopted: usize,
+    engine: Engine,
+    sidecar: Arc<Sidecar>,
+    meter: Meter,
+    shutdown: CancellationToken,
+    servers: TaskTracker,
+}
+
+impl Machine {
+    /// Starts everything. When it returns, the front door answers.
+    ///
+    /// # Errors
+    /// What is in the way, with what to do about it. Nothing is left running then.
+    pub(super) async fn start(mut settings: Settings) -> Result<Self, Problem> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let local = Local::open(&settings.data_dir).map_err(opened)?;
+        settings.data_dir = local.directory().to_owned();
+        let shutdown = CancellationToken::new();
+        let servers = TaskTracker::new();
+        if settings.demo {
+            stand_in(&mut settings, &local, &shutdown, &servers).await?;
+        }
+        let runtime = match settings.agent {
+            AgentChoice::OpenClaw => Some(install::prepare(&settings).await?),
+            AgentChoice::BuiltIn | AgentChoice::Command { .. } => None,
+        };
+        let front = bind(settings.listen, "the front door", "--listen").await?;
+        let front_address = front.local_addr().map_err(|error| no_address(&error))?;
+        let (door, sidecar_address) = sidecar_listener(&settings.data_dir).await?;
+        let origins = origins(&settings, front_address);
+        let front_door = origins[0].clone();
+
+        let spec = agents::Spec { settings: &settings, runtime: runtime.as_ref(), origins: &origins };
+        let compute = spec.compute(sidecar_address)?;
+        let processes = Processes::open(local.database(), compute).await.map_err(|fault| {
+            Problem::new("agents cannot be run", fault.reason().words, "change what it names")
+        })?;
+        let confinement = agents::measures(processes.confinement());
+        let bus = Bus::new(
+            local.journal(),
+            local.queue(),
+            local.timers(),
+            local.clock(),
+            local.ids(),
+            settings.policy,
+        );
+        let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
+        let meter = Meter::new(bus.clone());
+        let sidecar = sidecar(&settings, &local, meter.clone())?;
+        servers.spawn(sidecar::serve(door, Arc::clone(&sidecar), shutdown.clone().cancelled_owned()));
+
+        let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
+        let engine = Engine::start(&world, local.timers(), meter.clone());
+        let operator_token = local.ids().token();
+        let agent_name = spec.name();
+        let tail = Arc::clone(&processes);
+        let operator = Operator {
+            bus: bus.clone(),
+            people: local.people(),
+            keys: local.keys(),
+            usage: local.usage(),
+            token: operator_token.clone(),
+            front_door: front_door.clone(),
+            data_dir: settings.data_dir.display().to_string(),
+            agent: agent_name.clone(),
+            up_since: bus.now(),
+            confinement: confinement.clone(),
+            default_team: settings.default_team.clone(),
+            log_tail: Box::new(move |id| {
+                tail.log_tail(id, LOG_TAIL_BYTES).ok().filter(|text| !text.is_empty())
+            }),
+        };
+        let router = router(&local, bus, meter.clone(), &origins, Arc::new(operator))?;
+        servers.spawn(router::serve(front, router, shutdown.clone()));
+        write_operator_file(&settings.data_dir, &front_door, &operator_token)?;
+        let admin_link = admin_link(&local, &settings, &front_door).await?;
+        Ok(Self {
+            settings,
+            front_door,
+            admin_link,
+            operator_token,
+            agent: agent_name,
+            local,
+            world,
+            confinement,
+            adopted,
+            engine,
+            sidecar,
+            meter,
+            shutdown,
+            servers,
+        })
+    }
+
+    /// Ends everything in order: agents if wanted, then the doors, then the loops, then what is
+    /// still to be written.
+    pub(super) async fn stop(self, stop_agents: bool) {
+        if stop_agents || self.settings.demo {
+            agents::stop_all(&self.world).await;
+        }
+        let _ = std::fs::remove_file(self.settings.data_dir.join(OPERATOR_FILE));
+        self.shutdown.cancel();
+        self.servers.close();
+        self.servers.wait().await;
+        self.meter.flush().await;
+        if tokio::time::timeout(FLUSH_MAX, self.sidecar.flush()).await.is_err() {
+            tracing::error!("some usage could not be written in time");
+        }
+        self.engine.stop().await;
+    }
+}
+
+fn world(
+    settings: &Settings,
+    local: &Local,
+    bus: Bus,
+    processes: Arc<Processes>,
+    agents: Arc<dyn Agents>,
+) -> World {
+    World {
+        bus,
+        homes: Arc::new(processes.homes()),
+        compute: processes,
+        leases: local.leases(),
+        routes: local.routes(),
+        agents,
+        default_team: settings.default_team.clone(),
+    }
+}
+
+fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidecar>, Problem> {
+    let config =
+        sidecar::Config { upstreams: settings.upstreams.clone(), host_names: Vec::new() };
+    let outside = Outside {
+        leases: local.leases(),
+        keys: local.keys(),
+        usage: local.usage(),
+        clock: local.clock(),
+        ids: local.ids(),
+        prices: Arc::new(PriceTable::built_in()),
+        on_activity: Arc::new(move |lease, _| {
+            meter.note(&lease.workspace, Activity::AgentTurn);
+        }),
+    };
+    Sidecar::new(&config, outside).map_err(|error| {
+        Problem::new("the sidecar cannot start", error.to_string(), "correct --upstream")
+    })
+}
+
+fn router(
+    local: &Local,
+    bus: Bus,
+    meter: Meter,
+    origins: &[String],
+    operator: Arc<Operator>,
+) -> Result<router::Router, Problem> {
+    let names: Vec<&str> = origins.iter().map(String::as_str).collect();
+    let settings = router::Settings::new(&names).map_err(|error| {
+        Problem::new("the front door cannot open", error.to_string(), "correct the origins")
+    })?;
+    Ok(router::Router::new(router::Parts {
+        bus,
+        people: local.people(),
+        routes: local.routes(),
+        leases: local.leases(),
+        meter,
+        operator: operator::routes(operator),
+        settings,
+    }))
+}
+
+/// The built-in provider, with a key of its own, in place of the real ones.
+async fn stand_in(
+    settings: &mut Settings,
+    local: &Local,
+    shutdown: &CancellationToken,
+    servers: &TaskTracker,
+) -> Result<(), Problem> {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "the stand-in provider", "").await?;
+    let address = listener.local_addr().map_err(|error| no_address(&error))?;
+    let key = local.ids().token();
+    let provider = sidecar::stand_in::StandIn::new([key.expose().to_owned()]);
+    servers.spawn(sidecar::stand_in::serve(listener, provider, shutdown.clone().cancelled_owned()));
+    for id in ["anthropic", "openai"] {
+        settings.upstreams.insert(id.to_owned(), format!("http://{address}"));
+        local.keys().add(id, key.clone()).await.map_err(|fault| {
+            Problem::new("the stand-in's key was not stored", fault.reason().words, "try again")
+        })?;
+    }
+    Ok(())
+}
+
+async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener, Problem> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let do_this = if flag.is_empty() {
+            "try again".to_owned()
+        } else {
+            format!("end what listens there, or choose another address with {flag}")
+        };
+        Problem::new(format!("{what} cannot listen on {address}"), error.to_string(), do_this)
+    })
+}
+
+/// Takes the port that the sidecar had last time, because agents that outlived the engine call it
+/// there; the first time any below the range that outgoing connections are given.
+async fn sidecar_listener(data_dir: &Path) -> Result<(TcpListener, SocketAddr), Problem> {
+    let file = data_dir.join(SIDECAR_PORT_FILE);
+    let known = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+    let wanted = known.unwrap_or(0_u16);
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], wanted)), "the sidecar", "").await;
+    let listener = listener.map_err(|problem| {
+        let do_this = format!(
+            "end what listens on port {wanted}, or remove {} once no agent of before runs",
+            file.display()
+        );
+        Problem { do_this, ..problem }
+    })?;
+    let address = listener.local_addr().map_err(|error| no_address(&error))?;
+    std::fs::write(&file, address.port().to_string()).map_err(|error| {
+        Problem::new(
+            format!("{} cannot be written", file.display()),
+            error.to_string(),
+            "make room, or check the directory's owner",
+        )
+    })?;
+    Ok((listener, address))
+}
+
+/// Under which origins people reach the front door; the first is the one that they are told.
+fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
+    let mut origins = settings.origins.clone();
+    origins.push(format!("http://{address}"));
+    if address.ip().is_loopback() {
+        origins.push(format!("http://localhost:{}", address.port()));
+    }
+    origins
+}
+
+fn write_operator_file(data_dir: &Path, url: &str, token: &Secret) -> Result<(), Problem> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let content = OperatorFile { url: url.to_owned(), token: token.expose().to_owned() };
+    let path = data_dir.join(OPERATOR_FILE);
+    let write = || {
+        let _ = std::fs::remove_file(&path);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(serde_json::to_string(&content)?.as_bytes())
+    };
+    write().map_err(|error: std::io::Error| {
+        Problem::new(
+            format!("{} cannot be written", path.display()),
+            error.to_string(),
+            "check the directory's owner and space",
+        )
+    })
+}
+
+async fn admin_link(
+    local: &Local,
+    settings: &Settings,
+    front_door: &str,
+) -> Result<String, Problem> {
+    let now = local.clock().now();
+    let until = now.saturating_add(ADMIN_LINK_LIFE).unwrap_or(now);
+    let id = "admin".parse().map_err(|error: events::ids::BadName| {
+        Problem::new("no administrator", error.to_string(), "report this")
+    })?;
+    let person = Person { id, team: settings.default_team.clone(), admin: true };
+    let secret = local.people().invite(&person, until).await.map_err(|fault| {
+        Problem::new("no administrator's link", fault.reason().words, "try again")
+    })?;
+    Ok(format!("{front_door}/teamclaw/login?once={}", secret.expose()))
+}
+
+fn opened(error: local::OpenError) -> Problem {
+    Problem::new("the data directory cannot be used", error.to_string(), "see above")
+}
+
+fn no_address(error: &std::io::Error) -> Problem {
+    Problem::new("a listener has no address", error.to_string(), "try again")
+}

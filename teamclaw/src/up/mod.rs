@@ -1,0 +1,40 @@
+//! `teamclaw up`: everything on one machine, put together and kept running.
+//!
+//! This is the composition root: the only place that knows which adapter stands behind which port.
+
+mod agents;
+mod compose;
+mod engine;
+mod ending;
+pub mod install;
+mod operator;
+mod settings;
+mod show;
+
+use std::process::ExitCode;
+
+use crate::cli::UpArgs;
+use crate::problem::Problem;
+
+use compose::Machine;
+use ending::Ending;
+use settings::Settings;
+
+/// Runs until it is told to stop, or, in a demonstration with `--exit`, until the journey is over.
+///
+/// # Errors
+/// What keeps it from starting, with what to do about it.
+pub async fn run(args: UpArgs) -> Result<ExitCode, Problem> {
+    let settings = Settings::read(&args)?;
+    let ending = Ending::listen()?;
+    let machine = Machine::start(settings).await?;
+    show::banner(&machine);
+    let code = if machine.settings.demo {
+        show::demonstration(&machine, &ending).await
+    } else {
+        ending.asked().await;
+        ExitCode::SUCCESS
+    };
+    machine.stop(ending.wants_agents_stopped()).await;
+    Ok(code)
+}

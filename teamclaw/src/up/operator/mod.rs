@@ -1,0 +1,106 @@
+//! The operator's HTTP API on one machine: [`crate::api`] over the producers and the ports.
+//!
+//! It decides nothing about a workspace's life: it reads what is recorded and calls the producers.
+
+mod answers;
+mod feed;
+mod keys;
+mod workspaces;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use events::{Secret, TeamId, WorkspaceId};
+use jiff::Timestamp;
+use ports::{Keys, People, Usage};
+use producers::Bus;
+
+use answers::{Refusal, unauthorized};
+
+use crate::api::{self, EngineStatus, Measure};
+
+/// The longest body of a request; the largest is a key or a search.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Everything that the API reads and calls.
+pub(super) struct Operator {
+    pub(super) bus: Bus,
+    pub(super) people: Arc<dyn People>,
+    pub(super) keys: Arc<dyn Keys>,
+    pub(super) usage: Arc<dyn Usage>,
+    pub(super) token: Secret,
+    pub(super) front_door: String,
+    pub(super) data_dir: String,
+    pub(super) agent: String,
+    pub(super) up_since: Timestamp,
+    pub(super) confinement: Vec<Measure>,
+    pub(super) default_team: TeamId,
+    /// The end of a workspace's log.
+    pub(super) log_tail: Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>,
+}
+
+type Api = State<Arc<Operator>>;
+
+/// The routes, mounted where [`api::ROOT`] says. Whoever is neither the operator nor an
+/// administrator gets 401.
+pub(super) fn routes(operator: Arc<Operator>) -> Router {
+    let api = Router::new()
+        .route("/status", get(status))
+        .route("/workspaces", get(workspaces::find))
+        .route("/workspaces/{id}", get(workspaces::one))
+        .route("/workspaces/{id}/events", get(feed::history))
+        .route("/workspaces/{id}/login", post(workspaces::login))
+        .route("/workspaces/{id}/start", post(workspaces::start))
+        .route("/workspaces/{id}/stop", post(workspaces::stop))
+        .route("/workspaces/{id}/replay", post(workspaces::replay))
+        .route("/workspaces/{id}/snooze", post(workspaces::snooze))
+        .route("/workspaces/{id}/settings", post(workspaces::settings))
+        .route("/replay", post(workspaces::replay_many))
+        .route("/keys", get(keys::list).post(keys::add))
+        .route("/keys/{provider}/{key}", delete(keys::remove))
+        .route("/usage", get(feed::usage))
+        .route("/feed", get(feed::feed))
+        .fallback(answers::unknown)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&operator), admit))
+        .with_state(operator);
+    Router::new().nest(api::ROOT, api).fallback(answers::unknown)
+}
+
+/// Lets the operator's token and administrators' sessions in, and nobody else.
+async fn admit(State(operator): Api, request: Request, next: Next) -> Response {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if operator.token.matches(token) {
+        return next.run(request).await;
+    }
+    let person = operator.people.find(token, operator.bus.now()).await;
+    match person {
+        Ok(Some(person)) if person.admin => next.run(request).await,
+        _ => unauthorized(),
+    }
+}
+
+async fn status(State(operator): Api) -> Result<axum::Json<EngineStatus>, Refusal> {
+    let queue = operator.bus.queue();
+    let mut dead_letters = Vec::new();
+    for class in events::Class::ALL {
+        dead_letters.extend(queue.dead_letters(class, 100).await?);
+    }
+    Ok(axum::Json(EngineStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        front_door: operator.front_door.clone(),
+        data_dir: operator.data_dir.clone(),
+        agent: operator.agent.clone(),
+        up_since: operator.up_since,
+        confinement: operator.confinement.clone(),
+        policy: *operator.bus.policy(),
+        counts: workspaces::counts(&operator).await?,
+        dead_letters,
+    }))
+}
