@@ -194,3 +194,6 @@ async fn say(words: &str) {
     let _ = stderr.write_all(format!("teamclaw: {words}\n").as_bytes()).await;
     let _ = stderr.flush().await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,10 @@ pub struct Policy {
     pub wake_near: SignedDuration,
     /// How long after a busy answer the agent is asked again.
     pub busy_again: SignedDuration,
+    /// How long an agent may take from its start until it listens, and then until it is ready.
+    /// OpenClaw needs about 16 s on two cores; a machine that starts twenty at once needs ten
+    /// times that.
+    pub ready_within: SignedDuration,
     /// How long a stop that is not for idleness waits for the agent to finish its turn.
     pub quiesce_max: SignedDuration,
 }
@@ -38,6 +42,7 @@ impl Default for Policy {
             wake_lead: SignedDuration::from_mins(2),
             wake_near: SignedDuration::from_mins(10),
             busy_again: SignedDuration::from_secs(60),
+            ready_within: SignedDuration::from_secs(180),
             quiesce_max: SignedDuration::from_secs(30),
         }
     }

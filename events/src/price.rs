@@ -148,8 +148,7 @@ impl Rates {
             tokens.output,
         ];
         let parts = counts.iter().zip(&rates);
-        let sum: u128 =
-            parts.map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
+        let sum: u128 = parts.map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
         u64::try_from(sum).ok()
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, TaskId};
+use crate::policy::Policy;
 use crate::text::AddressText;
 
 /// A provisioning step, declared in the order they run.
@@ -107,16 +108,13 @@ impl Step {
     }
 
     /// How long the step may take, all tries together, before it is refused.
-    ///
-    /// OpenClaw listens after some seconds and is ready after about 16 s on two cores; a machine
-    /// that starts twenty agents at once needs ten times that.
-    pub fn deadline(self) -> SignedDuration {
+    pub fn deadline(self, policy: &Policy) -> SignedDuration {
         match self {
             Self::PrepareHome | Self::RegisterTask | Self::GrantLease | Self::OpenRoute => {
                 SignedDuration::from_secs(60)
             }
             Self::RunTask => SignedDuration::from_secs(120),
-            Self::AwaitAddress | Self::ProbeReady => SignedDuration::from_secs(180),
+            Self::AwaitAddress | Self::ProbeReady => policy.ready_within,
         }
     }
 }

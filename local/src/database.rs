@@ -37,8 +37,9 @@ const MIGRATIONS: &[M<'_>] = &[
 
 /// The database. Dropping it waits for the writes that were accepted and closes the file.
 pub struct Database {
-    writer: Writer,
+    /// First, so that the writer is the last to close and can empty the log into the database.
     readers: Readers,
+    writer: Writer,
     signals: Arc<Signals>,
     /// Last, so that the directory is let go only after the file is closed.
     _lock: Option<Arc<DirectoryLock>>,
@@ -72,12 +73,13 @@ impl Database {
             })
             .map_err(|error| database(plain(&error)))?;
         let mut connection = migrate(connection).map_err(database)?;
-        alone(&mut connection, first).map_err(|error| database(Fault::from(error).reason().words))?;
+        alone(&mut connection, first)
+            .map_err(|error| database(Fault::from(error).reason().words))?;
         let readers = Readers::open(path).map_err(|error| database(plain(&error)))?;
         let signals = Arc::new(Signals::default());
         let writer = Writer::start(connection, Arc::clone(&signals))
             .map_err(OpenError::file("start the writer of", path))?;
-        Ok(Self { writer, readers, signals, _lock: lock })
+        Ok(Self { readers, writer, signals, _lock: lock })
     }
 
     /// Runs `work` in a transaction and gives its result once that is durable. An error undoes all
@@ -157,7 +159,8 @@ fn migrate(mut connection: Connection) -> Result<Connection, String> {
     match Migrations::from_slice(MIGRATIONS).to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(Failure::MigrationDefinition(DatabaseTooFarAhead)) => {
-            Err("a later teamclaw has used it; run that version, or an export of the data".to_owned())
+            Err("a later teamclaw has used it; run that version, or put a backup in its place"
+                .to_owned())
         }
         Err(error) => Err(error.to_string()),
     }

@@ -67,7 +67,9 @@ impl ports::Homes for Homes {
         let path = self.data_dir.join(HOMES).join(id.as_str());
         let place = path.clone();
         blocking(move || {
-            if seat.had_home && !place.try_exists().map_err(|error| Fault::unavailable(SERVICE, error))? {
+            if seat.had_home
+                && !place.try_exists().map_err(|error| Fault::unavailable(SERVICE, error))?
+            {
                 let words = format!(
                     "{} was there before and is missing; is its disk mounted? Put it back, or \
                      purge the workspace to begin anew",

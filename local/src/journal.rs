@@ -45,9 +45,8 @@ impl Journal for SqliteJournal {
         projection: &Projection,
     ) -> Result<Version, Fault> {
         let (id, events, projection) = (id.clone(), events.to_vec(), projection.clone());
-        let work = move |tx: &rusqlite::Transaction<'_>| {
-            append(tx, &id, expected, &events, &projection)
-        };
+        let work =
+            move |tx: &rusqlite::Transaction<'_>| append(tx, &id, expected, &events, &projection);
         self.database.write_for(Topic::Feed, work).await
     }
 
@@ -113,9 +112,10 @@ fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
         .optional()?;
     match row {
         None => Ok(Loaded::default()),
-        Some((version, RULES, json)) => {
-            Ok(Loaded { version: Version(count(version)?), workspace: serde_json::from_str(&json)? })
-        }
+        Some((version, RULES, json)) => Ok(Loaded {
+            version: Version(count(version)?),
+            workspace: serde_json::from_str(&json)?,
+        }),
         Some(_) => fold(connection, id),
     }
 }
@@ -281,10 +281,7 @@ fn nonsense(words: String) -> Error {
 
 /// Folds anew what other rules folded, so that searches are right, too. Such a workspace is due
 /// at once: when time alone changes what is next there is for the sweeper to find out.
-pub(crate) fn refold(
-    connection: &Connection,
-    now: jiff::Timestamp,
-) -> Result<usize, Error> {
+pub(crate) fn refold(connection: &Connection, now: jiff::Timestamp) -> Result<usize, Error> {
     let old = {
         let mut statement = connection.prepare("SELECT id FROM workspaces WHERE rules <> ?1")?;
         let rows = statement.query_map([RULES], |row| row.get::<_, String>(0))?;

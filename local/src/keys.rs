@@ -125,8 +125,9 @@ impl KeyFile {
             self.known = None;
             return Ok(&self.known.insert((seen, Pool::parse(text.expose())?)).1);
         }
-        self.known.as_ref().map(|(_, pool)| pool).ok_or_else(|| {
-            Fault::Nonsense { service: SERVICE, words: "the pool was not read".to_owned() }
+        self.known.as_ref().map(|(_, pool)| pool).ok_or_else(|| Fault::Nonsense {
+            service: SERVICE,
+            words: "the pool was not read".to_owned(),
         })
     }
 

@@ -107,8 +107,7 @@ fn revoke(
                  ON CONFLICT (workspace) DO UPDATE SET generation = ?2, attempt = ?3 \
                  WHERE (generation, attempt) < (?2, ?3)";
     connection.prepare_cached(raise)?.execute(values)?;
-    let remove =
-        "DELETE FROM leases WHERE workspace = ?1 AND (generation, attempt) <= (?2, ?3)";
+    let remove = "DELETE FROM leases WHERE workspace = ?1 AND (generation, attempt) <= (?2, ?3)";
     connection.prepare_cached(remove)?.execute(values)?;
     Ok(())
 }

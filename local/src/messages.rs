@@ -77,7 +77,9 @@ pub(crate) fn receive(connection: &Connection, asked: &Receive) -> Result<Receiv
         return Ok(Received { deliveries, next_ms: None });
     }
     let next_ms = connection
-        .prepare_cached("SELECT min(visible_ms) FROM messages WHERE class = ?1 AND visible_ms > ?2")?
+        .prepare_cached(
+            "SELECT min(visible_ms) FROM messages WHERE class = ?1 AND visible_ms > ?2",
+        )?
         .query_row(params![asked.class.name(), asked.now_ms], |row| row.get(0))?;
     Ok(Received { deliveries, next_ms })
 }
@@ -165,12 +167,7 @@ fn take_one(
     }
 }
 
-fn hide_row(
-    connection: &Connection,
-    asked: &Receive,
-    id: i64,
-    receives: u32,
-) -> Result<(), Error> {
+fn hide_row(connection: &Connection, asked: &Receive, id: i64, receives: u32) -> Result<(), Error> {
     let sql = "UPDATE messages SET receives = ?2, received_ms = ?3, hidden_ms = ?4, \
                visible_ms = ?3 + ?4 WHERE id = ?1";
     let values = params![id, receives, asked.now_ms, asked.visibility_ms];

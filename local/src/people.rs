@@ -31,7 +31,8 @@ impl People for SqlitePeople {
     async fn invite(&self, person: &Person, until: Timestamp) -> Result<Secret, Fault> {
         let secret = self.ids.token();
         let (hash, person) = (token_hash(secret.expose()), person.clone());
-        let work = move |tx: &rusqlite::Transaction<'_>| store(tx, "invites", &hash, &person, until);
+        let work =
+            move |tx: &rusqlite::Transaction<'_>| store(tx, "invites", &hash, &person, until);
         self.database.write(work).await?;
         Ok(secret)
     }
@@ -52,8 +53,7 @@ impl People for SqlitePeople {
     async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Person>, Fault> {
         let hash = token_hash(token);
         let look = move |connection: &Connection| {
-            let sql =
-                "SELECT workspace, team, admin FROM sessions WHERE hash = ?1 AND until >= ?2";
+            let sql = "SELECT workspace, team, admin FROM sessions WHERE hash = ?1 AND until >= ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let found = statement.query_row(params![hash, nanos(now)], columns).optional()?;
             found.map(person).transpose()

@@ -58,7 +58,9 @@ impl Pool {
             let keys = entry.get("keys").map(|keys| keys.as_array().map(Vec::as_slice));
             let keys = keys.unwrap_or(Some(&[]));
             if !keys.is_some_and(|keys| keys.iter().all(Value::is_string)) {
-                return Err(bad(format!("the keys of provider \"{provider}\" are not a list of texts")));
+                return Err(bad(format!(
+                    "the keys of provider \"{provider}\" are not a list of texts"
+                )));
             }
         }
         Ok(())
@@ -91,7 +93,9 @@ impl Pool {
     pub(crate) fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), Fault> {
         check_provider(provider)?;
         let text = key.expose();
-        if text.is_empty() || text.len() > KEY_LENGTH_MAX || !text.bytes().all(|b| b.is_ascii_graphic())
+        if text.is_empty()
+            || text.len() > KEY_LENGTH_MAX
+            || !text.bytes().all(|b| b.is_ascii_graphic())
         {
             return Err(nonsense("a key is 1 to 4096 visible ASCII characters without spaces"));
         }
@@ -117,7 +121,9 @@ impl Pool {
         }
         let keys = self.entry(provider)?.get_mut("keys").and_then(Value::as_array_mut);
         let keys = keys.ok_or_else(|| bad("keys are not a list"))?;
-        keys.retain(|known| known.as_str().is_none_or(|text| key_print(&Secret::new(text)) != *key));
+        keys.retain(|known| {
+            known.as_str().is_none_or(|text| key_print(&Secret::new(text)) != *key)
+        });
         Ok(true)
     }
 
@@ -150,7 +156,9 @@ fn check_provider(provider: &str) -> Result<(), Fault> {
     if good && !provider.starts_with('.') {
         return Ok(());
     }
-    Err(nonsense("a provider's id is 1 to 64 of a-z, 0-9, -, _ and ., and does not begin with a dot"))
+    Err(nonsense(
+        "a provider's id is 1 to 64 of a-z, 0-9, -, _ and ., and does not begin with a dot",
+    ))
 }
 
 fn place(error: &serde_json::Error) -> String {

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use events::Class;
-use ports::queue::{
-    BATCH_MAX, DELAY_MAX, IN_FLIGHT_MAX, RECEIVES_MAX, VISIBILITY_MAX, WAIT_MAX,
-};
+use ports::queue::{BATCH_MAX, DELAY_MAX, IN_FLIGHT_MAX, RECEIVES_MAX, VISIBILITY_MAX, WAIT_MAX};
 use ports::{Clock, Delivery, Fault, Handle, Letter, Outgoing, Queue};
 use rusqlite::{Connection, Transaction};
 use tokio::time::Instant;
@@ -54,8 +52,8 @@ impl SqliteQueue {
                 DELAY_MAX.as_secs()
             )));
         }
-        let body = serde_json::to_string(&message.nudge)
-            .map_err(|error| nonsense(error.to_string()))?;
+        let body =
+            serde_json::to_string(&message.nudge).map_err(|error| nonsense(error.to_string()))?;
         Ok(Send {
             class,
             team: message.group.as_ref().map_or(String::new(), ToString::to_string),
@@ -74,9 +72,10 @@ impl Queue for SqliteQueue {
         class: Class,
         messages: &[Outgoing],
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
-        within("messages in one call", messages.len(), BATCH_MAX)?;
+        within("messages in one call", messages.len(), 0)?;
         let checked: Vec<_> = messages.iter().map(|m| self.outgoing(class, m)).collect();
-        let good: Vec<Send> = checked.iter().filter_map(|sent| sent.as_ref().ok()).cloned().collect();
+        let good: Vec<Send> =
+            checked.iter().filter_map(|sent| sent.as_ref().ok()).cloned().collect();
         let work = move |tx: &Transaction<'_>| {
             good.iter().try_for_each(|message| messages::send(tx, message))
         };
@@ -91,7 +90,7 @@ impl Queue for SqliteQueue {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Delivery>, Fault> {
-        within("messages in one call", max, BATCH_MAX)?;
+        within("messages in one call", max, 1)?;
         no_longer("wait", wait, WAIT_MAX)?;
         no_longer("visibility", visibility, VISIBILITY_MAX)?;
         let until = deadline(wait);
@@ -116,7 +115,7 @@ impl Queue for SqliteQueue {
     }
 
     async fn delete(&self, class: Class, handles: &[Handle]) -> Result<(), Fault> {
-        within("handles in one call", handles.len(), BATCH_MAX)?;
+        within("handles in one call", handles.len(), 0)?;
         let handles = handles.to_vec();
         let work = move |tx: &Transaction<'_>| {
             handles.iter().try_for_each(|handle| messages::delete(tx, class, handle))
@@ -151,11 +150,11 @@ impl Queue for SqliteQueue {
     }
 }
 
-fn within(what: &str, count: usize, most: usize) -> Result<(), Fault> {
-    if (1..=most).contains(&count) {
+fn within(what: &str, count: usize, least: usize) -> Result<(), Fault> {
+    if (least..=BATCH_MAX).contains(&count) {
         return Ok(());
     }
-    Err(nonsense(format!("{count} {what}; 1 to {most} are allowed")))
+    Err(nonsense(format!("{count} {what}; {least} to {BATCH_MAX} are allowed")))
 }
 
 fn no_longer(what: &str, duration: Duration, most: Duration) -> Result<(), Fault> {

@@ -60,7 +60,10 @@ fn bytes(tail: u128) -> [u8; 10] {
     bytes
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the root from which everybody has randomness")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the root from which everybody has randomness"
+)]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("Linux gives random bytes once it has started");

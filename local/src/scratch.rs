@@ -9,7 +9,8 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        let name = format!("teamclaw-local-{}", crate::random::SystemIds::default().token().expose());
+        let name =
+            format!("teamclaw-local-{}", crate::random::SystemIds::default().token().expose());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir(&directory).expect("a fresh directory");
         Self(directory)

@@ -180,10 +180,8 @@ fn make_rooms(directory: &Path) -> Result<(), OpenError> {
 /// Makes the directory, or makes sure that it can be ours: its mode is changed, so somebody's
 /// home or `/tmp`, given by mistake, is refused.
 fn make_directory(directory: &Path) -> Result<(), OpenError> {
-    let unfit = |words: &str| OpenError::Unfit {
-        directory: directory.to_owned(),
-        words: words.to_owned(),
-    };
+    let unfit =
+        |words: &str| OpenError::Unfit { directory: directory.to_owned(), words: words.to_owned() };
     match std::fs::metadata(directory) {
         Ok(found) if !found.is_dir() => return Err(unfit("it is not a directory")),
         Ok(found) => {
@@ -194,7 +192,9 @@ fn make_directory(directory: &Path) -> Result<(), OpenError> {
             let ours = names.peek().is_none()
                 || names.any(|name| CONTENTS.iter().any(|known| name == *known));
             if !ours {
-                return Err(unfit("it holds other things; choose an empty or a new one with --data"));
+                return Err(unfit(
+                    "it holds other things; choose an empty or a new one with --data",
+                ));
             }
             if found.uid() != rustix::process::geteuid().as_raw() {
                 return Err(unfit("it belongs to another user; start teamclaw as that user"));

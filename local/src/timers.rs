@@ -34,7 +34,9 @@ impl Timers for SqliteTimers {
         let work = move |tx: &rusqlite::Transaction<'_>| {
             match at {
                 Some(at) => tx
-                    .prepare_cached("INSERT OR REPLACE INTO timers (workspace, at) VALUES (?1, ?2)")?
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO timers (workspace, at) VALUES (?1, ?2)",
+                    )?
                     .execute(params![id.as_str(), at])?,
                 None => tx
                     .prepare_cached("DELETE FROM timers WHERE workspace = ?1")?

@@ -57,11 +57,7 @@ impl Usage for SqliteUsage {
         self.database.write_for(Topic::Feed, work).await
     }
 
-    async fn report(
-        &self,
-        by: Grouping,
-        since: Option<Timestamp>,
-    ) -> Result<Vec<Spending>, Fault> {
+    async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
         let since = since.map_or(i64::MIN, hour);
         self.database.read(move |connection| report(connection, by, since)).await
     }

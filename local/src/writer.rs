@@ -47,7 +47,8 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Fault>) {
-        let panicked = || Fault::Nonsense { service: SERVICE, words: "a write panicked".to_owned() };
+        let panicked =
+            || Fault::Nonsense { service: SERVICE, words: "a write panicked".to_owned() };
         let answer = match (self.result, committed) {
             (Some(Err(error)), _) => Err(error.into()),
             (_, Err(fault)) => Err(fault),
@@ -104,11 +105,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(
-    mut connection: Connection,
-    mut jobs: mpsc::Receiver<Box<dyn Job>>,
-    signals: &Signals,
-) {
+fn serve(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, signals: &Signals) {
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < BATCH_MAX
@@ -123,11 +120,7 @@ fn serve(
 }
 
 /// Takes jobs from the front of the batch and commits them together. Takes at least one.
-fn commit(
-    connection: &mut Connection,
-    batch: &mut VecDeque<Box<dyn Job>>,
-    signals: &Signals,
-) {
+fn commit(connection: &mut Connection, batch: &mut VecDeque<Box<dyn Job>>, signals: &Signals) {
     let mut ran = Vec::with_capacity(batch.len());
     let mut topics = BTreeSet::new();
     let outcome = together(connection, batch, &mut ran, &mut topics);

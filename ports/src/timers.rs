@@ -15,7 +15,8 @@ pub trait Timers: Send + Sync {
     async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault>;
 
     /// Up to `limit` timers whose time is at or before `now`, earliest first, waiting up to `wait`
-    /// of real time for one. They stay until [`Timers::fired`].
+    /// of real time for one. `now` goes on while it waits, so that a timer that becomes due
+    /// meanwhile is given then. They stay until [`Timers::fired`].
     async fn due(
         &self,
         now: Timestamp,

@@ -158,7 +158,7 @@ fn drop_session(headers: &mut HeaderMap) {
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|value| pairs(value.as_bytes()))
-        .filter(|(name, value)| !ours(name) && !(name.is_empty() && value.is_empty()))
+        .filter(|(name, value)| !(ours(name) || name.is_empty() && value.is_empty()))
         .map(|(name, value)| [name, b"=", value].concat())
         .collect();
     headers.remove(header::COOKIE);

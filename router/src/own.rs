@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::answer::{self, Body, error, html, plain, retry};
 use crate::door::{Router, not_logged_in};
-use crate::paths::Own;
+use crate::paths::{Act, Mine, Own};
 use crate::view::View;
 use crate::who::Caller;
 
@@ -73,31 +73,22 @@ impl Router {
             Own::WrongMethod => {
                 error(StatusCode::METHOD_NOT_ALLOWED, "This is asked for in another way.")
             }
-            Own::Page
-            | Own::Status
-            | Own::Live
-            | Own::Logout
-            | Own::Wake
-            | Own::Stop
-            | Own::Snooze
-            | Own::Replay
-            | Own::Settings => match self.caller(request.headers()).await {
-                Ok(Some(caller)) => self.of_person(own, caller, request).await,
+            Own::Mine(mine) => match self.caller(request.headers()).await {
+                Ok(Some(caller)) => self.mine(mine, caller, request).await,
                 Ok(None) => not_logged_in(&request),
                 Err(fault) => answer::fault(&fault),
             },
         }
     }
 
-    async fn of_person(&self, own: Own, caller: Caller, request: Request<Body>) -> Response<Body> {
-        match own {
-            Own::Page => self.shown(&caller, |view| person_page(&view)).await,
-            Own::Status => self.shown(&caller, |view| answer::json(StatusCode::OK, &view)).await,
-            Own::Live => self.live(caller, request.headers()).await,
-            _ => match self.meant(&caller, &request) {
+    async fn mine(&self, mine: Mine, caller: Caller, request: Request<Body>) -> Response<Body> {
+        match mine {
+            Mine::Page => self.shown(&caller, |view| person_page(&view)).await,
+            Mine::Status => self.shown(&caller, |view| answer::json(StatusCode::OK, &view)).await,
+            Mine::Live => self.live(caller, request.headers()).await,
+            Mine::Act(act) => match self.meant(&caller, &request) {
+                Ok(()) => self.act(act, &caller, request).await,
                 Err(refusal) => *refusal,
-                Ok(()) if own == Own::Logout => self.log_out(&caller).await,
-                Ok(()) => self.act(own, &caller, request).await,
             },
         }
     }
@@ -111,23 +102,25 @@ impl Router {
     }
 
     /// Does what the person asks for, and shows where the workspace stands then.
-    async fn act(&self, own: Own, caller: &Caller, request: Request<Body>) -> Response<Body> {
-        let done = match own {
-            Own::Snooze => match read(request).await {
+    async fn act(&self, act: Act, caller: &Caller, request: Request<Body>) -> Response<Body> {
+        let (bus, id) = (self.bus(), caller.id());
+        let done = match act {
+            Act::Logout => return self.log_out(caller).await,
+            Act::Wake => session::wake(bus, id, StartCause::Request).await,
+            Act::Stop => command::stop(bus, id, StopReason::Person).await,
+            Act::Snooze => match read(request).await {
                 Ok(body) => return self.snooze(caller, &body).await,
                 Err(refusal) => return *refusal,
             },
-            Own::Replay => match read::<ReplayBody>(request).await {
-                Ok(body) => command::replay(self.bus(), caller.id(), body.from).await,
+            Act::Replay => match read::<ReplayBody>(request).await {
+                Ok(body) => command::replay(bus, id, body.from).await,
                 Err(refusal) => return *refusal,
             },
-            Own::Settings => match read::<Option<SettingsBody>>(request).await {
+            Act::Settings => match read::<Option<SettingsBody>>(request).await {
                 Ok(Some(body)) => self.set(caller, &body).await,
                 Ok(None) => return error(StatusCode::BAD_REQUEST, "Say {\"idleMinutes\": …}."),
                 Err(refusal) => return *refusal,
             },
-            Own::Stop => command::stop(self.bus(), caller.id(), StopReason::Person).await,
-            _ => session::wake(self.bus(), caller.id(), StartCause::Request).await,
         };
         match done {
             Ok(_) => self.shown(caller, |view| answer::json(StatusCode::OK, &view)).await,

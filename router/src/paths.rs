@@ -16,23 +16,36 @@ pub(crate) enum Place {
 /// The front door's own answers, all under `/teamclaw/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
-    Page,
     Style,
     Script,
     LoginPage,
     Login,
-    Logout,
+    /// For somebody who is logged in, about their own workspace.
+    Mine(Mine),
+    /// The path without its slash at the end.
+    Slash,
+    Unknown,
+    WrongMethod,
+}
+
+/// What a person may see and do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mine {
+    Page,
     Status,
     Live,
+    Act(Act),
+}
+
+/// What a person may do. Only when they meant it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Logout,
     Wake,
     Stop,
     Snooze,
     Replay,
     Settings,
-    /// The path without its slash at the end.
-    Slash,
-    Unknown,
-    WrongMethod,
 }
 
 /// Why a request is not passed on, for the client.
@@ -75,20 +88,21 @@ pub(crate) fn place(method: &Method, uri: &Uri) -> Result<Place, Crooked> {
 }
 
 fn own(method: &Method, rest: &str) -> Own {
+    let act = |act| (Method::POST, Own::Mine(Mine::Act(act)));
     let (wanted, own) = match rest {
         "login" if *method == Method::POST => (Method::POST, Own::Login),
         "login" => (Method::GET, Own::LoginPage),
-        "" => (Method::GET, Own::Page),
         "page.css" => (Method::GET, Own::Style),
         "page.js" => (Method::GET, Own::Script),
-        "status" => (Method::GET, Own::Status),
-        "live" => (Method::GET, Own::Live),
-        "logout" => (Method::POST, Own::Logout),
-        "wake" => (Method::POST, Own::Wake),
-        "stop" => (Method::POST, Own::Stop),
-        "snooze" => (Method::POST, Own::Snooze),
-        "replay" => (Method::POST, Own::Replay),
-        "settings" => (Method::POST, Own::Settings),
+        "" => (Method::GET, Own::Mine(Mine::Page)),
+        "status" => (Method::GET, Own::Mine(Mine::Status)),
+        "live" => (Method::GET, Own::Mine(Mine::Live)),
+        "logout" => act(Act::Logout),
+        "wake" => act(Act::Wake),
+        "stop" => act(Act::Stop),
+        "snooze" => act(Act::Snooze),
+        "replay" => act(Act::Replay),
+        "settings" => act(Act::Settings),
         _ => return Own::Unknown,
     };
     if *method == wanted { own } else { Own::WrongMethod }
@@ -223,8 +237,11 @@ mod tests {
         let sort = |method: Method, uri: &str| place(&method, &uri.parse().expect("a uri"));
         assert_eq!(sort(Method::GET, "/"), Ok(Place::Agent));
         assert_eq!(sort(Method::GET, "/teamclawx"), Ok(Place::Agent));
-        assert_eq!(sort(Method::GET, "/teamclaw/"), Ok(Place::Own(Own::Page)));
-        assert_eq!(sort(Method::POST, "/teamclaw/wake"), Ok(Place::Own(Own::Wake)));
+        assert_eq!(sort(Method::GET, "/teamclaw/"), Ok(Place::Own(Own::Mine(Mine::Page))));
+        assert_eq!(
+            sort(Method::POST, "/teamclaw/wake"),
+            Ok(Place::Own(Own::Mine(Mine::Act(Act::Wake))))
+        );
         assert_eq!(sort(Method::GET, "/teamclaw/wake"), Ok(Place::Own(Own::WrongMethod)));
         assert_eq!(sort(Method::GET, "/teamclaw/x"), Ok(Place::Own(Own::Unknown)));
         assert_eq!(sort(Method::GET, "/api/keys"), Ok(Place::Api));

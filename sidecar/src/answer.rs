@@ -1,54 +1,21 @@
 //! One request from its head to the head of its answer: who asks, for what, with which key.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use ports::{Lease, PoolKey};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::Instant;
 
-use crate::body::{Out, Taken, full, take};
-use crate::exchange::Sidecar;
+use crate::body::{Out, Taken, take};
+use crate::call::{Account, Call};
 use crate::headers;
 use crate::include_usage::Asked;
-use crate::meter::Meter;
 use crate::providers::{self, Api, NotServed, Provider};
+use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};
-use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::target::{Target, good_host};
-use crate::upstream;
-
-/// How long a provider may take to the head of its answer. The official clients wait ten minutes
-/// for an answer that does not stream; they shall give up first.
-const HEAD_MAX: Duration = Duration::from_secs(11 * 60);
-/// How many keys are tried for one request. More would multiply the load of a bad moment.
-const KEYS_MAX: usize = 3;
-/// How much of a provider's error is read; they are under 4 KiB.
-const ERROR_LENGTH_MAX: usize = 64 * 1024;
-/// How long a provider's error may take to come whole.
-const ERROR_MAX: Duration = Duration::from_secs(10);
-
-/// What is to be sent, to any key's owner.
-struct Call {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    provider: &'static Provider,
-    api: Option<Api>,
-    /// We asked for the usage chunk in the client's place.
-    asked_usage: bool,
-}
-
-/// A request without an answer.
-struct Lost {
-    refusal: Refusal,
-    /// The provider may have it, and may bill it.
-    reached: bool,
-}
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
@@ -79,8 +46,13 @@ async fn admit(
         Refusal::new(Kind::NoPath, "there is no such provider; /anthropic and /openai are served")
     })?;
     let api = provider.route(&head.method, target.path).map_err(not_served)?.api;
-    let uri = sidecar.upstreams.place(provider.id, target.path, target.query).ok_or_else(|| {
-        Refusal::new(Kind::BadRequest, "the address cannot be sent on")
+    let uri = sidecar
+        .upstreams
+        .place(provider.id, target.path, target.query)
+        .ok_or_else(|| Refusal::new(Kind::BadRequest, "the address cannot be sent on"))?;
+    let turn = sidecar.turns.begin(&lease.workspace).ok_or_else(|| {
+        let words = "this workspace has too many requests under way; wait for some to end";
+        Refusal::new(Kind::KeysRest, words).after(1)
     })?;
     let mut tally = match api {
         None => None,
@@ -93,18 +65,20 @@ async fn admit(
             Some(Tally::new(sidecar.books.clone(), place, lease.clone(), provider.id))
         }
     };
-    let mut body = take(body).await?;
+    let mut body = take(body, &sidecar.holding).await?;
     let asked_usage = prepare(api, &mut body, tally.as_mut())?;
     let keys = keys(sidecar, provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
-    call.send(sidecar, keys, body, tally).await
+    call.send(sidecar, keys, body, Account { turn, tally }).await
 }
 
 /// What makes a request odd before its path is looked at.
 fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refusal> {
     let bad = |words| Err(Refusal::new(Kind::BadRequest, words));
-    if head.uri.scheme().is_some() || head.uri.authority().is_some() || head.method == Method::CONNECT
+    if head.uri.scheme().is_some()
+        || head.uri.authority().is_some()
+        || head.method == Method::CONNECT
     {
         return bad("this is no forward proxy: set the base URL to this sidecar instead");
     }
@@ -160,15 +134,11 @@ fn not_served(why: NotServed) -> Refusal {
 }
 
 /// Reads what the account needs of the body, and asks for usage where the client did not.
-fn prepare(
-    api: Option<Api>,
-    body: &mut Taken,
-    tally: Option<&mut Tally>,
-) -> Result<bool, Refusal> {
-    let (Some(api), Taken::Whole(bytes), Some(tally)) = (api, &mut *body, tally) else {
+fn prepare(api: Option<Api>, body: &mut Taken, tally: Option<&mut Tally>) -> Result<bool, Refusal> {
+    let (Some(api), Taken::Whole { bytes, .. }, Some(tally)) = (api, &mut *body, tally) else {
         return Ok(false);
     };
-    let asked: Asked<'_> = serde_json::from_slice(bytes).map_err(|_| {
+    let asked = Asked::read(bytes).ok_or_else(|| {
         let words = "the body is not a JSON object with each key once, so it cannot be metered";
         Refusal::new(Kind::BadRequest, words)
     })?;
@@ -196,138 +166,8 @@ async fn keys(
         );
         return Err(Refusal::new(Kind::NoKey, words));
     }
-    sidecar.pool.order(lease, keys).map_err(|rest| {
+    sidecar.pool.order(lease, keys, Instant::now()).map_err(|rest| {
         let words = "the provider told every key of the pool to wait; try again later";
         Refusal::new(Kind::KeysRest, words).after(rest.as_secs() + 1)
     })
-}
-
-impl Call {
-    /// Tries one key after the other until the provider takes one.
-    async fn send(
-        self,
-        sidecar: &Sidecar,
-        keys: Vec<PoolKey>,
-        mut body: Taken,
-        mut tally: Option<Tally>,
-    ) -> Result<Response<Out>, Refusal> {
-        let last = keys.len().min(KEYS_MAX);
-        for (n, key) in keys.iter().take(KEYS_MAX).enumerate() {
-            let Some(headers) = headers::for_provider(&self.headers, self.provider.auth, key) else {
-                tracing::error!(key = %key.print, "a key of the pool cannot be sent: odd characters");
-                continue;
-            };
-            if let Some(tally) = &mut tally {
-                tally.uses(&key.print);
-            }
-            let more = n + 1 < last && body.again();
-            let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
-                if let Some(tally) = &mut tally {
-                    tally.lost(lost.refusal.status().as_u16(), lost.reached);
-                }
-                lost.refusal
-            })?;
-            let status = answer.status();
-            let refused = matches!(status.as_u16(), 401 | 403 | 429);
-            if refused {
-                tracing::info!(key = %key.print, status = status.as_u16(), "a key was refused");
-                sidecar.pool.rest(&key.print, answer.headers());
-                if more {
-                    continue;
-                }
-            }
-            if status.is_success() {
-                sidecar.pool.works(&key.print);
-                return Ok(self.stream(answer, tally));
-            }
-            if let Some(tally) = &mut tally {
-                tally.failed(status.as_u16());
-            }
-            return self.error(answer, key).await;
-        }
-        Err(Refusal::new(Kind::NoKey, "no key of the pool can be used; tell an administrator"))
-    }
-
-    fn request(&self, headers: &HeaderMap, body: &mut Taken) -> Request<Out> {
-        let body = if self.method == Method::GET { full(Bytes::new()) } else { body.send() };
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers.clone();
-        request
-    }
-
-    async fn ask(
-        &self,
-        sidecar: &Sidecar,
-        headers: &HeaderMap,
-        body: &mut Taken,
-    ) -> Result<Response<Incoming>, Lost> {
-        let id = self.provider.id;
-        let slow = |_| Lost {
-            refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
-            reached: true,
-        };
-        let again = body.again();
-        let send = sidecar.upstream.send(self.request(headers, body));
-        let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        if again && result.as_ref().err().is_some_and(upstream::never_sent) {
-            let send = sidecar.upstream.send(self.request(headers, body));
-            result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        }
-        result.map_err(|error| {
-            // The error names hosts and causes, never a header or a body.
-            tracing::warn!(%error, provider = id, "a provider did not answer");
-            let words = format!("{id} did not answer; try again");
-            let reached = !error.is_connect() && !upstream::never_sent(&error);
-            Lost { refusal: Refusal::new(Kind::BadUpstream, words), reached }
-        })
-    }
-
-    /// A good answer, streamed.
-    fn stream(self, answer: Response<Incoming>, mut tally: Option<Tally>) -> Response<Out> {
-        let (head, body) = answer.into_parts();
-        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-        if let (Some(api), Some(tally)) = (self.api, &mut tally) {
-            tally.answered(head.status.as_u16(), Meter::new(api, streams));
-        }
-        let relay = Relay::new(body, tally, self.asked_usage && streams);
-        let mut response = Response::new(Out::new(relay));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
-        response
-    }
-
-    /// The provider's own error, unless it tells of a key or sends us elsewhere.
-    async fn error(
-        &self,
-        answer: Response<Incoming>,
-        key: &PoolKey,
-    ) -> Result<Response<Out>, Refusal> {
-        let (head, body) = answer.into_parts();
-        if head.status == StatusCode::UNAUTHORIZED {
-            let words = format!(
-                "{} does not accept the pool's key; an administrator must look at `teamclaw keys list`",
-                self.provider.id
-            );
-            return Err(Refusal::new(Kind::NoKey, words));
-        }
-        if !head.status.is_client_error() && !head.status.is_server_error() {
-            let words = format!("{} sent us elsewhere, and a key is never sent on", self.provider.id);
-            return Err(Refusal::new(Kind::BadUpstream, words));
-        }
-        let until = tokio::time::Instant::now() + ERROR_MAX;
-        let read = timeout_at(until, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
-        let words = || format!("{} answered {} and no more", self.provider.id, head.status);
-        let Ok(Ok(whole)) = read else { return Err(Refusal::new(Kind::BadUpstream, words())) };
-        let whole = whole.to_bytes();
-        if memchr::memmem::find(&whole, key.secret.expose().as_bytes()).is_some() {
-            return Err(Refusal::new(Kind::BadUpstream, words()));
-        }
-        let mut response = Response::new(full(whole));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
-        Ok(response)
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::refusal::{Kind, Refusal};
@@ -24,13 +26,15 @@ pub(crate) const REPLAY_LENGTH_MAX: usize = 8 * 1024 * 1024;
 /// The largest body at all: Anthropic's own limit for Messages
 /// (platform.claude.com/docs/en/api/errors).
 pub(crate) const BODY_LENGTH_MAX: usize = 32 * 1024 * 1024;
+/// What all requests together may hold, in KiB: a few dozen of the largest.
+pub(crate) const HOLDING_KIB_MAX: usize = 256 * 1024;
 /// How long a client may be silent within its body. It sends from memory over loopback.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// A request's body.
 pub(crate) enum Taken {
-    /// All of it.
-    Whole(Bytes),
+    /// All of it, and its room until it is dropped.
+    Whole { bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
     /// Too large to be held: what came by now and what is still to come.
     Passing(Passing),
 }
@@ -38,17 +42,19 @@ pub(crate) enum Taken {
 impl Taken {
     /// Whether it can be sent more than once.
     pub(crate) fn again(&self) -> bool {
-        matches!(self, Self::Whole(_))
+        matches!(self, Self::Whole { .. })
     }
 
     /// The body to send. A body that passes can be sent once; after that it is empty.
     pub(crate) fn send(&mut self) -> Out {
         match self {
-            Self::Whole(bytes) => full(bytes.clone()),
-            Self::Passing(_) => match std::mem::replace(self, Self::Whole(Bytes::new())) {
-                Self::Passing(passing) => UnsyncBoxBody::new(passing),
-                Self::Whole(bytes) => full(bytes),
-            },
+            Self::Whole { bytes, .. } => full(bytes.clone()),
+            Self::Passing(_) => {
+                match std::mem::replace(self, Self::Whole { bytes: Bytes::new(), _room: None }) {
+                    Self::Passing(passing) => UnsyncBoxBody::new(passing),
+                    Self::Whole { bytes, .. } => full(bytes),
+                }
+            }
         }
     }
 }
@@ -59,7 +65,7 @@ pub(crate) fn full(bytes: Bytes) -> Out {
 }
 
 /// Reads a request's body as far as it may be held.
-pub(crate) async fn take(mut body: Incoming) -> Result<Taken, Refusal> {
+pub(crate) async fn take(mut body: Incoming, holding: &Arc<Semaphore>) -> Result<Taken, Refusal> {
     let too_large = || {
         let limit = BODY_LENGTH_MAX / (1024 * 1024);
         Refusal::new(Kind::TooLarge, format!("the request is larger than {limit} MiB; send less"))
@@ -68,6 +74,7 @@ pub(crate) async fn take(mut body: Incoming) -> Result<Taken, Refusal> {
         return Err(too_large());
     }
     let (mut held, mut length) = (VecDeque::new(), 0);
+    let mut room: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| {
         Refusal::new(Kind::BadRequest, "the request's body did not come in time; send it again")
     })? {
@@ -77,16 +84,39 @@ pub(crate) async fn take(mut body: Incoming) -> Result<Taken, Refusal> {
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
         held.push_back(data);
+        hold(holding, &mut room, length)?;
         if length > REPLAY_LENGTH_MAX {
             let left = BODY_LENGTH_MAX.checked_sub(length).ok_or_else(too_large)?;
             let pause = Box::pin(tokio::time::sleep(SILENCE_MAX));
-            return Ok(Taken::Passing(Passing { held, rest: body, left, pause }));
+            return Ok(Taken::Passing(Passing { held, rest: body, left, pause, room }));
         }
     }
-    Ok(Taken::Whole(match held.len() {
+    let whole = match held.len() {
         1 => held.pop_front().unwrap_or_default(),
         _ => held.into_iter().fold(BytesMut::with_capacity(length), joined).freeze(),
-    }))
+    };
+    Ok(Taken::Whole { bytes: whole, _room: room })
+}
+
+/// Widens the room of a body to `length` bytes. Never waits: two that wait for each other's room
+/// would wait for ever.
+fn hold(
+    holding: &Arc<Semaphore>,
+    room: &mut Option<OwnedSemaphorePermit>,
+    length: usize,
+) -> Result<(), Refusal> {
+    let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    // A body is at most BODY_LENGTH_MAX and a frame, far below u32.
+    let more = u32::try_from(length.div_ceil(1024).saturating_sub(has)).unwrap_or(u32::MAX);
+    let more = Arc::clone(holding).try_acquire_many_owned(more).map_err(|_| {
+        let words = "too many large requests are under way; try again in a moment";
+        Refusal::new(Kind::Unavailable, words).after(1)
+    })?;
+    match room {
+        Some(room) => room.merge(more),
+        None => *room = Some(more),
+    }
+    Ok(())
 }
 
 fn joined(mut all: BytesMut, part: Bytes) -> BytesMut {
@@ -100,6 +130,7 @@ pub(crate) struct Passing {
     rest: Incoming,
     left: usize,
     pause: Pin<Box<tokio::time::Sleep>>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Body for Passing {
@@ -113,6 +144,7 @@ impl Body for Passing {
         if let Some(data) = self.held.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+        self.room = None;
         let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
             return match self.pause.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Some(Err("the client fell silent".into()))),

@@ -85,7 +85,9 @@ fn parse(url: &str) -> Result<(String, String), &'static str> {
         return Err("it has a query or a fragment");
     }
     let dotted = uri.path().split('/').any(|s| !s.is_empty() && s.bytes().all(|b| b == b'.'));
-    if dotted || uri.path().contains("//") && uri.path() != "/" || !uri.path().bytes().all(path_byte)
+    if dotted
+        || uri.path().contains("//") && uri.path() != "/"
+        || !uri.path().bytes().all(path_byte)
     {
         return Err("its path is odd");
     }
@@ -120,9 +122,19 @@ mod tests {
             assert_eq!(uri.to_string(), place);
         }
         for url in [
-            "", "api.openai.com", "ftp://x", "http://api.openai.com", "http://10.0.0.1",
-            "http://localhost.evil.example", "http://localhost:1", "https://u:p@x", "https://x?a=b",
-            "https://x/../y", "https://x/%2e%2e", "https://x#y", "file:///etc/passwd",
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "http://api.openai.com",
+            "http://10.0.0.1",
+            "http://localhost.evil.example",
+            "http://localhost:1",
+            "https://u:p@x",
+            "https://x?a=b",
+            "https://x/../y",
+            "https://x/%2e%2e",
+            "https://x#y",
+            "file:///etc/passwd",
         ] {
             assert!(with(url).is_err(), "{url:?}");
         }

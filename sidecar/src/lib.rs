@@ -7,9 +7,9 @@
 
 mod answer;
 mod body;
+mod call;
 mod config;
 mod door;
-mod exchange;
 mod headers;
 mod include_usage;
 mod meter;
@@ -17,6 +17,7 @@ mod normal;
 mod outbox;
 mod pool;
 mod providers;
+mod proxy;
 mod refusal;
 mod relay;
 mod resolve;
@@ -26,8 +27,9 @@ mod sse;
 pub mod stand_in;
 mod tally;
 mod target;
+mod turns;
 mod upstream;
 
 pub use config::{BadConfig, Config};
-pub use exchange::{ActivitySink, Outside, Sidecar};
+pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

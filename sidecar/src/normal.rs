@@ -81,13 +81,17 @@ pub(crate) fn surcharge(usage: &Map<String, Value>, tier: Option<&str>) -> Optio
     if let Some(speed) = text("speed").filter(|speed| *speed != "standard") {
         return Some(format!("no price for speed {}", cut(speed)));
     }
-    if let Some(place) = text("inference_geo").filter(|place| !matches!(*place, "global" | "not_available")) {
+    if let Some(place) =
+        text("inference_geo").filter(|place| !matches!(*place, "global" | "not_available"))
+    {
         return Some(format!("no price for inference in {}", cut(place)));
     }
     for tool in ["web_search_requests", "web_fetch_requests"] {
         // Fetches are free of charge; searches are billed each.
         if tool == "web_search_requests" && number(usage, &["server_tool_use", tool]) > 0 {
-            return Some("web searches are billed by the call, which the table does not hold".into());
+            return Some(
+                "web searches are billed by the call, which the table does not hold".into(),
+            );
         }
     }
     let special = ["prompt_tokens_details", "completion_tokens_details"]

@@ -133,3 +133,27 @@ impl Courier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_backlog_gives_no_place_and_a_returned_place_is_free_again() {
+        // No courier: nothing leaves the backlog, as with a ledger that is away.
+        let (sender, _receiver) = mpsc::channel(BACKLOG_MAX);
+        let outbox = Outbox(sender);
+        let mut places: Vec<Place> = std::iter::from_fn(|| outbox.reserve()).collect();
+        assert_eq!(places.len(), BACKLOG_MAX);
+        assert!(outbox.reserve().is_none());
+        drop(places.pop());
+        assert!(outbox.reserve().is_some());
+    }
+
+    #[test]
+    fn without_a_courier_there_is_no_place() {
+        let (sender, receiver) = mpsc::channel(BACKLOG_MAX);
+        drop(receiver);
+        assert!(Outbox(sender).reserve().is_none(), "what nobody would count is refused");
+    }
+}

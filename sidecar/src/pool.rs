@@ -36,8 +36,12 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// The keys in the order in which they shall be tried. `Err`: all must rest, for so long.
-    pub(crate) fn order(&self, lease: &Lease, keys: Vec<PoolKey>) -> Result<Vec<PoolKey>, Duration> {
-        let now = Instant::now();
+    pub(crate) fn order(
+        &self,
+        lease: &Lease,
+        keys: Vec<PoolKey>,
+        now: Instant,
+    ) -> Result<Vec<PoolKey>, Duration> {
         let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let rest = |key: &PoolKey| resting.get(&key.print).filter(|rest| rest.until > now).copied();
         let soonest = keys.iter().filter_map(rest).map(|rest| rest.until).min();
@@ -56,8 +60,7 @@ impl Pool {
     }
 
     /// Lets a key rest after a refusal.
-    pub(crate) fn rest(&self, key: &KeyPrint, answer: &HeaderMap) {
-        let now = Instant::now();
+    pub(crate) fn rest(&self, key: &KeyPrint, answer: &HeaderMap, now: Instant) {
         let told = retry_after(answer);
         let until = now + told.unwrap_or(REST).min(REST_MAX);
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,49 +113,55 @@ mod tests {
         }
     }
 
-    fn order(pool: &Pool, name: &str, keys: &[&str]) -> Vec<String> {
+    fn order(pool: &Pool, now: Instant, name: &str, keys: &[&str]) -> Vec<String> {
         let keys = keys.iter().map(|text| key(text)).collect();
-        let order = pool.order(&lease(name), keys).expect("some key is able");
+        let order = pool.order(&lease(name), keys, now).expect("some key is able");
         order.into_iter().map(|key| key.secret.expose().to_owned()).collect()
     }
 
-    #[tokio::test]
-    async fn a_workspace_keeps_its_key_and_a_pool_is_shared_out() {
-        let pool = Pool::default();
+    #[test]
+    fn a_workspace_keeps_its_key_and_a_pool_is_shared_out() {
+        let (pool, now) = (Pool::default(), Instant::now());
         let mut firsts = BTreeMap::new();
         for n in 0..300 {
             let name = format!("w{n}");
-            let first = order(&pool, &name, &["a", "b", "c"])[0].clone();
-            assert_eq!(order(&pool, &name, &["c", "b", "a"])[0], first, "the order is no matter");
-            let smaller = order(&pool, &name, &["a", "b"])[0].clone();
+            let first = order(&pool, now, &name, &["a", "b", "c"])[0].clone();
+            assert_eq!(
+                order(&pool, now, &name, &["c", "b", "a"])[0],
+                first,
+                "the order is no matter"
+            );
+            let smaller = order(&pool, now, &name, &["a", "b"])[0].clone();
             assert!(first == "c" || smaller == first, "only the lost key's share moves");
             *firsts.entry(first).or_insert(0) += 1;
         }
         assert!(firsts.values().all(|count| *count > 60), "{firsts:?}");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refused_key_rests_and_comes_back_by_itself() {
-        let pool = Pool::default();
-        let first = order(&pool, "w", &["a", "b"])[0].clone();
-        pool.rest(&key(&first).print, &HeaderMap::new());
-        assert_ne!(order(&pool, "w", &["a", "b"])[0], first);
-        assert_eq!(order(&pool, "w", &[&first]), [first.clone()], "the only key is still tried");
-        tokio::time::advance(REST + Duration::from_secs(1)).await;
-        assert_eq!(order(&pool, "w", &["a", "b"])[0], first);
+    #[test]
+    fn a_refused_key_rests_and_comes_back_by_itself() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        let first = order(&pool, now, "w", &["a", "b"])[0].clone();
+        pool.rest(&key(&first).print, &HeaderMap::new(), now);
+        assert_ne!(order(&pool, now, "w", &["a", "b"])[0], first);
+        assert_eq!(order(&pool, now, "w", &[&first])[0], first, "the only key is still tried");
+        let later = now + REST + Duration::from_secs(1);
+        assert_eq!(order(&pool, later, "w", &["a", "b"])[0], first);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_key_told_to_wait_is_not_asked_earlier_nor_for_ever() {
-        let pool = Pool::default();
+    #[test]
+    fn a_key_told_to_wait_is_not_asked_earlier_nor_for_ever() {
+        let (pool, now) = (Pool::default(), Instant::now());
         let mut answer = HeaderMap::new();
         answer.insert("retry-after", "7".parse().expect("a value"));
-        pool.rest(&key("a").print, &answer);
-        assert_eq!(pool.order(&lease("w"), vec![key("a")]).err(), Some(Duration::from_secs(7)));
-        assert_eq!(order(&pool, "w", &["a", "b"]), ["b"]);
+        pool.rest(&key("a").print, &answer, now);
+        assert_eq!(
+            pool.order(&lease("w"), vec![key("a")], now).err(),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(order(&pool, now, "w", &["a", "b"]), ["b"]);
         answer.insert("retry-after", "1e30".parse().expect("a value"));
-        pool.rest(&key("b").print, &answer);
-        tokio::time::advance(REST_MAX).await;
-        assert_eq!(order(&pool, "w", &["a", "b"]).len(), 2);
+        pool.rest(&key("b").print, &answer, now);
+        assert_eq!(order(&pool, now + REST_MAX, "w", &["a", "b"]).len(), 2);
     }
 }

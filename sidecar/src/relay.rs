@@ -10,8 +10,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::body::BoxError;
+use crate::call::Account;
 use crate::include_usage::DropUsage;
-use crate::tally::Tally;
 
 /// How long a provider may be silent within an answer. Streams send pings every few seconds; a
 /// long answer without streaming is silent before its head, not within.
@@ -21,23 +21,38 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Relay {
     provider: Incoming,
     silence: Pin<Box<Sleep>>,
-    tally: Option<Tally>,
+    account: Option<Account>,
     without_usage: Option<DropUsage>,
+    /// Why it broke off, until what came before has been written.
+    broken: Option<BoxError>,
 }
 
 impl Relay {
     /// A relay of `provider`'s bytes; with `without_usage`, less the chunk that we asked for.
-    pub(crate) fn new(provider: Incoming, tally: Option<Tally>, without_usage: bool) -> Self {
+    pub(crate) fn new(provider: Incoming, account: Account, without_usage: bool) -> Self {
         Self {
             provider,
             silence: Box::pin(tokio::time::sleep(SILENCE_MAX)),
-            tally,
+            account: Some(account),
             without_usage: without_usage.then(DropUsage::default),
+            broken: None,
         }
     }
 
+    /// Breaks off at the next look: hyper throws away what it has not written yet when a body
+    /// fails, and writes it when the body has nothing for now.
+    fn break_off(
+        &mut self,
+        why: BoxError,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.broken = Some(why);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn pass(&mut self, data: Bytes) -> Bytes {
-        if let Some(tally) = &mut self.tally {
+        if let Some(Account { tally: Some(tally), .. }) = &mut self.account {
             tally.see(&data);
         }
         match &mut self.without_usage {
@@ -47,7 +62,7 @@ impl Relay {
     }
 
     fn end(&mut self) -> Option<Bytes> {
-        self.tally = None;
+        self.account = None;
         self.without_usage.as_mut().map(DropUsage::finish).filter(|held| !held.is_empty())
     }
 }
@@ -60,16 +75,19 @@ impl Body for Relay {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(why) = self.broken.take() {
+            return Poll::Ready(Some(Err(why)));
+        }
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.provider).poll_frame(cx) else {
                 return match self.silence.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err("the provider fell silent".into()))),
+                    Poll::Ready(()) => self.break_off("the provider fell silent".into(), cx),
                     Poll::Pending => Poll::Pending,
                 };
             };
             let frame = match frame {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Some(Err(error)) => return self.break_off(error.into(), cx),
                 None => return Poll::Ready(self.end().map(|held| Ok(Frame::data(held)))),
             };
             self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::answer::answer;
-use crate::exchange::Sidecar;
+use crate::proxy::Sidecar;
 
 /// How long a client may take for a request's head, an idle connection's wait included.
 const HEAD_MAX: Duration = Duration::from_secs(30);

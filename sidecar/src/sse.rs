@@ -95,9 +95,10 @@ mod tests {
     #[test]
     fn lines_may_end_in_three_ways_and_be_cut_anywhere() {
         for end in ["\n", "\r\n", "\r"] {
-            let text = ["event: a", "data: {\"x\":", "data: 1}", "", ": ping", "dat: 7", "data", ""]
-                .join(end)
-                + end;
+            let text =
+                ["event: a", "data: {\"x\":", "data: 1}", "", ": ping", "dat: 7", "data", ""]
+                    .join(end)
+                    + end;
             for step in 1..=text.len() {
                 assert_eq!(events(&text, step), [" {\"x\": 1}", ""], "{end:?} by {step}");
             }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
-use crate::exchange::ActivitySink;
 use crate::meter::{Meter, Reading};
 use crate::outbox::{Item, Place};
+use crate::proxy::ActivitySink;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
 const STATUS_CLIENT_GONE: u16 = 499;

@@ -214,17 +214,36 @@ mod tests {
     #[test]
     fn only_this_machine_or_a_configured_name_is_a_host() {
         let names = ["sidecar.internal".to_owned()];
-        for good in
-            ["localhost", "LOCALHOST:80", "127.0.0.1:3000", "127.9.9.9", "[::1]", "[::1]:3000",
-             "sidecar.internal:1"]
-        {
+        for good in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:3000",
+            "127.9.9.9",
+            "[::1]",
+            "[::1]:3000",
+            "sidecar.internal:1",
+        ] {
             assert!(good_host(good, &names), "{good}");
         }
-        for bad in
-            ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1",
-             "localhost:x", "localhost:", "[::1]evil", "[::1", "evil@localhost", "x/?", "x/#",
-             "localhost/", "localhost:80:80", "[::1]:99999", "0.0.0.0", "[::]"]
-        {
+        for bad in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "localhost:x",
+            "localhost:",
+            "[::1]evil",
+            "[::1",
+            "evil@localhost",
+            "x/?",
+            "x/#",
+            "localhost/",
+            "localhost:80:80",
+            "[::1]:99999",
+            "0.0.0.0",
+            "[::]",
+        ] {
             assert!(!good_host(bad, &names), "{bad}");
         }
     }

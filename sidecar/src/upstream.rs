@@ -43,7 +43,7 @@ impl Upstream {
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_COUNT_MAX)
             .pool_timer(TokioTimer::new())
-            // A repeated request would be billed twice; what is safe to repeat is decided in `exchange`.
+            // A repeated request would be billed twice; what is safe to repeat is decided in `call`.
             .retry_canceled_requests(false)
             .build(tls);
         Ok(Self(client))

@@ -16,7 +16,7 @@ pub use args::{
 #[cfg(test)]
 pub use examples::EXIT_CODES;
 pub use up::{LogFormat, UpArgs};
-pub use values::IdleWish;
+pub use values::{IdleWish, When};
 
 use crate::target;
 
@@ -36,6 +36,22 @@ pub struct Cli {
 pub enum Command {
     /// Run the engine on this machine
     Up(Box<UpArgs>),
+    /// What an operator asks of an engine that runs.
+    #[command(flatten)]
+    Operate(Operation),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Set a task up, confine it and become the agent; the engine runs this
+    #[command(hide = true)]
+    Task,
+    /// The demo's built-in agent; the engine runs this
+    #[command(hide = true)]
+    DemoAgent,
+}
+
+/// What an operator asks of an engine that runs.
+#[derive(Subcommand)]
+pub enum Operation {
     /// Log a person in, wake their agent and print a link that opens their session
     Login(LoginArgs),
     /// Show the engine and everybody's workspaces, or one person's in full
@@ -60,14 +76,6 @@ pub enum Command {
     Usage(UsageArgs),
     /// Write every event as CloudEvents, one JSON object a line
     Feed(FeedArgs),
-    /// Print the completions for a shell
-    Completions(CompletionsArgs),
-    /// Set a task up, confine it and become the agent; the engine runs this
-    #[command(hide = true)]
-    Task,
-    /// The demo's built-in agent; the engine runs this
-    #[command(hide = true)]
-    DemoAgent,
 }
 
 /// Where the engine is.
@@ -99,6 +107,15 @@ impl Format {
 impl Command {
     /// Whether problems are to be printed as JSON.
     pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Operate(operation) => operation.wants_json(),
+            Self::Up(_) | Self::Completions(_) | Self::Task | Self::DemoAgent => false,
+        }
+    }
+}
+
+impl Operation {
+    fn wants_json(&self) -> bool {
         let format = match self {
             Self::Login(args) => args.format,
             Self::Status(args) => args.format,
@@ -110,9 +127,8 @@ impl Command {
             Self::Set(args) => args.format,
             Self::Keys(args) => args.command.format(),
             Self::Usage(args) => return args.format == UsageFormat::Json,
-            Self::Up(_) | Self::Feed(_) | Self::Completions(_) | Self::Task | Self::DemoAgent => {
-                Format::Text
-            }
+            // What it prints is for machines anyway; its problems are for whoever runs it.
+            Self::Feed(_) => return false,
         };
         format.is_json()
     }

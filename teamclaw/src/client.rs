@@ -124,7 +124,10 @@ impl Engine {
         read_answer(&self.target.url, status, &body)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Problem> {
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), Problem> {
         let url = &self.target.url;
         let answer = self.client.request(request).await.map_err(|error| {
             let verb = if error.is_connect() { "nothing answers at" } else { "lost the way to" };
@@ -187,7 +190,9 @@ fn read_answer<T: DeserializeOwned>(
     let Ok(trouble) = serde_json::from_slice::<Trouble>(body) else {
         let do_this = "see with --data DIR or TEAMCLAW_URL that the right engine is meant";
         let why = format!("{url} answered {status}, which an engine does not say");
-        return Err(Problem::new("this is not the engine", why, do_this).with_code(EXIT_UNREACHABLE));
+        return Err(
+            Problem::new("this is not the engine", why, do_this).with_code(EXIT_UNREACHABLE)
+        );
     };
     let exit = match status {
         StatusCode::BAD_REQUEST => EXIT_USAGE,

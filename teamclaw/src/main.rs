@@ -2,18 +2,19 @@
 //!
 //! Reads the arguments, chooses a runtime and turns the outcome into an exit code. Nothing else.
 
-mod api;
-mod cli;
-mod client;
-mod commands;
-mod demo;
-mod output;
-mod problem;
-mod target;
-mod task;
-mod timeline;
-mod up;
-mod words;
+// `pub`, so that the lints for what is public hold within this program too.
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod commands;
+pub mod demo;
+pub mod output;
+pub mod problem;
+pub mod target;
+pub mod task;
+pub mod timeline;
+pub mod up;
+pub mod words;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -32,8 +33,11 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Task => return task::run(),
         Command::DemoAgent => return demo::agent::run(),
-        Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(args)),
-        other => block_on(&mut Builder::new_current_thread(), commands::run(other)),
+        Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(*args)),
+        Command::Completions(args) => commands::completions(&args),
+        Command::Operate(operation) => {
+            block_on(&mut Builder::new_current_thread(), commands::run(operation))
+        }
     };
     outcome.unwrap_or_else(|problem| output::problem(&problem, json))
 }

@@ -21,6 +21,9 @@ pub const DATA_DIR_DEFAULT: &str = "~/.local/share/teamclaw";
 /// Where a demo's data is: its stand-in key must never join the pool of the real engine.
 pub const DEMO_DATA_DIR_DEFAULT: &str = "~/.local/share/teamclaw-demo";
 
+/// What root has in place of `~/.local/share`.
+const ROOT_SHARE: &str = "/var/lib";
+
 /// Where the engine is and what lets us in. No `Debug`: it holds the token.
 pub struct Target {
     /// Its address without a slash at the end: `http://127.0.0.1:7700`.
@@ -49,6 +52,18 @@ pub fn variable(name: &str) -> Option<String> {
 pub fn data_dir(text: &str) -> Result<PathBuf, String> {
     // The XDG specification says that a relative path in the variable is to be ignored.
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // Root's home is closed to the agents' own users; the system's place for such data is not.
+    if rustix::process::geteuid().is_root()
+        && let Some(name) = [DATA_DIR_DEFAULT, DEMO_DATA_DIR_DEFAULT]
+            .into_iter()
+            .find(|default| *default == text)
+            .and_then(|default| default.rsplit('/').next())
+    {
+        return Ok(Path::new(ROOT_SHARE).join(name));
+    }
+    if text.is_empty() {
+        return Err("it is empty; name a directory".to_owned());
+    }
     let Some(below_home) = text.strip_prefix("~/") else { return Ok(PathBuf::from(text)) };
     if let (Some(below), Some(share)) =
         (below_home.strip_prefix(".local/share/"), absolute("XDG_DATA_HOME"))
@@ -90,10 +105,12 @@ fn from_file(path: &Path) -> Result<Target, Problem> {
     };
     let size = std::fs::metadata(path).map(|file| file.len());
     if size.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Err(Problem::new("no engine is known here",
+        return Err(Problem::new(
+            "no engine is known here",
             format!("there is no {}", path.display()),
             "start one with `teamclaw up`, or say where its data is with --data DIR",
-        ).with_code(EXIT_UNREACHABLE));
+        )
+        .with_code(EXIT_UNREACHABLE));
     }
     if size.map_err(|error| unreadable(error.to_string()))? > OPERATOR_FILE_BYTES_MAX {
         return Err(unreadable("it is far too long to be an operator file".to_owned()));

@@ -1,29 +1,29 @@
 //! A workspace's events as lines for a person, one by one as they come: what happened, how long
 //! it took, why it did not work and what to do. Pure: times are the envelopes' own.
 
+mod aside;
+mod endings;
 mod line;
+mod steps;
 #[cfg(test)]
 mod transcripts;
 
-use events::usage::{Completion, UsageRecord};
 use events::{
-    Activity, Attempt, Envelope, Event, Gen, Output, Reason, StartCause, Step, StopReason,
-    TaskState,
+    Activity, Attempt, Envelope, Event, Gen, Reason, StartCause, Step, StopReason, TaskState,
 };
-use events::{price::Cost, step::STEPS};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::output::{BAD, BOLD, DIM, GOOD, PLAIN, WARN};
+use crate::output::{BOLD, DIM, WARN};
 use crate::words;
-use line::{detail, hint, next_command, step_line, told};
+use line::told;
 
 /// What has been told so far, and what follows from it for the next line.
 #[derive(Default)]
 pub struct Timeline {
     /// The newest generation that was mentioned.
     generation: Gen,
-    /// When what is under way was asked for.
-    asked: Option<Timestamp>,
+    /// Which generation's start or stop is under way, and when it was asked for.
+    asked: Option<(Gen, Timestamp)>,
     /// When the last step was over: the next one's duration counts from here.
     mark: Option<Timestamp>,
     /// Whether the newest generation is on its way down.
@@ -62,45 +62,86 @@ impl Timeline {
         &self.doing
     }
 
-    /// Takes the next event and gives the lines that it is worth, with colours.
+    /// Takes the next event and gives the lines that it is worth, with colours and without line
+    /// breaks.
     pub fn take(&mut self, envelope: &Envelope) -> Vec<String> {
         let at = envelope.time;
         let user = envelope.subject.as_ref().map_or("USER", |id| id.as_str());
-        if !matches!(envelope.event, Event::Active { .. }) {
-            self.activity = None;
+        if let Event::Active { activity, .. } = &envelope.event {
+            return self.used(*activity);
         }
+        self.activity = None;
         match &envelope.event {
-            Event::StartRequested { generation, cause } => {
-                self.begin(*generation, at, "starting");
-                vec![told(BOLD, "▶", &format!("start {generation}: {}", cause_words(*cause)))]
-            }
+            Event::StartRequested { generation, cause } => self.start(*generation, *cause, at),
+            Event::StopRequested { generation, reason } => self.stop(*generation, reason, at),
             Event::ReplayRequested { generation, attempt, from, automatic } => {
-                self.begin(*generation, at, from.name());
-                vec![replay_line(*generation, *attempt, *from, *automatic)]
+                self.replay((*generation, *attempt), *from, *automatic, at)
             }
-            Event::StopRequested { generation, reason } => {
-                self.begin(*generation, at, "stopping");
-                self.stopping = *generation == self.generation;
-                vec![told(BOLD, "■", &format!("stop {generation}: {}", stop_words(reason, at)))]
+            Event::StepDone { step, output, .. } => self.done(*step, output, at),
+            Event::StepRetried { step, undoing, failures, reason, .. } => {
+                steps::retried(*step, *undoing, *failures, reason)
             }
-            Event::StepDone { .. }
-            | Event::StepRetried { .. }
-            | Event::StepRefused { .. }
-            | Event::StepUndone { .. }
-            | Event::Quiesced { .. } => self.step(&envelope.event, at),
-            Event::Parked { .. }
-            | Event::Ready { .. }
-            | Event::Failed { .. }
-            | Event::Stopped { .. } => self.ending(&envelope.event, at, user),
-            Event::Active { activity, .. } => self.used(*activity),
+            Event::StepRefused { step, reason, .. } => self.refused(*step, reason, at),
+            Event::StepUndone { step, .. } => self.undone(*step, at),
+            Event::Quiesced { forced, .. } => self.quiesced(*forced, at),
+            Event::Ready { generation, .. } => self.ready(*generation, at),
+            Event::Failed { generation, step, reason, .. } => {
+                self.failed((*generation, *step, reason), at, user)
+            }
+            Event::Parked { generation, step, undoing, reason, .. } => {
+                self.parked((*generation, *step, reason), *undoing, at, user)
+            }
+            Event::Stopped { generation, reason } => self.stopped(*generation, reason, at),
             Event::TaskChanged { generation, state, .. } => self.task(*generation, state),
-            other => aside(other, at, user),
+            Event::NoticeGiven { idle_since, stop_at, .. } => {
+                aside::notice(*idle_since, *stop_at, at, user)
+            }
+            Event::Active { .. }
+            | Event::LoggedIn { .. }
+            | Event::SettingsChanged { .. }
+            | Event::Busy { .. }
+            | Event::Snoozed { .. }
+            | Event::WakePlanned { .. }
+            | Event::UsageRecorded(_)
+            | Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. } => aside::lines(&envelope.event, at),
         }
+    }
+
+    fn start(&mut self, generation: Gen, cause: StartCause, at: Timestamp) -> Vec<String> {
+        self.begin(generation, at, "starting");
+        let cause = match cause {
+            StartCause::Login => "a login",
+            StartCause::Request => "a request to the sleeping agent",
+            StartCause::Cron => "scheduled work is due",
+            StartCause::Admin => "an administrator",
+        };
+        vec![told(BOLD, "▶", &format!("start {generation}: {cause}"))]
+    }
+
+    fn stop(&mut self, generation: Gen, reason: &StopReason, at: Timestamp) -> Vec<String> {
+        self.begin(generation, at, "stopping");
+        self.stopping = generation == self.generation;
+        vec![told(BOLD, "■", &format!("stop {generation}: {}", stop_words(reason, at)))]
+    }
+
+    fn replay(
+        &mut self,
+        (generation, attempt): (Gen, Attempt),
+        from: Step,
+        automatic: bool,
+        at: Timestamp,
+    ) -> Vec<String> {
+        self.begin(generation, at, from.name());
+        let by = if automatic { ", because the agent ended" } else { "" };
+        let from = from.name();
+        let words = format!("replay of start {generation}, try {attempt}, from {from}{by}");
+        vec![told(BOLD, "▶", &words)]
     }
 
     fn begin(&mut self, generation: Gen, at: Timestamp, doing: &str) {
         doing.clone_into(&mut self.doing);
-        self.asked = Some(at);
+        self.asked = Some((generation, at));
         self.mark = Some(at);
         self.refusal = None;
         if generation >= self.generation {
@@ -113,81 +154,6 @@ impl Timeline {
     /// How long since the last step was over; the next one's begins now.
     fn lap(&mut self, at: Timestamp) -> Option<SignedDuration> {
         self.mark.replace(at).map(|mark| at.duration_since(mark))
-    }
-
-    fn step(&mut self, event: &Event, at: Timestamp) -> Vec<String> {
-        match event {
-            Event::StepDone { step, output, .. } => {
-                let next = STEPS.into_iter().find(|next| next > step);
-                next.map_or("becoming ready", Step::name).clone_into(&mut self.doing);
-                vec![step_line(GOOD, "✓", step.name(), self.lap(at), &output_words(output))]
-            }
-            Event::StepRetried { step, undoing, failures, reason, .. } => {
-                let name = name_of(*step, *undoing);
-                let times = if *failures == 1 { "once" } else { &format!("{failures} times") };
-                let words = format!("failed {times}, is tried again: {}", words::plain(&reason.words));
-                vec![step_line(WARN, "↻", name, None, &words)]
-            }
-            Event::StepRefused { step, reason, .. } => {
-                "taking back what was made".clone_into(&mut self.doing);
-                self.refusal = Some(reason.clone());
-                let line = step_line(BAD, "✗", step.name(), self.lap(at), &words::plain(&reason.words));
-                [Some(line), hint(reason)].into_iter().flatten().collect()
-            }
-            Event::StepUndone { step, .. } => {
-                vec![step_line(DIM, "↩", name_of(*step, true), self.lap(at), "")]
-            }
-            Event::Quiesced { forced, .. } => {
-                let words = if *forced { "was still busy when its time was up" } else { "" };
-                let style = if *forced { WARN } else { DIM };
-                vec![step_line(style, "✓", "quiesce", self.lap(at), words)]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn ending(&mut self, event: &Event, at: Timestamp, user: &str) -> Vec<String> {
-        let after = self.asked.map(|asked| format!(" after {}", words::took(at.duration_since(asked))));
-        let after = after.unwrap_or_default();
-        match event {
-            Event::Ready { generation, .. } => {
-                self.settle(*generation, Outcome::Ready(*generation));
-                vec![told(GOOD.bold(), "✓", &format!("ready{after}"))]
-            }
-            Event::Failed { generation, step, reason, .. } => {
-                self.settle(*generation, Outcome::Failed(*generation, *step, reason.clone()));
-                let known = self.refusal.as_ref() == Some(reason);
-                let mut lines = vec![told(BAD.bold(), "✗", &format!("failed at {}{after}", step.name()))];
-                if !known {
-                    lines.push(detail(&reason.words));
-                    lines.extend(hint(reason));
-                }
-                lines.push(next_command(&format!("teamclaw replay {user}")));
-                lines
-            }
-            Event::Parked { generation, step, undoing, reason, .. } => {
-                // Whichever generation it is: nothing goes on past one that is parked.
-                self.outcome = Some(Outcome::Parked(*generation, *step, reason.clone()));
-                let words = format!("parked at {}{after}: a human must look", name_of(*step, *undoing));
-                let mut lines = vec![told(BAD.bold(), "✗", &words), detail(&reason.words)];
-                lines.extend(hint(reason));
-                lines.push(next_command(&format!("teamclaw replay {user}")));
-                lines
-            }
-            Event::Stopped { generation, reason } => {
-                self.settle(*generation, Outcome::Stopped(*generation, reason.clone()));
-                let words = format!("stopped{after}: {}", stop_words(reason, at));
-                vec![told(BOLD, "■", &words)]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn settle(&mut self, generation: Gen, outcome: Outcome) {
-        if generation >= self.generation {
-            self.generation = generation;
-            self.outcome = Some(outcome);
-        }
     }
 
     fn used(&mut self, activity: Activity) -> Vec<String> {
@@ -207,63 +173,17 @@ impl Timeline {
         match state {
             // The step that waits for the address says so.
             TaskState::Listening { .. } => Vec::new(),
-            TaskState::Stopped { .. } if self.stopping || generation < self.generation => Vec::new(),
+            TaskState::Stopped { .. } if self.stopping || generation < self.generation => {
+                Vec::new()
+            }
             TaskState::Stopped { reason } => {
-                vec![told(WARN, "!", &format!("the agent ended: {}", words::plain(&reason.words)))]
+                vec![told(WARN, "!", &words::plain(&reason.words))]
             }
         }
     }
 }
 
-/// Events that belong to no start and no stop.
-fn aside(event: &Event, at: Timestamp, user: &str) -> Vec<String> {
-    let until = |later: &Timestamp| words::about(later.duration_since(at));
-    let (style, sign, words) = match event {
-        Event::LoggedIn { team } => (PLAIN, "•", format!("logged in, team {team}")),
-        Event::SettingsChanged { idle_timeout: Some(time), .. } => {
-            (PLAIN, "•", format!("may be left alone for {}", words::about(*time)))
-        }
-        Event::SettingsChanged { idle_timeout: None, .. } => {
-            (PLAIN, "•", "may be left alone for as long as the default says".to_owned())
-        }
-        Event::Busy { looks, what, .. } => {
-            let times = if *looks > 1 { format!(" ({looks} in a row)") } else { String::new() };
-            (DIM, "·", format!("is busy{times}: {}", words::plain(what)))
-        }
-        Event::NoticeGiven { idle_since, stop_at, .. } => {
-            let idle = words::about(at.duration_since(*idle_since));
-            let words = format!("idle for {idle}, stops in {}", until(stop_at));
-            let snooze = next_command(&format!("teamclaw snooze {user}"));
-            return vec![told(WARN, "!", &words), snooze];
-        }
-        Event::Snoozed { until: later, .. } => {
-            (PLAIN, "•", format!("snoozed: no idle stop for {}", until(later)))
-        }
-        Event::WakePlanned { at: Some(due), .. } => {
-            (DIM, "·", format!("its next scheduled work is due in {}", until(due)))
-        }
-        Event::WakePlanned { at: None, .. } => (DIM, "·", "nothing is scheduled".to_owned()),
-        Event::UsageRecorded(usage) => (PLAIN, "$", usage_words(usage)),
-        Event::KeyAdded { provider, key } => (PLAIN, "•", format!("key {key} of {provider} joined the pool")),
-        Event::KeyRemoved { provider, key } => (PLAIN, "•", format!("key {key} of {provider} left the pool")),
-        _ => return Vec::new(),
-    };
-    vec![told(style, sign, &words)]
-}
-
-fn name_of(step: Step, undoing: bool) -> &'static str {
-    if undoing { step.undo_name().unwrap_or(step.name()) } else { step.name() }
-}
-
-fn cause_words(cause: StartCause) -> &'static str {
-    match cause {
-        StartCause::Login => "a login",
-        StartCause::Request => "a request to the sleeping agent",
-        StartCause::Cron => "scheduled work is due",
-        StartCause::Admin => "an administrator",
-    }
-}
-
+/// Why something was or is to be stopped.
 fn stop_words(reason: &StopReason, at: Timestamp) -> String {
     match reason {
         StopReason::Idle { last_active } => {
@@ -273,33 +193,4 @@ fn stop_words(reason: &StopReason, at: Timestamp) -> String {
         StopReason::Person => "the person".to_owned(),
         StopReason::Superseded => "a later start".to_owned(),
     }
-}
-
-fn replay_line(generation: Gen, attempt: Attempt, from: Step, automatic: bool) -> String {
-    let by = if automatic { ", because the agent ended" } else { "" };
-    let words = format!("replay of start {generation}, try {attempt}, from {}{by}", from.name());
-    told(BOLD, "▶", &words)
-}
-
-fn output_words(output: &Output) -> String {
-    match output {
-        Output::Task { task } => words::plain(&task.0),
-        Output::Address { address } => address.to_string(),
-        Output::Nothing | Output::Home { .. } | Output::Lease { .. } => String::new(),
-    }
-}
-
-fn usage_words(usage: &UsageRecord) -> String {
-    let (input, output) = (words::count(usage.tokens.input()), words::count(usage.tokens.output));
-    let cost = match &usage.cost {
-        Cost::Known { pico_dollars, .. } => format!("${}", words::dollars(i128::from(*pico_dollars))),
-        Cost::Unknown { why } => format!("cost unknown ({})", words::plain(why)),
-    };
-    let ended = match usage.completion {
-        Completion::Complete => "",
-        Completion::Aborted => ", broken off",
-        Completion::Failed => ", failed",
-    };
-    let model = words::plain(&usage.model);
-    format!("{}/{model}: {input} tokens in, {output} out, {cost}{ended}", words::plain(&usage.provider))
 }

@@ -77,8 +77,8 @@ pub fn count(number: u64) -> String {
 
 /// Text that somebody else wrote, on one line and without what would steer a terminal.
 pub fn plain(text: &str) -> String {
-    let spaced = text.replace(['\n', '\t'], " ");
-    spaced.chars().filter(|c| !c.is_control()).collect()
+    let visible = anstream::adapter::strip_str(text).to_string().replace(['\n', '\t'], " ");
+    visible.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Text of several lines that somebody else wrote, without what would steer a terminal.
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn what_others_wrote_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc\r\u{7}"), "a[2Jb c");
-        assert_eq!(plain_lines("a\u{1b}]0;x\u{7}\nb"), "a]0;x\nb");
+        assert_eq!(plain("a\u{1b}[2Jb\nc\r\u{7}\u{9b}1m"), "ab c1m");
+        assert_eq!(plain_lines("a\u{1b}]0;x\u{7}\nb"), "a\nb");
         assert_eq!(short("abcdef", 4), "abc…");
     }
 

@@ -43,6 +43,15 @@ try:
 except FileNotFoundError:
     pass
 
+# Looked at before this script opens anything. The listing itself is gone when it is asked about.
+INHERITED = []
+for number in os.listdir("/proc/self/fd"):
+    try:
+        if int(number) > 2:
+            INHERITED.append(number + " " + os.readlink("/proc/self/fd/" + number))
+    except FileNotFoundError:
+        pass
+
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 ATTEMPTS = []
@@ -50,6 +59,10 @@ ATTEMPTS = []
 
 class Skipped(Exception):
     """There is no such target here."""
+
+
+class Gained(Exception):
+    """Something was got, and this is what."""
 
 
 def attempt(name):
@@ -396,10 +409,9 @@ def _():
 
 @attempt("find open files of the engine in oneself")
 def _():
-    listing = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY)
-    numbers = [int(name) for name in os.listdir(listing)]
-    os.close(listing)
-    return sum(1 for number in numbers if number > 2 and is_open(number, listing))
+    if INHERITED:
+        raise Gained(len(INHERITED), ", ".join(INHERITED))
+    return 0
 
 
 @attempt("find variables of the engine in one's environment")
@@ -457,7 +469,11 @@ def _():
                 pass
         got += libc.mount(b"none", b"/mnt", b"tmpfs", 0, None) == 0
         got += libc.mount(target("TARGET_DATA").encode(), b"/mnt", None, 4096, None) == 0
-        got += libc.chroot(target("TARGET_DATA").encode()) == 0 and bool(os.listdir("/"))
+        try:
+            os.chroot(target("TARGET_DATA"))
+            got += len(os.listdir("/"))
+        except OSError:
+            pass
         os._exit(min(got, 200))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -518,6 +534,44 @@ def _():
         return opened.sendto(b"x", msg_fastopen, ("127.0.0.1", int(target("TARGET_OTHER_PORT"))))
 
 
+@attempt("connect to another agent by multipath TCP, which does not count as TCP")
+def _():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as opened:
+        opened.connect(("127.0.0.1", int(target("TARGET_OTHER_PORT"))))
+        return 1
+
+
+@attempt("listen at a port of one's own choice by multipath TCP")
+def _():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as opened:
+        opened.bind(("127.0.0.1", PORT + 1))
+        opened.listen()
+        return 1
+
+
+@attempt("connect to another agent by a kind of socket that falls back to TCP")
+def _():
+    af_smc = 43
+    descriptor = libc.socket(af_smc, socket.SOCK_STREAM, 0)
+    checked(descriptor)
+    address = b"".join([
+        int(socket.AF_INET).to_bytes(2, "little"),
+        int(target("TARGET_OTHER_PORT")).to_bytes(2, "big"),
+        socket.inet_aton("127.0.0.1"), bytes(8)])
+    return checked(libc.connect(descriptor, address, 16))
+
+
+@attempt("talk to the hypervisor of the machine")
+def _():
+    return socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close() or 1
+
+
+@attempt("have the kernel make calls for one that are not seen (io_uring)")
+def _():
+    io_uring_setup = 425
+    return checked(libc.syscall(io_uring_setup, 4, ctypes.create_string_buffer(120)))
+
+
 @attempt("connect to the front door")
 def _():
     return reaches(target("TARGET_DOOR_PORT"))
@@ -576,14 +630,6 @@ def most(way, targets):
     return got
 
 
-def is_open(number, listing):
-    try:
-        os.fstat(number)
-        return number != listing
-    except OSError:
-        return False
-
-
 def kin():
     """The processes of one's own session."""
     mine, found = os.getsid(0), set()
@@ -603,6 +649,8 @@ def run():
             got, how = int(function()), ""
         except Skipped as missing:
             got, how = None, f"skipped: {missing}"
+        except Gained as gain:
+            got, how = gain.args
         except Exception as error:  # whatever the refusal looks like, it is one
             got, how = 0, f"{type(error).__name__}: {error}"
         results.append({"name": name, "got": got, "how": how})

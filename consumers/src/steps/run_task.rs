@@ -13,9 +13,9 @@ use ports::{Compute, Fault, Leases, TaskSpec};
 
 use super::{At, Outcome, Trace};
 
-/// How long an agent may take to end by itself. OpenClaw needs 0.8 s; Fargate allows 30 s by
+/// How long an agent may take to end by itself. An idle OpenClaw needs up to 10 s; Fargate allows 30 s by
 /// default and a handler must stay well under its own time limit.
-pub const STOP_GRACE: Duration = Duration::from_secs(10);
+pub const STOP_GRACE: Duration = Duration::from_secs(15);
 /// How soon to ask again whether everything is gone.
 const STOP_AGAIN: Duration = Duration::from_secs(1);
 

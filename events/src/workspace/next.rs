@@ -95,9 +95,10 @@ pub fn next(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
 pub fn due(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     match next(workspace, policy, now) {
         Next::Wait { until } => until,
-        Next::Do { generation, step, .. } => {
-            workspace.lives.get(&generation).map(|life| deadline(workspace, life, step, now))
-        }
+        Next::Do { generation, step, .. } => workspace
+            .lives
+            .get(&generation)
+            .map(|life| deadline(workspace, life, step, policy, now)),
         Next::Undo { generation, .. } => {
             workspace.lives.get(&generation).map(|life| undo_deadline(life, now))
         }
@@ -154,7 +155,7 @@ fn bring_up(
         return undo(generation, life, step, attempt.previous(), now);
     }
     match life.frontier() {
-        Some(step) => forward(workspace, generation, life, step, now),
+        Some(step) => forward(workspace, generation, life, step, policy, now),
         None if !life.is_ready() => Next::Record(Event::Ready { generation, attempt }),
         None => idle(workspace, generation, life, policy, now),
     }
@@ -165,6 +166,7 @@ fn forward(
     generation: Gen,
     life: &Life,
     step: Step,
+    policy: &Policy,
     now: Timestamp,
 ) -> Next {
     let attempt = life.attempt();
@@ -173,8 +175,10 @@ fn forward(
     if let Some(retried) = retried.filter(|retried| retried.failures >= FAILURES_MAX) {
         return refuse(retried.reason.clone());
     }
-    if now >= deadline(workspace, life, step, now) {
-        return refuse(retried.map_or_else(|| too_late(step), |retried| retried.reason.clone()));
+    if now >= deadline(workspace, life, step, policy, now) {
+        return refuse(
+            retried.map_or_else(|| too_late(step, policy), |retried| retried.reason.clone()),
+        );
     }
     Next::Do { generation, attempt, step }
 }
@@ -273,11 +277,17 @@ fn asleep(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
     Next::Record(Event::StartRequested { generation, cause: StartCause::Cron })
 }
 
-fn deadline(workspace: &Workspace, life: &Life, step: Step, now: Timestamp) -> Timestamp {
+fn deadline(
+    workspace: &Workspace,
+    life: &Life,
+    step: Step,
+    policy: &Policy,
+    now: Timestamp,
+) -> Timestamp {
     // A start that waited for an older generation's teardown begins when that is over.
     let ended = workspace.ended.as_ref().map(|ending| ending.at);
     let base = life.progressed.max(ended).unwrap_or(now);
-    base.saturating_add(step.deadline()).unwrap_or(base)
+    base.saturating_add(step.deadline(policy)).unwrap_or(base)
 }
 
 fn undo_deadline(life: &Life, now: Timestamp) -> Timestamp {
@@ -285,15 +295,15 @@ fn undo_deadline(life: &Life, now: Timestamp) -> Timestamp {
     base.saturating_add(UNDO_DEADLINE).unwrap_or(base)
 }
 
-fn too_late(step: Step) -> Reason {
+fn too_late(step: Step, policy: &Policy) -> Reason {
     let (class, words) = match step {
         Step::ProbeReady => (
             ReasonClass::NotReadyInTime,
-            format!("the agent started but was not ready within {:#}", step.deadline()),
+            format!("the agent started but was not ready within {:#}", step.deadline(policy)),
         ),
         Step::AwaitAddress => (
             ReasonClass::NotReadyInTime,
-            format!("the agent started but did not listen within {:#}", step.deadline()),
+            format!("the agent started but did not listen within {:#}", step.deadline(policy)),
         ),
         Step::PrepareHome
         | Step::RegisterTask

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::Transaction;
 use ports::{Fault, TaskStatus};
+use rusqlite::Transaction;
 
 use super::keeper::Keeper;
 use super::kin::Kin;

@@ -42,8 +42,7 @@ pub(crate) fn choose(
 fn is_free(port: u16) -> bool {
     let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
-    let in_use =
-        |error: &io::Error| matches!(error.kind(), io::ErrorKind::AddrInUse);
+    let in_use = |error: &io::Error| matches!(error.kind(), io::ErrorKind::AddrInUse);
     // A machine without IPv6 answers otherwise, and nothing can be in the way there.
     v4.is_ok() && v6.as_ref().err().is_none_or(|error| !in_use(error))
 }

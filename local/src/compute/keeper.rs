@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::kernel;
@@ -41,12 +42,18 @@ pub(crate) const TAIL_BYTES: u64 = 16 * 1024;
 pub(crate) struct Handle {
     deadline: Arc<watch::Sender<Option<Instant>>>,
     done: watch::Receiver<()>,
+    keeping: AbortHandle,
 }
 
 impl Handle {
     /// Tells the keeper to stop its task, by force from `deadline` on; an earlier deadline counts.
     pub(crate) fn stop(&self, deadline: Instant) {
         self.deadline.send_modify(|set| *set = Some(set.map_or(deadline, |set| set.min(deadline))));
+    }
+
+    /// Lets the task go on without being watched.
+    pub(crate) fn let_go(&self) {
+        self.keeping.abort();
     }
 
     /// Whether the task is gone and recorded as gone.
@@ -82,11 +89,12 @@ impl Keeper {
     pub(crate) fn start(self) -> Handle {
         let (deadline, told) = watch::channel(None);
         let (done, gone) = watch::channel(());
-        tokio::spawn(async move {
+        let keeping = tokio::spawn(async move {
             self.keep(told).await;
             drop(done);
         });
-        Handle { deadline: Arc::new(deadline), done: gone }
+        let keeping = keeping.abort_handle();
+        Handle { deadline: Arc::new(deadline), done: gone, keeping }
     }
 
     async fn keep(mut self, told: watch::Receiver<Option<Instant>>) {
@@ -221,7 +229,9 @@ impl Keeper {
     async fn record(&self, id: &TaskId, reason: &Reason) -> Result<(), ports::Fault> {
         let (id, reason) = (id.clone(), reason.clone());
         self.database
-            .write_for(Topic::Tasks, move |work: &Transaction<'_>| table::set_stopped(work, &id, &reason))
+            .write_for(Topic::Tasks, move |work: &Transaction<'_>| {
+                table::set_stopped(work, &id, &reason)
+            })
             .await
     }
 }

@@ -145,7 +145,9 @@ mod tests {
     #[test]
     fn a_listener_is_told_by_address_port_and_state() {
         let line = |address: &str, state: &str| {
-            format!("0: {address} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 200007 0 4711 1")
+            format!(
+                "0: {address} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 200007 0 4711 1"
+            )
         };
         let found = listener(&line("0100007F:4E20", "0A"), 20_000).expect("a listener");
         assert_eq!((found.uid, found.inode, found.exact), (200_007, 4711, true));

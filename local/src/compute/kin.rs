@@ -29,7 +29,10 @@ impl Kin {
     pub(crate) fn living(&self) -> Vec<Process> {
         let all = kernel::processes();
         if let Some(uid) = self.uid {
-            return all.into_iter().filter(|process| kernel::is_of_user(process.pid, uid)).collect();
+            return all
+                .into_iter()
+                .filter(|process| kernel::is_of_user(process.pid, uid))
+                .collect();
         }
         // When the leader's number is another process's now, a session of that number is too.
         let leader = all.iter().find(|process| process.pid == self.leader);

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use events::{Attempt, Gen, TaskId, WorkspaceId};
-use rusqlite::Transaction;
 use ports::{Compute, Fault, Task, TaskSpec};
+use rusqlite::Transaction;
 use tokio::time::{Instant, timeout_at};
 
 use crate::compute::keeper::Handle;
@@ -41,10 +41,14 @@ pub use settings::{Ending, OUTWARD_PORTS, PORTS, Settings, UID_BASE, Words};
 /// The compute, as an operator knows it.
 pub(crate) const SERVICE: &str = "agent processes";
 
+/// The first descriptor after standard input, output and error.
+const FIRST_EXTRA: i32 = 3;
+
 /// How long killed processes may take to be gone before a stop answers "not yet".
 const KILLED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Agents as processes of this machine. Give it its own directory and database.
+/// Agents as processes of this machine. Dropping it stops no agent: the next one that is opened
+/// on the directory adopts them.
 pub struct Processes {
     inner: Arc<Inner>,
     confinement: Confinement,
@@ -72,17 +76,15 @@ impl Processes {
     /// [`Fault::Taken`] when another engine uses this directory's user ids.
     pub async fn open(database: Arc<Database>, settings: Settings) -> Result<Arc<Self>, Fault> {
         settings.check()?;
+        // Our own files close by themselves in a child; those that we were started with may not,
+        // and a shell's, an editor's or a service manager's are none of an agent's business.
+        close_fds::set_fds_cloexec_threadsafe(FIRST_EXTRA, &[]);
         let users = seats::Users::claim(&database, settings.uid_base).await?.map(Arc::new);
         let settings = ground::prepare(settings, users.is_some())?;
         let settings = Arc::new(settings);
         let confinement = start::look_at_walls(&settings, users.as_deref()).await?;
-        let inner = Inner {
-            database,
-            settings,
-            users,
-            turns: Mutex::default(),
-            keepers: Mutex::default(),
-        };
+        let inner =
+            Inner { database, settings, users, turns: Mutex::default(), keepers: Mutex::default() };
         let inner = Arc::new(inner);
         adopt::all(&inner).await?;
         Ok(Arc::new(Self { inner, confinement, handed: Mutex::default() }))
@@ -111,6 +113,14 @@ impl Processes {
     pub fn log_tail(&self, id: &WorkspaceId, bytes: u64) -> Result<String, Fault> {
         log::tail(&self.inner.settings.data_dir, id, 0, bytes)
             .map_err(|error| Fault::unavailable(SERVICE, error))
+    }
+}
+
+impl Drop for Processes {
+    /// The engine goes and its agents stay: the next engine on this directory adopts them.
+    fn drop(&mut self) {
+        let keepers = self.inner.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        keepers.values().for_each(Handle::let_go);
     }
 }
 

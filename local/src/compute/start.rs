@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{Reason, ReasonClass, TaskId};
-use rusqlite::Transaction;
 use ports::{Fault, TaskSpec};
+use rusqlite::Transaction;
 
 use super::keeper::Keeper;
 use super::kin::Kin;
@@ -59,7 +59,8 @@ async fn launch(inner: &Inner, spec: &TaskSpec, id: &TaskId, seat: Seat) -> Resu
     };
     let held = hold(settings, spec, uid, log).await?;
     let (process, name) = (held.process.clone(), id.clone());
-    let record = move |work: &Transaction<'_>| table::set_process(work, &name, uid, log_start, &process);
+    let record =
+        move |work: &Transaction<'_>| table::set_process(work, &name, uid, log_start, &process);
     inner.database.write(record).await?;
 
     let process = held.process.clone();
@@ -103,7 +104,9 @@ async fn hold(
         };
         launch.hold(out, err)
     });
-    held.await.map_err(|error| Fault::unavailable(SERVICE, error))?.map_err(|error| not_started(&error))
+    held.await
+        .map_err(|error| Fault::unavailable(SERVICE, error))?
+        .map_err(|error| not_started(&error))
 }
 
 fn not_started(error: &std::io::Error) -> Fault {
@@ -194,9 +197,8 @@ pub(super) async fn look_at_walls(
             uid,
             home: home.path(),
         };
-        let held = launch
-            .hold(Stdio::piped(), Stdio::piped())
-            .map_err(|error| not_started(&error))?;
+        let held =
+            launch.hold(Stdio::piped(), Stdio::piped()).map_err(|error| not_started(&error))?;
         let port = *settings.ports.start();
         let go = Go {
             environment: BTreeMap::new(),
@@ -204,9 +206,8 @@ pub(super) async fn look_at_walls(
             look_at: Some(settings.data_dir.clone()),
         };
         let child = held.go(&go).map_err(|error| Fault::unavailable(SERVICE, error))?;
-        let output = child
-            .wait_with_output()
-            .map_err(|error| Fault::unavailable(SERVICE, error))?;
+        let output =
+            child.wait_with_output().map_err(|error| Fault::unavailable(SERVICE, error))?;
         seen(&output)
     });
     let looked = tokio::time::timeout(PROBE_TIMEOUT, looked).await;

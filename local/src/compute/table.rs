@@ -168,7 +168,8 @@ pub(crate) fn lease_port(work: &Transaction<'_>, id: &TaskId, port: u16) -> Resu
     if taken.exists(params![port])? {
         return Ok(false);
     }
-    work.prepare_cached("UPDATE tasks SET port = ?2 WHERE id = ?1")?.execute(params![id.0, port])?;
+    work.prepare_cached("UPDATE tasks SET port = ?2 WHERE id = ?1")?
+        .execute(params![id.0, port])?;
     Ok(true)
 }
 

@@ -4,6 +4,7 @@
 //! the process has one thread, and never by the engine. What a machine cannot give is reported in
 //! words; it is never passed over in silence.
 
+mod calls;
 mod limits;
 mod probe;
 mod report;
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub landlock_abi: u8,
     /// Whether no program can give the process more rights (set-user-id programs among them).
     pub no_new_privs: bool,
+    /// Why the ways around the rules for ports could not be closed, if they could not.
+    pub calls_open: Option<String>,
     /// Limits that could not be set, in words.
     pub limits_missing: Vec<String>,
     /// Open files besides standard input, output and error, as the kernel names them.
@@ -130,6 +133,7 @@ pub fn enter(enclosure: &Enclosure) -> Result<Outcome, Refusal> {
         return Err(Refusal::system("making the directory for temporary files", error));
     }
     let walls = walls::raise(enclosure)?;
+    let calls_open = calls::close().err();
     let outcome = Outcome {
         uid,
         own_uid: enclosure.uid.is_some(),
@@ -138,6 +142,7 @@ pub fn enter(enclosure: &Enclosure) -> Result<Outcome, Refusal> {
         landlock_abi: walls.abi,
         no_new_privs: rustix::thread::no_new_privs()
             .map_err(|error| Refusal::system("reading no_new_privs", error))?,
+        calls_open,
         limits_missing,
         open_files: probe::open_files()?,
     };

@@ -41,19 +41,31 @@ pub fn examine(enclosure: &Enclosure, outcome: Outcome, ours: &Path) -> Seen {
     Seen {
         outcome,
         reads_our_files: std::fs::read_dir(ours).is_ok(),
-        listens_elsewhere: elsewhere.is_some_and(|port| {
-            !denied(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))
-        }),
-        connects_elsewhere: !denied(
-            TcpStream::connect_timeout(&closed, CONNECT_TIMEOUT).map(drop),
-        ),
+        listens_elsewhere: elsewhere
+            .is_some_and(|port| !denied(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))),
+        connects_elsewhere: !denied(TcpStream::connect_timeout(&closed, CONNECT_TIMEOUT).map(drop))
+            || !denied(fast_open()),
         signals_engine: engine
             .is_none_or(|engine| rustix::process::test_kill_process(engine).is_ok()),
     }
 }
 
+/// Connects by a send that carries the flag for it, which Landlock does not ask about.
+fn fast_open() -> std::io::Result<()> {
+    use rustix::net::{AddressFamily, SendFlags, SocketType, sendto, socket};
+    // MSG_FASTOPEN is not among the flags that rustix names.
+    let flags = SendFlags::from_bits_retain(libc::MSG_FASTOPEN.cast_unsigned());
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    let closed = std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, CLOSED_PORT);
+    sendto(&socket, b"x", flags, &closed)?;
+    Ok(())
+}
+
 fn denied(attempt: std::io::Result<()>) -> bool {
-    attempt.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    // A kernel whose owner turned fast open off does not know the call at all.
+    attempt.is_err_and(|error| {
+        matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported)
+    })
 }
 
 /// The groups of the calling process besides its own.

@@ -66,8 +66,8 @@ impl Confinement {
                 "network ports",
                 !seen.listens_elsewhere && !seen.connects_elsewhere,
                 "an agent listens on its own port only and connects to the sidecar and outward ports only",
-                "agents can reach every port of this machine, each other's among them: this kernel's \
-                 Landlock has no rules for TCP ports (they came with Linux 6.7)",
+                "agents can reach ports of this machine that are not theirs, each other's among them: \
+                 rules for TCP ports need Landlock of Linux 6.7 or newer, and seccomp filters",
             ),
             signals: measure(
                 "signals",
@@ -118,7 +118,12 @@ fn files(seen: &Seen) -> Measure {
         "AGENTS CAN READ YOUR KEYS: this kernel has no Landlock and the engine is not root. \
          Start as root, or use Linux 5.13 or newer with Landlock enabled"
     };
-    measure("files", closed, "an agent reads the system and its own home, and nothing else", missing)
+    measure(
+        "files",
+        closed,
+        "an agent reads the system and its own home, and nothing else",
+        missing,
+    )
 }
 
 fn limits(outcome: &Outcome) -> Measure {
@@ -140,11 +145,13 @@ pub(super) fn missing_walls(outcome: &Outcome) -> Vec<String> {
     let mut missing = Vec::new();
     match outcome.landlock {
         Landlock::Full => {}
-        Landlock::Partial => missing.push(format!(
-            "Landlock is only partly in force (ABI {})",
-            outcome.landlock_abi
-        )),
+        Landlock::Partial => {
+            missing.push(format!("Landlock is only partly in force (ABI {})", outcome.landlock_abi))
+        }
         Landlock::Off => missing.push("Landlock is not available".to_owned()),
+    }
+    if let Some(why) = &outcome.calls_open {
+        missing.push(format!("calls around the rules for ports are open ({why})"));
     }
     if !outcome.no_new_privs {
         missing.push("no_new_privs is not set".to_owned());

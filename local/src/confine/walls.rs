@@ -45,9 +45,10 @@ pub(super) struct Walls {
 /// kernel has no Landlock.
 pub(super) fn raise(enclosure: &Enclosure) -> Result<Walls, Refusal> {
     let own = own_directories(enclosure)?;
-    let status = rules(enclosure, own)
-        .and_then(RulesetCreated::restrict_self)
-        .map_err(|error| Refusal::system("setting the Landlock rules", std::io::Error::other(error)))?;
+    let status =
+        rules(enclosure, own).and_then(RulesetCreated::restrict_self).map_err(|error| {
+            Refusal::system("setting the Landlock rules", std::io::Error::other(error))
+        })?;
     let landlock = match status.ruleset {
         RulesetStatus::FullyEnforced => Landlock::Full,
         RulesetStatus::PartiallyEnforced => Landlock::Partial,
@@ -76,7 +77,8 @@ fn rules(enclosure: &Enclosure, own: Vec<OwnedFd>) -> Result<RulesetCreated, Rul
         .handle_access(AccessNet::from_all(RULES))?
         .scope(Scope::from_all(RULES))?
         .create()?;
-    for path in SYSTEM.iter().map(Path::new).chain(enclosure.readable.iter().map(PathBuf::as_path)) {
+    for path in SYSTEM.iter().map(Path::new).chain(enclosure.readable.iter().map(PathBuf::as_path))
+    {
         rules = grant(rules, path, run)?;
     }
     for path in KERNEL.iter().map(Path::new).chain([resolver.as_path()]) {

@@ -48,6 +48,49 @@ async fn with_its_most_in_flight_a_queue_gives_nothing_until_one_is_settled() {
     assert_eq!(queue.receive(CLASS, 10, NOW, minute).await.expect("received").len(), 1);
 }
 
+fn of_team(team: &str, name: &str) -> Outgoing {
+    Outgoing { group: Some(team.parse().expect("a name")), ..nudge(name) }
+}
+
+async fn names(queue: &SqliteQueue, max: usize) -> Vec<String> {
+    let got = queue.receive(CLASS, max, NOW, Duration::from_secs(60)).await.expect("received");
+    got.into_iter().map(|got| got.nudge.expect("readable").workspace.to_string()).collect()
+}
+
+#[tokio::test]
+async fn teams_take_turns_within_a_receive_and_from_one_to_the_next() {
+    let scratch = Scratch::new();
+    let queue = queue(scratch.path("db"), clock(1_790_000_000));
+    let sent = ["a1", "a2", "a3", "b1", "b2", "c1"].map(|name| of_team(&name[..1], name));
+    queue.send(CLASS, &sent).await.expect("sent");
+    assert_eq!(names(&queue, 2).await, ["a1", "b1"]);
+    assert_eq!(names(&queue, 10).await, ["c1", "a2", "b2", "a3"]);
+}
+
+#[tokio::test]
+async fn a_team_with_less_in_flight_comes_before_one_that_was_served_longer_ago() {
+    let scratch = Scratch::new();
+    let queue = queue(scratch.path("db"), clock(1_790_000_000));
+    queue.send(CLASS, &[of_team("a", "a1"), of_team("a", "a2")]).await.expect("sent");
+    assert_eq!(names(&queue, 2).await, ["a1", "a2"]);
+    queue.send(CLASS, &[of_team("b", "b1")]).await.expect("sent");
+    assert_eq!(names(&queue, 1).await, ["b1"]);
+    // Now a was served longer ago, and has two in flight against one.
+    queue.send(CLASS, &[of_team("a", "a3"), of_team("b", "b2")]).await.expect("sent");
+    assert_eq!(names(&queue, 2).await, ["b2", "a3"]);
+}
+
+#[tokio::test]
+async fn messages_of_no_team_are_not_held_up_by_their_own_kind() {
+    let scratch = Scratch::new();
+    let queue = queue(scratch.path("db"), clock(1_790_000_000));
+    queue.send(CLASS, &["n1", "n2", "n3", "n4"].map(nudge)).await.expect("sent");
+    assert_eq!(names(&queue, 3).await.len(), 3);
+    queue.send(CLASS, &[of_team("a", "a1"), of_team("a", "a2")]).await.expect("sent");
+    assert_eq!(names(&queue, 1).await, ["a1"]);
+    assert_eq!(names(&queue, 1).await, ["n4"]);
+}
+
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_delivered_as_such_and_is_set_aside_in_the_end() {
     let scratch = Scratch::new();

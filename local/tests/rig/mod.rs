@@ -124,8 +124,7 @@ impl Rig {
     }
 
     pub(crate) async fn stop(&self, spec: &TaskSpec, grace: Duration) -> bool {
-        let stop =
-            self.processes.stop(&spec.workspace, spec.generation, spec.attempt, grace).await;
+        let stop = self.processes.stop(&spec.workspace, spec.generation, spec.attempt, grace).await;
         stop.expect("an answer")
     }
 }

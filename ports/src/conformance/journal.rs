@@ -295,9 +295,8 @@ pub async fn a_search_finds_by_team(journal: &dyn Journal, prefix: &str) {
     append(journal, &ann, &[logged_in(&ann, 0, &red)]).await;
     append(journal, &bob, &[logged_in(&bob, 0, &red)]).await;
     append(journal, &bob, &[logged_in(&bob, 1, &blue)]).await;
-    let by = async |team| {
-        found(journal, prefix, Query { team: Some(team), ..Query::default() }).await
-    };
+    let by =
+        async |team| found(journal, prefix, Query { team: Some(team), ..Query::default() }).await;
     assert_eq!(by(red).await, ["ann"]);
     assert_eq!(by(blue).await, ["bob"]);
 }

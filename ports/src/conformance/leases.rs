@@ -65,7 +65,9 @@ pub async fn a_pass_is_no_token_and_a_header_name(leases: &dyn Leases, prefix: &
     let ann = person(prefix, "ann");
     let pass = leases.pass(&ann, Gen(1), Attempt(1));
     let token = leases.token(&ann, Gen(1), Attempt(1));
-    assert!(pass.expose().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+    assert!(
+        pass.expose().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    );
     assert!(!token.expose().contains(pass.expose()) && !pass.expose().contains(token.expose()));
     assert!(pass.matches(leases.pass(&ann, Gen(1), Attempt(1)).expose()));
     assert!(!pass.matches(leases.pass(&ann, Gen(1), Attempt(2)).expose()));

@@ -64,8 +64,7 @@ async fn of_ann(usage: &dyn Usage, prefix: &str) -> Spending {
 
 /// Each bucket in its place.
 pub async fn what_was_counted_is_reported_to_the_token(usage: &dyn Usage, prefix: &str) {
-    let batch: Vec<_> =
-        (0..3).map(|n| request(prefix, "ann", n, record(prefix, "m", 0))).collect();
+    let batch: Vec<_> = (0..3).map(|n| request(prefix, "ann", n, record(prefix, "m", 0))).collect();
     usage.count(&batch).await.expect("count");
     let expected = Spending {
         name: person(prefix, "ann").to_string(),
@@ -126,10 +125,8 @@ pub async fn the_same_requests_add_up_by_every_grouping(usage: &dyn Usage, prefi
 pub async fn a_request_that_nobody_can_price_is_said_to_be_so(usage: &dyn Usage, prefix: &str) {
     let cost = Cost::Unknown { why: "no price".to_owned() };
     let unknown = UsageRecord { cost, ..record(prefix, "m", 0) };
-    let batch = [
-        request(prefix, "ann", 0, unknown),
-        request(prefix, "ann", 1, record(prefix, "m", 0)),
-    ];
+    let batch =
+        [request(prefix, "ann", 0, unknown), request(prefix, "ann", 1, record(prefix, "m", 0))];
     usage.count(&batch).await.expect("count");
     let ann = of_ann(usage, prefix).await;
     assert_eq!((ann.requests, ann.unpriced, ann.pico_dollars), (2, 1, 11));
@@ -158,7 +155,8 @@ pub async fn a_report_begins_at_the_hour_that_was_asked_for(usage: &dyn Usage, p
 
 /// Whatever their names.
 pub async fn the_most_expensive_comes_first(usage: &dyn Usage, prefix: &str) {
-    for (n, (name, pico_dollars)) in [("ann", 5), ("bob", 50), ("cat", 20)].into_iter().enumerate() {
+    for (n, (name, pico_dollars)) in [("ann", 5), ("bob", 50), ("cat", 20)].into_iter().enumerate()
+    {
         let cost = Cost::Known { pico_dollars, table: "t".to_owned() };
         let priced = UsageRecord { cost, ..record(prefix, "m", 0) };
         let n = i64::try_from(n).expect("small");

@@ -75,6 +75,7 @@ function draw() {
     el("notice-words").textContent =
       `Nobody has used your agent since ${clock(view.notice.idleSince)}. It will stop at ${clock(view.notice.stopAt)}.`;
   }
+  el("way").hidden = is("asleep", "stopping");
   el("open").hidden = !is("ready");
   el("wake").hidden = !is("asleep", "stopping");
   el("replay").hidden = !is("failed", "parked");

@@ -21,33 +21,33 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// A request as it reached the agent.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub method: Method,
-    pub uri: Uri,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 #[derive(Default)]
-pub struct Record {
-    pub seen: Mutex<Vec<Seen>>,
+pub(crate) struct Record {
+    pub(crate) seen: Mutex<Vec<Seen>>,
     /// What came through raw WebSockets.
-    pub raw: Mutex<Vec<u8>>,
+    pub(crate) raw: Mutex<Vec<u8>>,
     /// Answers and sockets that the other side left before their end.
-    pub left: AtomicUsize,
+    pub(crate) left: AtomicUsize,
     /// How many pieces of an endless answer were taken.
-    pub pieces: AtomicUsize,
+    pub(crate) pieces: AtomicUsize,
 }
 
 #[derive(Clone)]
-pub struct Agent {
-    pub name: &'static str,
-    pub address: SocketAddr,
-    pub record: Arc<Record>,
+pub(crate) struct Agent {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) record: Arc<Record>,
 }
 
 impl Agent {
-    pub async fn start(name: &'static str) -> Self {
+    pub(crate) async fn start(name: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let agent = Self { name, address, record: Arc::default() };
@@ -67,7 +67,7 @@ impl Agent {
         agent
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.record.seen.lock().expect("seen").clone()
     }
 

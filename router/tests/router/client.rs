@@ -13,65 +13,65 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long anything may take before a test says that it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 }
 
 /// A request that is being put together.
-pub struct Call {
+pub(crate) struct Call {
     to: SocketAddr,
     request: http::request::Builder,
     body: String,
 }
 
 impl Call {
-    pub fn new(to: SocketAddr, method: Method, path: &str) -> Self {
+    pub(crate) fn new(to: SocketAddr, method: Method, path: &str) -> Self {
         let request = Request::builder().method(method).uri(path).header(header::HOST, "door.test");
         Self { to, request, body: String::new() }
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self
     }
 
     /// With a session's cookie, as a browser on one of the door's own pages.
-    pub fn cookie(self, token: &str) -> Self {
+    pub(crate) fn cookie(self, token: &str) -> Self {
         self.with("cookie", &format!("teamclaw_session={token}")).with("origin", "http://door.test")
     }
 
-    pub fn bearer(self, token: &str) -> Self {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
     /// As a person who opens a page.
-    pub fn page(self) -> Self {
+    pub(crate) fn page(self) -> Self {
         self.with("accept", "text/html,*/*;q=0.8").with("sec-fetch-mode", "navigate")
     }
 
-    pub fn body(mut self, body: &str) -> Self {
+    pub(crate) fn body(mut self, body: &str) -> Self {
         self.body = body.to_owned();
         self
     }
 
     /// Sends it and gives the answer as it begins.
-    pub async fn begin(self) -> Response<Incoming> {
+    pub(crate) async fn begin(self) -> Response<Incoming> {
         let stream = TcpStream::connect(self.to).await.expect("the door is open");
         let shake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = shake.expect("a connection");
@@ -82,7 +82,7 @@ impl Call {
     }
 
     /// Sends it and reads the answer to its end.
-    pub async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> Answer {
         let (parts, body) = self.begin().await.into_parts();
         let whole = tokio::time::timeout(PATIENCE, body.collect()).await;
         let bytes = whole.expect("no end in time").expect("a whole answer").to_bytes();
@@ -92,7 +92,7 @@ impl Call {
 }
 
 /// Sends raw bytes and gives the connection and what came back up to the end of the head.
-pub async fn raw(to: SocketAddr, request: &str) -> (TcpStream, String) {
+pub(crate) async fn raw(to: SocketAddr, request: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(to).await.expect("the door is open");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut head = Vec::new();
@@ -109,7 +109,7 @@ pub async fn raw(to: SocketAddr, request: &str) -> (TcpStream, String) {
 }
 
 /// Waits until something is so, and says what it waited for when it never is.
-pub async fn until(what: &str, so: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, so: impl Fn() -> bool) {
     let wait = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(5)).await;

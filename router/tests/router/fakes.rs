@@ -16,7 +16,7 @@ use ports::{
 };
 
 /// Starts at a fixed time and goes on by a millisecond with each look.
-pub struct StepClock(AtomicI64);
+pub(crate) struct StepClock(AtomicI64);
 
 impl Default for StepClock {
     fn default() -> Self {
@@ -25,7 +25,7 @@ impl Default for StepClock {
 }
 
 impl StepClock {
-    pub fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         self.0.fetch_add(time.as_millis() as i64, Ordering::SeqCst);
     }
 }
@@ -37,7 +37,7 @@ impl Clock for StepClock {
 }
 
 #[derive(Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Ids for Counter {
     fn event_id(&self, at: Timestamp) -> EventId {
@@ -58,16 +58,16 @@ impl Ids for Counter {
 }
 
 #[derive(Default)]
-pub struct MemoryJournal {
+pub(crate) struct MemoryJournal {
     lists: Mutex<BTreeMap<WorkspaceId, Vec<Envelope>>>,
 }
 
 impl MemoryJournal {
-    pub fn all(&self, id: &WorkspaceId) -> Vec<Envelope> {
+    pub(crate) fn all(&self, id: &WorkspaceId) -> Vec<Envelope> {
         self.lists.lock().expect("lists").get(id).cloned().unwrap_or_default()
     }
 
-    pub fn fold(&self, id: &WorkspaceId) -> Loaded {
+    pub(crate) fn fold(&self, id: &WorkspaceId) -> Loaded {
         let all = self.all(id);
         let mut workspace = Workspace::default();
         for fact in &all {
@@ -129,7 +129,7 @@ impl Journal for MemoryJournal {
 }
 
 /// Takes nudges and timers, and does nothing with them.
-pub struct Nobody;
+pub(crate) struct Nobody;
 
 #[async_trait]
 impl Queue for Nobody {
@@ -185,10 +185,10 @@ impl Timers for Nobody {
 }
 
 #[derive(Default)]
-pub struct MemoryPeople {
-    pub ids: Counter,
-    pub sessions: Mutex<BTreeMap<String, (Person, Timestamp)>>,
-    pub links: Mutex<BTreeMap<String, (Person, Timestamp)>>,
+pub(crate) struct MemoryPeople {
+    pub(crate) ids: Counter,
+    pub(crate) sessions: Mutex<BTreeMap<String, (Person, Timestamp)>>,
+    pub(crate) links: Mutex<BTreeMap<String, (Person, Timestamp)>>,
 }
 
 #[async_trait]
@@ -227,7 +227,7 @@ impl People for MemoryPeople {
 }
 
 #[derive(Default)]
-pub struct MemoryRoutes(pub Mutex<BTreeMap<WorkspaceId, Route>>);
+pub(crate) struct MemoryRoutes(pub Mutex<BTreeMap<WorkspaceId, Route>>);
 
 #[async_trait]
 impl Routes for MemoryRoutes {
@@ -251,7 +251,7 @@ impl Routes for MemoryRoutes {
 }
 
 /// Derives the names as the real one does; grants nothing.
-pub struct Derived;
+pub(crate) struct Derived;
 
 #[async_trait]
 impl Leases for Derived {
@@ -280,6 +280,6 @@ impl Leases for Derived {
     }
 }
 
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy::default()
 }

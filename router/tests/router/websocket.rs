@@ -14,10 +14,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::client::{PATIENCE, raw, until};
 use crate::world::World;
 
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects with these headers; the status when it is refused.
-pub async fn connect(
+pub(crate) async fn connect(
     world: &World,
     path: &str,
     headers: &[(&str, &str)],
@@ -41,7 +41,7 @@ pub async fn connect(
     }
 }
 
-pub async fn next(socket: &mut Socket) -> Option<Message> {
+pub(crate) async fn next(socket: &mut Socket) -> Option<Message> {
     let next = tokio::time::timeout(PATIENCE, socket.next()).await.expect("nothing came");
     next.and_then(Result::ok)
 }

@@ -23,25 +23,25 @@ use crate::fakes::{
     Counter, Derived, MemoryJournal, MemoryPeople, MemoryRoutes, Nobody, StepClock, policy,
 };
 
-pub struct World {
-    pub door: SocketAddr,
-    pub journal: Arc<MemoryJournal>,
-    pub people: Arc<MemoryPeople>,
-    pub routes: Arc<MemoryRoutes>,
-    pub clock: Arc<StepClock>,
-    pub bus: Bus,
-    pub meter: Meter,
-    pub shutdown: CancellationToken,
+pub(crate) struct World {
+    pub(crate) door: SocketAddr,
+    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) people: Arc<MemoryPeople>,
+    pub(crate) routes: Arc<MemoryRoutes>,
+    pub(crate) clock: Arc<StepClock>,
+    pub(crate) bus: Bus,
+    pub(crate) meter: Meter,
+    pub(crate) shutdown: CancellationToken,
     _open: DropGuard,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::holding(Duration::from_secs(10)).await
     }
 
     /// A door that holds a request this long.
-    pub async fn holding(hold: Duration) -> Self {
+    pub(crate) async fn holding(hold: Duration) -> Self {
         let journal: Arc<MemoryJournal> = Arc::default();
         let people: Arc<MemoryPeople> = Arc::default();
         let routes: Arc<MemoryRoutes> = Arc::default();
@@ -71,16 +71,16 @@ impl World {
         Self { door, journal, people, routes, clock, bus, meter, shutdown, _open }
     }
 
-    pub fn get(&self, path: &str) -> Call {
+    pub(crate) fn get(&self, path: &str) -> Call {
         Call::new(self.door, Method::GET, path)
     }
 
-    pub fn post(&self, path: &str) -> Call {
+    pub(crate) fn post(&self, path: &str) -> Call {
         Call::new(self.door, Method::POST, path)
     }
 
     /// Logs somebody in and gives the session's token.
-    pub fn session(&self, name: &str) -> String {
+    pub(crate) fn session(&self, name: &str) -> String {
         let token = format!("session-of-{name}");
         let until = self.clock.now().saturating_add(SignedDuration::from_hours(1));
         let mut sessions = self.people.sessions.lock().expect("sessions");
@@ -89,18 +89,18 @@ impl World {
     }
 
     /// Records a fact.
-    pub async fn tell(&self, name: &str, event: Event) {
+    pub(crate) async fn tell(&self, name: &str, event: Event) {
         let tell = |_: &events::Workspace, _: Timestamp| vec![event.clone()];
         self.bus.put("/test", &id(name), None, tell).await.expect("recorded");
     }
 
-    pub async fn starts(&self, name: &str) {
+    pub(crate) async fn starts(&self, name: &str) {
         self.tell(name, Event::StartRequested { generation: Gen(1), cause: StartCause::Login })
             .await;
     }
 
     /// The newest generation becomes ready, with this agent.
-    pub async fn gets_ready(&self, name: &str, agent: &Agent) {
+    pub(crate) async fn gets_ready(&self, name: &str, agent: &Agent) {
         let generation = self.journal.fold(&id(name)).workspace.generation();
         let attempt = Attempt(1);
         self.route(name, Route { generation, attempt, address: agent.address });
@@ -109,7 +109,7 @@ impl World {
     }
 
     /// An agent that is up, and its person's session.
-    pub async fn up(&self, name: &'static str) -> (Agent, String) {
+    pub(crate) async fn up(&self, name: &'static str) -> (Agent, String) {
         let agent = Agent::start(name).await;
         self.starts(name).await;
         self.gets_ready(name, &agent).await;
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Idle and stopped.
-    pub async fn sleeps(&self, name: &str) {
+    pub(crate) async fn sleeps(&self, name: &str) {
         let generation = self.journal.fold(&id(name)).workspace.generation();
         let reason = StopReason::Idle { last_active: Timestamp::UNIX_EPOCH };
         self.tell(name, Event::StopRequested { generation, reason: reason.clone() }).await;
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// The start at hand is refused and unwound.
-    pub async fn fails(&self, name: &str, words: &str) {
+    pub(crate) async fn fails(&self, name: &str, words: &str) {
         let (generation, attempt, step) = (Gen(1), Attempt(1), Step::RunTask);
         let reason = Reason::new(ReasonClass::MissingProgram, words).with_hint("Install it");
         let refused = Event::StepRefused { generation, attempt, step, reason: reason.clone() };
@@ -136,33 +136,33 @@ impl World {
         assert_eq!(self.status(name), Status::Failed);
     }
 
-    pub fn route(&self, name: &str, route: Route) {
+    pub(crate) fn route(&self, name: &str, route: Route) {
         self.routes.0.lock().expect("routes").insert(id(name), route);
     }
 
-    pub fn status(&self, name: &str) -> Status {
+    pub(crate) fn status(&self, name: &str) -> Status {
         self.journal.fold(&id(name)).workspace.status()
     }
 
     /// How many starts were asked for, ever.
-    pub fn starts_of(&self, name: &str) -> usize {
+    pub(crate) fn starts_of(&self, name: &str) -> usize {
         let all = self.journal.all(&id(name));
         all.iter().filter(|fact| matches!(fact.event, Event::StartRequested { .. })).count()
     }
 
     /// How many uses are written down.
-    pub async fn uses_of(&self, name: &str) -> usize {
+    pub(crate) async fn uses_of(&self, name: &str) -> usize {
         self.meter.flush().await;
         let all = self.journal.all(&id(name));
         all.iter().filter(|fact| matches!(fact.event, Event::Active { .. })).count()
     }
 }
 
-pub fn id(name: &str) -> WorkspaceId {
+pub(crate) fn id(name: &str) -> WorkspaceId {
     name.parse().expect("a name")
 }
 
-pub fn person(name: &str) -> Person {
+pub(crate) fn person(name: &str) -> Person {
     Person { id: id(name), team: "team".parse().expect("a name"), admin: false }
 }
 

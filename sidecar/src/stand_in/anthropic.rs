@@ -74,8 +74,11 @@ fn stream(id: &str, heard: &Heard, tokens: &Tokens) -> Vec<String> {
     let start = message(id, &heard.model, json!([]), Value::Null, seed);
     let mut events = vec![
         event("message_start", &json!({"type": "message_start", "message": start})),
-        event("content_block_start", &json!({"type": "content_block_start", "index": 0,
-            "content_block": {"type": "text", "text": ""}})),
+        event(
+            "content_block_start",
+            &json!({"type": "content_block_start", "index": 0,
+            "content_block": {"type": "text", "text": ""}}),
+        ),
         event("ping", &json!({"type": "ping"})),
     ];
     for piece in pieces(&heard.reply()) {
@@ -84,9 +87,12 @@ fn stream(id: &str, heard: &Heard, tokens: &Tokens) -> Vec<String> {
         events.push(event("content_block_delta", &data));
     }
     events.push(event("content_block_stop", &json!({"type": "content_block_stop", "index": 0})));
-    events.push(event("message_delta", &json!({"type": "message_delta",
+    events.push(event(
+        "message_delta",
+        &json!({"type": "message_delta",
         "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-        "usage": {"output_tokens": tokens.output}})));
+        "usage": {"output_tokens": tokens.output}}),
+    ));
     events.push(event("message_stop", &json!({"type": "message_stop"})));
     events
 }

@@ -68,9 +68,7 @@ fn stream(id: &str, heard: &Heard, usage: Option<Value>) -> Vec<String> {
         }
         data(&chunk)
     };
-    let choice = |delta: Value, finish: Value| {
-        json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}])
-    };
+    let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
     let first = json!({"role": "assistant", "content": "", "refusal": null});
     let mut events = vec![chunk(choice(first, Value::Null), Value::Null)];
     for piece in pieces(&heard.reply()) {
@@ -102,9 +100,7 @@ pub(super) fn embeddings(body: &Value) -> Metered {
     let model = body["model"].as_str().unwrap_or("stand-in").to_owned();
     let usage = json!({"prompt_tokens": input, "total_tokens": input});
     Metered {
-        reply: Reply::Json(
-            json!({"object": "list", "data": list, "model": model, "usage": usage}),
-        ),
+        reply: Reply::Json(json!({"object": "list", "data": list, "model": model, "usage": usage})),
         model,
         tokens: Tokens { uncached_input: input, ..Tokens::default() },
     }

@@ -29,6 +29,7 @@ pub(super) struct Paced {
     events: VecDeque<Bytes>,
     bill: Option<Bill>,
     cut: bool,
+    written: bool,
     delay: Duration,
     pause: Pin<Box<Sleep>>,
 }
@@ -40,7 +41,7 @@ impl Paced {
         events.truncate(cut.unwrap_or(events.len()));
         let delay = Duration::from_millis(script.event_delay_ms);
         let pause = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { events, bill: Some(bill), cut: cut.is_some(), delay, pause }
+        Self { events, bill: Some(bill), cut: cut.is_some(), written: false, delay, pause }
     }
 }
 
@@ -58,12 +59,22 @@ impl Body for Paced {
         let until = Instant::now() + self.delay;
         self.pause.as_mut().reset(until);
         let Some(event) = self.events.pop_front() else {
-            return Poll::Ready(self.cut.then(|| Err("cut by the script".into())));
-        };
-        if self.events.is_empty() && !self.cut {
-            if let Some(Bill { stand_in, key, model, tokens }) = self.bill.take() {
-                stand_in.state().ledger.answered(&key, &model, tokens);
+            if !self.cut {
+                return Poll::Ready(None);
             }
+            // hyper writes what it has when a body has nothing for now, and throws it away when
+            // the body fails: so the one first, then the other.
+            if !std::mem::replace(&mut self.written, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Some(Err("cut by the script".into())));
+        };
+        if self.events.is_empty()
+            && !self.cut
+            && let Some(Bill { stand_in, key, model, tokens }) = self.bill.take()
+        {
+            stand_in.state().ledger.answered(&key, &model, tokens);
         }
         Poll::Ready(Some(Ok(Frame::data(event))))
     }

@@ -55,9 +55,8 @@ impl Answer<'_> {
     }
 
     fn response(&self, status: &str, output: Value, usage: Value) -> Value {
-        let or = |name: &str, default: Value| match &self.body[name] {
-            Value::Null => default,
-            value => value.clone(),
+        let or = |name: &str, default: Value| {
+            Some(self.body[name].clone()).filter(|value| !value.is_null()).unwrap_or(default)
         };
         json!({
             "id": format!("resp_stand_in_{}", self.number), "object": "response",
@@ -87,8 +86,10 @@ impl Answer<'_> {
         let mut told = vec![
             ("response.created", json!({"response": open})),
             ("response.in_progress", json!({"response": open})),
-            ("response.output_item.added",
-                json!({"output_index": 0, "item": self.item_of("in_progress", json!([]))})),
+            (
+                "response.output_item.added",
+                json!({"output_index": 0, "item": self.item_of("in_progress", json!([]))}),
+            ),
             ("response.content_part.added", at(json!({"part": self.part("")}))),
         ];
         for piece in pieces(&text) {

@@ -124,9 +124,7 @@ fn failure(this: &StandIn, key: &Secret, body: &Value) -> Option<Response<Out>> 
 fn tell(this: &Arc<StandIn>, key: KeyPrint, metered: Metered) -> Response<Out> {
     let Metered { reply, model, tokens } = metered;
     let (kind, events) = match reply {
-        Reply::Json(body) => {
-            ("application/json", VecDeque::from([Bytes::from(body.to_string())]))
-        }
+        Reply::Json(body) => ("application/json", VecDeque::from([Bytes::from(body.to_string())])),
         Reply::Events(events) => {
             ("text/event-stream; charset=utf-8", events.into_iter().map(Bytes::from).collect())
         }

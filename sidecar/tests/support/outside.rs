@@ -98,9 +98,13 @@ impl Books {
     /// Every record, in the order of their ids.
     pub fn records(&self) -> Vec<UsageRecord> {
         let envelopes = self.envelopes.lock().expect("no panic");
-        let record = |envelope: &Envelope| match &envelope.event {
-            Event::UsageRecorded(record) => record.clone(),
-            other => panic!("the sidecar reports usage alone, not {other:?}"),
+        let record = |envelope: &Envelope| {
+            let Event::UsageRecorded(record) = &envelope.event else {
+                panic!("the sidecar reports usage alone, not {envelope:?}");
+            };
+            assert_eq!(envelope.source, "/sidecar");
+            assert_eq!(envelope.subject.as_ref().map(|id| id.as_str()), Some("ann"));
+            record.clone()
         };
         envelopes.values().map(record).collect()
     }

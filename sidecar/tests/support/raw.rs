@@ -9,18 +9,20 @@ use tokio::net::TcpStream;
 
 use super::rig::listener;
 
+/// What each connection sent: head in lower case, and body.
+type Requests = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// The provider: one answer for each connection, in order; the last one again and again.
 pub struct Raw {
     pub address: SocketAddr,
-    /// What each connection sent: head and body.
-    pub got: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    got: Requests,
 }
 
 impl Raw {
     /// Answers with these bytes, then closes.
     pub async fn new(answers: &[&str]) -> Self {
         let (listener, address) = listener().await;
-        let got: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+        let got = Requests::default();
         let mut answers: VecDeque<String> = answers.iter().map(|a| (*a).to_owned()).collect();
         let kept = Arc::clone(&got);
         tokio::spawn(async move {
@@ -46,7 +48,7 @@ impl Raw {
     }
 }
 
-async fn one(mut stream: TcpStream, answer: String, got: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+async fn one(mut stream: TcpStream, answer: String, got: Requests) {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -17,6 +17,8 @@ use hyper_util::rt::TokioExecutor;
 use sidecar::stand_in::StandIn;
 use sidecar::{Config, Outside, Sidecar};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::outside::{Books, Pool, Ticks, Tokens};
 
@@ -32,6 +34,10 @@ pub struct Rig {
     pub activity: Arc<AtomicU64>,
     /// Ann's token.
     pub ann: String,
+    /// Begins the sidecar's shutdown.
+    pub stop: Option<oneshot::Sender<()>>,
+    /// Ends when the sidecar has ended.
+    pub served: JoinHandle<()>,
 }
 
 /// An answer, read to its end.
@@ -71,6 +77,16 @@ impl Rig {
 
     /// A sidecar before whatever is at `provider`.
     pub async fn before(provider: SocketAddr, stand_in: Arc<StandIn>, keys: &[&str]) -> Self {
+        Self::at(format!("http://{provider}"), provider, stand_in, keys).await
+    }
+
+    /// A sidecar that is told this base URL.
+    pub async fn at(
+        base: String,
+        provider: SocketAddr,
+        stand_in: Arc<StandIn>,
+        keys: &[&str],
+    ) -> Self {
         let tokens = Arc::new(Tokens::default());
         let ann = tokens.give("ann");
         let pool = Arc::new(Pool(Mutex::new(keys.iter().copied().map(Secret::new).collect())));
@@ -78,7 +94,6 @@ impl Rig {
         let activity = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&activity);
         let ticks = Arc::new(Ticks::default());
-        let base = format!("http://{provider}");
         let upstreams = ["anthropic", "openai"].map(|id| (id.to_owned(), base.clone())).into();
         let outside = Outside {
             leases: Arc::clone(&tokens) as _,
@@ -95,9 +110,22 @@ impl Rig {
         let config = Config { upstreams, host_names: Vec::new() };
         let sidecar = Sidecar::new(&config, outside).expect("a good configuration");
         let (listener, address) = listener().await;
-        let served = Arc::clone(&sidecar);
-        tokio::spawn(sidecar::serve(listener, served, std::future::pending::<()>()));
-        Self { sidecar, address, provider, stand_in, tokens, pool, books, activity, ann }
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(sidecar::serve(listener, Arc::clone(&sidecar), stopped));
+        let stop = Some(stop);
+        Self {
+            sidecar,
+            address,
+            provider,
+            stand_in,
+            tokens,
+            pool,
+            books,
+            activity,
+            ann,
+            stop,
+            served,
+        }
     }
 
     /// Sends a request with Ann's token and gives the head of the answer.

@@ -26,6 +26,7 @@ pub struct LoginArgs {
     /// Do not wait until their agent is ready
     #[arg(long)]
     pub no_wait: bool,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -39,6 +40,7 @@ pub struct LoginArgs {
 pub struct StatusArgs {
     /// Whose workspace [default: everybody's, and the engine]
     pub user: Option<WorkspaceId>,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -58,6 +60,7 @@ pub struct EventsArgs {
     /// Only what came after this version
     #[arg(long, value_name = "VERSION", default_value_t = 0, hide_default_value = true)]
     pub since: u64,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -71,6 +74,7 @@ pub struct EventsArgs {
 pub struct OneArgs {
     /// Whose agent
     pub user: WorkspaceId,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -103,6 +107,7 @@ pub struct ReplayArgs {
     /// Only say which would be tried again
     #[arg(long, requires = "failed")]
     pub dry_run: bool,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -114,6 +119,7 @@ pub struct ReplayArgs {
 #[derive(Args)]
 #[command(after_help = examples::PARKED)]
 pub struct ParkedArgs {
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -130,6 +136,7 @@ pub struct SnoozeArgs {
     /// For how long
     #[arg(long = "for", value_name = "DUR", default_value = "1h", value_parser = values::duration)]
     pub time: SignedDuration,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -146,6 +153,7 @@ pub struct SetArgs {
     /// How long it may be left alone before it is stopped, or `default`
     #[arg(long, value_name = "DUR|default")]
     pub idle: IdleWish,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -177,6 +185,7 @@ pub enum KeysCommand {
         /// Take the key from this file
         #[arg(long, value_name = "FILE", value_parser = values::key_file)]
         from_file: Option<PathBuf>,
+        /// Where the engine is
         #[command(flatten)]
         at: At,
         /// How to print
@@ -186,6 +195,7 @@ pub enum KeysCommand {
     /// List the keys by their fingerprints
     #[command(after_help = examples::KEYS_LIST)]
     List {
+        /// Where the engine is
         #[command(flatten)]
         at: At,
         /// How to print
@@ -201,6 +211,7 @@ pub enum KeysCommand {
         /// The key's fingerprint, as `keys list` shows it
         #[arg(value_parser = values::key_print)]
         fingerprint: KeyPrint,
+        /// Where the engine is
         #[command(flatten)]
         at: At,
         /// How to print
@@ -230,6 +241,7 @@ pub struct UsageArgs {
     /// Only what was used since: 2026-11-22T10:00Z, or 7d for the last seven days
     #[arg(long, value_name = "TIME")]
     pub since: Option<When>,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
     /// How to print
@@ -301,6 +313,7 @@ pub struct FeedArgs {
     /// Only events of this type; a `*` at the end stands for anything
     #[arg(long = "type", value_name = "TYPE", value_parser = values::event_type)]
     pub kind: Option<String>,
+    /// Where the engine is
     #[command(flatten)]
     pub at: At,
 }

@@ -31,7 +31,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "CMD")]
     pub agent: Option<String>,
     /// The path under which that agent answers 200 when it is ready [default: /healthz]
-    #[arg(long, value_name = "PATH", requires = "agent", value_parser = values::health_path)]
+    #[arg(long, value_name = "PATH", value_parser = values::health_path)]
     pub agent_health: Option<String>,
     /// How long an agent may be left alone before it is stopped [default: 30m]
     #[arg(long, value_name = "DUR", value_parser = values::duration)]

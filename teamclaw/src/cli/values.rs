@@ -23,7 +23,7 @@ const KEY_PRINT_LENGTH: usize = 12;
 ///
 /// # Errors
 /// Not a duration, not above zero, or above a year.
-pub fn duration(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     let expected = "use a number with a unit, such as 90s, 30m, 2h or 7d";
     let span: Span = text.parse().map_err(|_| expected.to_owned())?;
     let time =
@@ -95,7 +95,7 @@ impl FromStr for IdleWish {
 ///
 /// # Errors
 /// It is not that, or the address is neither http nor https.
-pub fn upstream(text: &str) -> Result<String, String> {
+pub(super) fn upstream(text: &str) -> Result<String, String> {
     let expected = "use PROVIDER=URL, such as anthropic=http://127.0.0.1:9000";
     let (name, url) = text.split_once('=').ok_or(expected)?;
     let uri: Uri = url.parse().map_err(|_| expected.to_owned())?;
@@ -110,7 +110,7 @@ pub fn upstream(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// It is not that, or holds privileged ports.
-pub fn port_range(text: &str) -> Result<String, String> {
+pub(super) fn port_range(text: &str) -> Result<String, String> {
     let expected = "use FROM-TO with ports from 1024 to 65535, such as 20000-29999";
     let (from, to) = text.split_once('-').ok_or(expected)?;
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port >= PORT_MIN);
@@ -124,7 +124,7 @@ pub fn port_range(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// It holds what an id does not.
-pub fn provider(text: &str) -> Result<String, String> {
+pub(super) fn provider(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let good = (1..=PROVIDER_LENGTH_MAX).contains(&text.len()) && text.chars().all(inner);
     if good {
@@ -138,7 +138,7 @@ pub fn provider(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// It is none; perhaps it is the key.
-pub fn key_print(text: &str) -> Result<KeyPrint, String> {
+pub(super) fn key_print(text: &str) -> Result<KeyPrint, String> {
     let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if text.len() == KEY_PRINT_LENGTH && text.chars().all(digit) {
         Ok(KeyPrint(text.to_owned()))
@@ -151,7 +151,7 @@ pub fn key_print(text: &str) -> Result<KeyPrint, String> {
 ///
 /// # Errors
 /// There is no such class.
-pub fn reason_class(text: &str) -> Result<ReasonClass, String> {
+pub(super) fn reason_class(text: &str) -> Result<ReasonClass, String> {
     ReasonClass::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| {
         let known = ReasonClass::ALL.map(ReasonClass::name).join(", ");
         format!("the reasons are {known}")
@@ -162,13 +162,14 @@ pub fn reason_class(text: &str) -> Result<ReasonClass, String> {
 ///
 /// # Errors
 /// It holds what no type does.
-pub fn event_type(text: &str) -> Result<String, String> {
+pub(super) fn event_type(text: &str) -> Result<String, String> {
     let stem = text.strip_suffix('*').unwrap_or(text);
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
     if !text.is_empty() && stem.chars().all(inner) {
         Ok(text.to_owned())
     } else {
-        Err("use a type such as teamclaw.step.done.v1, or its beginning: teamclaw.step.*".to_owned())
+        Err("use a type such as teamclaw.step.done.v1, or its beginning: teamclaw.step.*"
+            .to_owned())
     }
 }
 
@@ -176,7 +177,7 @@ pub fn event_type(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// It is no absolute path.
-pub fn health_path(text: &str) -> Result<String, String> {
+pub(super) fn health_path(text: &str) -> Result<String, String> {
     let good = text.starts_with('/') && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_none());
     if good { Ok(text.to_owned()) } else { Err("use a path such as /healthz".to_owned()) }
 }
@@ -185,7 +186,7 @@ pub fn health_path(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// It says `-`.
-pub fn key_file(text: &str) -> Result<PathBuf, String> {
+pub(super) fn key_file(text: &str) -> Result<PathBuf, String> {
     if text == "-" {
         return Err("without this option the key is read from standard input".to_owned());
     }

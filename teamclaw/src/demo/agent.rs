@@ -30,6 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
+pub(super) use conversation::MESSAGES_MAX;
 use door::Door;
 use model::Model;
 use turn::Talk;
@@ -44,7 +45,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs the agent until it is told to stop. Its last line on stderr says why when it cannot run.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let ended = Contract::read().and_then(|contract| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;

@@ -18,14 +18,14 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 /// The most that is read of an answer; a page of events or a model's long reply is a tenth of it.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A server on this machine accepts at once or does not run.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub enum Silence {
+pub(crate) enum Silence {
     /// The address is not `http://host:port`.
     #[error("{0} is not an address of the form http://host:port")]
     BadAddress(String),
@@ -47,7 +47,7 @@ pub enum Silence {
 ///
 /// # Errors
 /// There is no answer. It sets no time limit on the answer: the caller knows what it waits for.
-pub async fn send(
+pub(crate) async fn send(
     base: &Uri,
     mut request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, Silence> {
@@ -78,17 +78,17 @@ pub async fn send(
 ///
 /// # Errors
 /// It breaks off or is too long.
-pub async fn read(body: Incoming) -> Result<Bytes, Silence> {
+pub(crate) async fn read(body: Incoming) -> Result<Bytes, Silence> {
     let whole = Limited::new(body, BODY_BYTES_MAX).collect().await;
     Ok(whole.map_err(Silence::Unreadable)?.to_bytes())
 }
 
 /// An answer as it was read.
-pub struct Answer {
+pub(crate) struct Answer {
     /// Its status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// Its body.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
@@ -96,12 +96,12 @@ impl Answer {
     ///
     /// # Errors
     /// It is of another shape.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Silence> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Silence> {
         serde_json::from_slice(&self.body).map_err(|error| Silence::Unreadable(error.into()))
     }
 
     /// What the server gives as its error, else the status.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let value: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let said = ["error", "why", "what"].into_iter().find_map(|name| value[name].as_str());
         said.map_or_else(|| format!("it answers {}", self.status), str::to_owned)
@@ -112,7 +112,7 @@ impl Answer {
 ///
 /// # Errors
 /// There is no answer.
-pub async fn ask(
+pub(crate) async fn ask(
     base: &Uri,
     token: &Secret,
     method: Method,

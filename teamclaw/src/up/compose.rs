@@ -45,7 +45,6 @@ pub(super) struct Machine {
     pub(super) admin_link: String,
     pub(super) operator_token: Secret,
     pub(super) agent: String,
-    pub(super) local: Local,
     pub(super) world: World,
     pub(super) confinement: Vec<Measure>,
     pub(super) adopted: usize,
@@ -130,7 +129,6 @@ impl Machine {
             admin_link,
             operator_token,
             agent: agent_name,
-            local,
             world,
             confinement,
             adopted,
@@ -229,8 +227,8 @@ async fn stand_in(
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "the stand-in provider", "").await?;
     let address = listener.local_addr().map_err(|error| no_address(&error))?;
     let key = local.ids().token();
-    let provider = sidecar::stand_in::StandIn::new([key.expose().to_owned()]);
-    servers.spawn(sidecar::stand_in::serve(listener, provider, shutdown.clone().cancelled_owned()));
+    let provider = sidecar::stand_in::StandIn::new([key.clone()]);
+    servers.spawn(provider.serve(listener, shutdown.clone().cancelled_owned()));
     for id in ["anthropic", "openai"] {
         settings.upstreams.insert(id.to_owned(), format!("http://{address}"));
         local.keys().add(id, key.clone()).await.map_err(|fault| {

@@ -44,23 +44,23 @@ impl Engine {
             engine.spawn(consume(world.clone(), class, engine.stop.clone()));
         }
         let bus = world.bus.clone();
-        engine.repeat("timers", Duration::ZERO, async move || {
-            producers::cron_wake::fire(&bus, &*timers, WAIT).await.map(drop)
+        engine.repeat("timers", Duration::ZERO, move || {
+            let (bus, timers) = (bus.clone(), Arc::clone(&timers));
+            async move { producers::cron_wake::fire(&bus, &*timers, WAIT).await.map(drop) }
         });
         let bus = world.bus.clone();
-        engine.repeat("idle check", IDLE_CHECK_EVERY, async move || {
-            producers::idle_check::look(&bus).await.map(drop)
+        engine.repeat("idle check", IDLE_CHECK_EVERY, move || {
+            let bus = bus.clone();
+            async move { producers::idle_check::look(&bus).await.map(drop) }
         });
         let observed = world.clone();
-        engine.repeat("task observer", Duration::ZERO, async move || {
-            for task in observed.compute.changes(WAIT).await? {
-                consumers::observer::observe(&observed.bus, &task).await?;
+        engine.repeat("task observer", Duration::ZERO, move || observe(observed.clone()));
+        engine.repeat("activity", FLUSH_EVERY, move || {
+            let meter = meter.clone();
+            async move {
+                meter.flush().await;
+                Ok(())
             }
-            Ok(())
-        });
-        engine.repeat("activity", FLUSH_EVERY, async move || {
-            meter.flush().await;
-            Ok(())
         });
         engine.spawn(sweep(world.clone(), engine.stop.clone()));
         engine
@@ -78,10 +78,10 @@ impl Engine {
     }
 
     /// Runs `turn` again and again, `every` so often.
-    fn repeat<F>(&self, name: &'static str, every: Duration, mut turn: F)
+    fn repeat<F, T>(&self, name: &'static str, every: Duration, mut turn: F)
     where
-        F: AsyncFnMut() -> Result<(), Fault> + Send + 'static,
-        for<'a> F::CallRefFuture<'a>: Send,
+        F: FnMut() -> T + Send + 'static,
+        T: Future<Output = Result<(), Fault>> + Send,
     {
         let stop = self.stop.clone();
         self.spawn(async move {
@@ -103,6 +103,14 @@ impl Engine {
             }
         });
     }
+}
+
+/// Writes down the next changes of tasks.
+async fn observe(world: World) -> Result<(), Fault> {
+    for task in world.compute.changes(WAIT).await? {
+        consumers::observer::observe(&world.bus, &task).await?;
+    }
+    Ok(())
 }
 
 /// Sleeps unless the engine stops. Gives whether to go on.

@@ -7,6 +7,7 @@ mod compose;
 mod engine;
 mod ending;
 pub mod install;
+mod log;
 mod operator;
 mod settings;
 mod show;
@@ -25,16 +26,21 @@ use settings::Settings;
 /// # Errors
 /// What keeps it from starting, with what to do about it.
 pub async fn run(args: UpArgs) -> Result<ExitCode, Problem> {
+    log::begin(args.log);
     let settings = Settings::read(&args)?;
     let ending = Ending::listen()?;
     let machine = Machine::start(settings).await?;
-    show::banner(&machine);
-    let code = if machine.settings.demo {
-        show::demonstration(&machine, &ending).await
-    } else {
-        ending.asked().await;
-        ExitCode::SUCCESS
-    };
+    let shown = show(&machine, &ending).await;
     machine.stop(ending.wants_agents_stopped()).await;
-    Ok(code)
+    shown
+}
+
+/// Says what there is to say until it is told to end.
+async fn show(machine: &Machine, ending: &Ending) -> Result<ExitCode, Problem> {
+    show::banner(machine)?;
+    if machine.settings.demo {
+        return show::demonstration(machine, ending).await;
+    }
+    ending.asked().await;
+    Ok(ExitCode::SUCCESS)
 }

@@ -58,6 +58,26 @@ fn what_is_written_today_is_among_the_golden_events() {
     }
 }
 
+/// The CloudEvents project's own schema of its JSON format, as it is in `tests/corpus/cloudevents/`
+/// (github.com/cloudevents/spec, cloudevents/formats/cloudevents.json, Apache-2.0), and its rule
+/// that the names of attributes are small letters and digits.
+#[test]
+fn every_golden_event_is_a_cloud_event() {
+    let file = corpus_dir().join("cloudevents/cloudevents.json");
+    let text = std::fs::read_to_string(file).expect("the CloudEvents schema");
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema);
+    let validator = validator.expect("a schema");
+    assert!(!validator.is_valid(&json!({"id": "1"})), "it refuses nothing");
+    for (name, value) in read("events/v1") {
+        let error = validator.validate(&value).err().map(|error| error.to_string());
+        assert_eq!(error, None, "{name}");
+        let small =
+            |name: &String| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        assert!(value.as_object().expect("an object").keys().all(small), "{name}");
+    }
+}
+
 /// What may be absent, and what a later version adds, hinders nobody.
 #[test]
 fn an_event_of_an_older_or_newer_writer_is_read() {

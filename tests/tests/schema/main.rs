@@ -12,3 +12,4 @@ mod corpus;
 mod drift;
 mod golden;
 mod good;
+mod texts;

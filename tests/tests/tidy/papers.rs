@@ -37,3 +37,12 @@ fn the_map_has_every_crate() {
         assert!(text.contains(&format!("| `{member}/` |")), "{member} is not in the code map");
     }
 }
+
+/// Rust brings a fast linker along (rust-lld, since 1.90): another one that a configuration asks
+/// for would be one more thing that a fresh machine lacks.
+#[test]
+fn a_fresh_machine_builds_with_the_linker_that_rust_brings_along() {
+    let config = root().join(".cargo/config.toml");
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    assert!(!text.contains("linker") && !text.contains("link-arg"), "{text}");
+}

@@ -38,7 +38,10 @@ const WORDS: [Banned; 15] = [
         ..banned("instance", "workspace, agent or task")
     },
     banned("pod", "task"),
-    banned("vm", "task"),
+    Banned {
+        places: &[("tests/agents/hostile.py", "the system calls process_vm_readv and _writev")],
+        ..banned("vm", "task")
+    },
     Banned {
         places: &[
             ("events/src/ids.rs", "says what a task is on AWS"),
@@ -55,6 +58,7 @@ const WORDS: [Banned; 15] = [
             ("agent/src/supervise.rs", INSIDE),
             ("local/src/error.rs", INSIDE),
             ("local/src/writer.rs", INSIDE),
+            ("local/tests/durability.rs", INSIDE),
         ],
         within: &["/v1/fine_tuning/jobs"],
         ..banned("job", "nudge, message or step")

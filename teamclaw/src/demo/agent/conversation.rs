@@ -122,8 +122,8 @@ mod tests {
     use crate::demo::agent::tests::home;
 
     fn pair(n: usize, bytes: usize) -> [Message; 2] {
-        [Role::User, Role::Assistant]
-            .map(|role| Message { role, content: format!("{n:<bytes$}") })
+        let content = format!("{n}{}", " ".repeat(bytes - n.to_string().len()));
+        [Role::User, Role::Assistant].map(|role| Message { role, content: content.clone() })
     }
 
     #[tokio::test]

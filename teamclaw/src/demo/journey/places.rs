@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::api::{History, LoginAnswer, ROOT, UsageReport};
 use crate::demo::http::{Silence, ask};
-use crate::problem::{Exit, Problem};
+use crate::problem::{EXIT_USAGE, Problem};
 use crate::target::Target;
 
 /// Usage is counted in batches, a fraction of a second after the answer.
@@ -53,7 +53,7 @@ impl Operator {
     pub(super) fn new(target: &Target) -> Result<Self, Problem> {
         let door = target.url.parse().map_err(|_| {
             let why = format!("{} is not an address of the form http://host:port", target.url);
-            Problem::new(Exit::Usage, "the engine's address is wrong", why, "")
+            Problem::new("the engine's address is wrong", why, "").with_code(EXIT_USAGE)
         })?;
         Ok(Self { door, token: target.token.clone() })
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 
-use events::{Event, Version, WorkspaceId};
+use events::{Event, Gen, Version, WorkspaceId};
 
 use super::places::{Operator, Trouble};
 use super::{Line, PHASE_MAX, broken};
@@ -20,6 +20,7 @@ pub(super) struct Watch<'a> {
     operator: Operator,
     id: WorkspaceId,
     after: Version,
+    generation: Gen,
     facts: VecDeque<Event>,
     tell: &'a mut (dyn FnMut(Line) + Send),
 }
@@ -30,12 +31,18 @@ impl<'a> Watch<'a> {
         id: WorkspaceId,
         tell: &'a mut (dyn FnMut(Line) + Send),
     ) -> Self {
-        Self { operator, id, after: Version::default(), facts: VecDeque::new(), tell }
+        let (after, generation) = (Version::default(), Gen::default());
+        Self { operator, id, after, generation, facts: VecDeque::new(), tell }
     }
 
     /// Leaves out what happened up to this version.
     pub(super) fn begin_after(&mut self, version: Version) {
         self.after = version;
+    }
+
+    /// The generation that was ready last.
+    pub(super) fn generation(&self) -> Gen {
+        self.generation
     }
 
     pub(super) fn tell(&mut self, line: Line) {
@@ -98,6 +105,9 @@ impl<'a> Watch<'a> {
     fn note(&mut self, history: History) {
         for entry in history.events {
             self.after = self.after.max(entry.version);
+            if let Event::Ready { generation, .. } = entry.event.event {
+                self.generation = self.generation.max(generation);
+            }
             if self.facts.len() == FACTS_MAX {
                 self.facts.pop_front();
             }

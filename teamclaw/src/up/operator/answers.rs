@@ -64,9 +64,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Neither the operator nor an administrator.
+/// Not the operator.
 pub(super) fn unauthorized() -> Response {
-    let why = "the request carries no valid operator token and no administrator's session";
+    let why = "the request carries no valid operator token";
     let do_this = "run the command as the user who started the engine, or set TEAMCLAW_TOKEN";
     Refusal::new(StatusCode::UNAUTHORIZED, "not allowed", why, do_this).into_response()
 }

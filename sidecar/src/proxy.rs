@@ -5,12 +5,15 @@ use std::sync::Arc;
 use events::price::PriceTable;
 use jiff::Timestamp;
 use ports::{Clock, Ids, Keys, Lease, Leases, Usage};
+use tokio::sync::Semaphore;
 
+use crate::body::HOLDING_KIB_MAX;
 use crate::config::{BadConfig, Config, Upstreams};
 use crate::door::Door;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::tally::Books;
+use crate::turns::Turns;
 use crate::upstream::Upstream;
 
 /// Told of each metered request, at its start and at its end: whose, and when. Must not block.
@@ -45,6 +48,9 @@ pub struct Sidecar {
     pub(crate) outbox: Outbox,
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
+    pub(crate) turns: Arc<Turns>,
+    /// What may be held of requests' bodies, in KiB.
+    pub(crate) holding: Arc<Semaphore>,
 }
 
 impl Sidecar {
@@ -64,6 +70,8 @@ impl Sidecar {
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids)),
             books: Books { clock, ids, prices, on_activity },
+            turns: Arc::default(),
+            holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),
             host_names: config.host_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
         }))
     }

@@ -111,7 +111,8 @@ impl Scan {
                 self.end_capture(self.depth);
                 self.keep(byte);
                 if self.depth <= 2 {
-                    self.key_next = self.object[self.depth as usize];
+                    let looked_at = self.depth == 1 || self.inside;
+                    self.key_next = looked_at && self.object[self.depth as usize];
                     self.inside &= self.depth != 1;
                 }
             }
@@ -192,6 +193,9 @@ impl Scan {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -229,6 +233,7 @@ mod tests {
             r#"{"usage":null}"#,
             r#"["usage",{"usage":{"input_tokens":9}}]"#,
             r#"{"message":"x","other":{"usage":{"input_tokens":9}}}"#,
+            r#"{"other":{"a":1,"usage":{"input_tokens":9}}}"#,
         ] {
             assert_eq!(scan(text, 3).usage, None, "{text}");
         }

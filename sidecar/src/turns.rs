@@ -1,0 +1,62 @@
+//! How many requests each workspace has under way, so that one that goes wild leaves room for the
+//! others of a shared sidecar.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use events::WorkspaceId;
+
+/// The most requests of one workspace at once. An agent with many helpers has about ten.
+const UNDER_WAY_MAX: u32 = 64;
+
+/// The count for each workspace that has any.
+#[derive(Default)]
+pub(crate) struct Turns(Mutex<BTreeMap<WorkspaceId, u32>>);
+
+/// One request under way, until it is dropped.
+pub(crate) struct Turn {
+    turns: Arc<Turns>,
+    workspace: WorkspaceId,
+}
+
+impl Turns {
+    /// A turn for a workspace; `None` when it has too many already.
+    pub(crate) fn begin(self: &Arc<Self>, workspace: &WorkspaceId) -> Option<Turn> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = turns.entry(workspace.clone()).or_insert(0);
+        if *count >= UNDER_WAY_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Turn { turns: Arc::clone(self), workspace: workspace.clone() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = turns.get_mut(&self.workspace) {
+            *count -= 1;
+            if *count == 0 {
+                turns.remove(&self.workspace);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_workspace_cannot_take_all_and_nothing_is_left_behind() {
+        let turns = Arc::new(Turns::default());
+        let id = |name: &str| name.parse::<WorkspaceId>().expect("a name");
+        let all: Vec<Turn> = std::iter::from_fn(|| turns.begin(&id("ann"))).collect();
+        assert_eq!(all.len() as u32, UNDER_WAY_MAX);
+        assert!(turns.begin(&id("bob")).is_some());
+        drop(all);
+        assert!(turns.begin(&id("ann")).is_some());
+        assert!(turns.0.lock().expect("no panic").is_empty());
+    }
+}

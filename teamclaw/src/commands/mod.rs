@@ -1,0 +1,60 @@
+//! The operator's commands, one file for each kind. Each asks the engine and prints; none decides
+//! anything that the engine should decide.
+
+mod events;
+mod feed;
+mod follow;
+mod keys;
+mod lifecycle;
+mod login;
+mod parked;
+mod replay;
+mod secret_input;
+mod settings;
+mod status;
+mod table;
+mod usage;
+mod usage_csv;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, CompletionsArgs, Operation};
+use crate::client::Engine;
+use crate::output;
+use crate::problem::Problem;
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// What did not work.
+pub async fn run(operation: Operation) -> Result<ExitCode, Problem> {
+    let find = |at: &crate::cli::At| Engine::find(&at.data);
+    match operation {
+        Operation::Login(args) => login::run(&find(&args.at)?, &args).await?,
+        Operation::Status(args) => status::run(&find(&args.at)?, &args).await?,
+        Operation::Events(args) => events::run(&find(&args.at)?, &args).await?,
+        Operation::Start(args) => lifecycle::start(&find(&args.at)?, &args).await?,
+        Operation::Stop(args) => lifecycle::stop(&find(&args.at)?, &args).await?,
+        Operation::Replay(args) => replay::run(&find(&args.at)?, &args).await?,
+        Operation::Parked(args) => parked::run(&find(&args.at)?, &args).await?,
+        Operation::Snooze(args) => settings::snooze(&find(&args.at)?, &args).await?,
+        Operation::Set(args) => settings::set(&find(&args.at)?, &args).await?,
+        Operation::Keys(args) => keys::run(&args.command).await?,
+        Operation::Usage(args) => usage::run(&find(&args.at)?, &args).await?,
+        Operation::Feed(args) => feed::run(&find(&args.at)?, &args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a shell completes by.
+///
+/// # Errors
+/// The reader has gone away.
+pub fn completions(args: &CompletionsArgs) -> Result<ExitCode, Problem> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "teamclaw", &mut script);
+    output::raw(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
