@@ -19,6 +19,7 @@ pub struct Plan {
     idle_since: Timestamp,
     stop: bool,
     busy_looks: u32,
+    known_wake: Option<Option<Timestamp>>,
     now: Timestamp,
     policy: Policy,
     /// Names the asking, so that a repeat renews it.
@@ -45,8 +46,9 @@ pub fn plan(
     let generation = reach.generation;
     let busy_looks = workspace.busy_looks(policy, now);
     let request = format!("idle-{generation}-{}", idle_since.as_millisecond());
+    let known_wake = workspace.known_wake(generation);
     let policy = *policy;
-    Plan { reach, generation, idle_since, stop, busy_looks, now, policy, request }
+    Plan { reach, generation, idle_since, stop, busy_looks, known_wake, now, policy, request }
 }
 
 /// Asks once. An agent that cannot be asked (`deaf`, after several tries) is judged by activity
@@ -61,7 +63,9 @@ pub async fn apply(plan: &Plan, agents: &dyn Agents, deaf: bool) -> Result<Answe
         Err(fault) => return Err(fault),
     };
     if soon(plan, wake) {
-        return Ok(Answer { events: vec![planned(plan, wake), cron_due(plan)], held: false });
+        let mut events = planned(plan, wake);
+        events.push(cron_due(plan));
+        return Ok(Answer { events, held: false });
     }
     let answer = match agents.quiesce(&plan.reach, &plan.request).await {
         Err(_) if deaf => Quiesce::Unsupported,
@@ -93,20 +97,24 @@ fn soon(plan: &Plan, wake: Option<Timestamp>) -> bool {
 
 fn idle(plan: &Plan, wake: Option<Timestamp>) -> Vec<Event> {
     let Plan { generation, idle_since, now, .. } = *plan;
+    let mut facts = planned(plan, wake);
     if plan.stop {
         let reason = StopReason::Idle { last_active: idle_since };
-        return vec![
-            planned(plan, wake),
-            Event::Quiesced { generation, forced: false },
-            Event::StopRequested { generation, reason },
-        ];
+        facts.push(Event::StopRequested { generation, reason });
+        facts.push(Event::Quiesced { generation, forced: false });
+    } else {
+        let stop_at = now.saturating_add(plan.policy.notice).unwrap_or(now);
+        facts.push(Event::NoticeGiven { generation, idle_since, stop_at });
     }
-    let stop_at = now.saturating_add(plan.policy.notice).unwrap_or(now);
-    vec![planned(plan, wake), Event::NoticeGiven { generation, idle_since, stop_at }]
+    facts
 }
 
-fn planned(plan: &Plan, at: Option<Timestamp>) -> Event {
-    Event::WakePlanned { generation: plan.generation, at }
+/// What the agent said about its schedule, unless it is on record.
+fn planned(plan: &Plan, at: Option<Timestamp>) -> Vec<Event> {
+    if plan.known_wake == Some(at) {
+        return Vec::new();
+    }
+    vec![Event::WakePlanned { generation: plan.generation, at }]
 }
 
 fn cron_due(plan: &Plan) -> Event {

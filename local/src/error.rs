@@ -1,6 +1,6 @@
 //! What can go wrong with the files of a data directory, and how it is told.
 //!
-//! [`Error`] is what a job on the database may answer; callers outside see only [`Fault`].
+//! [`enum@Error`] is what a job on the database may answer; callers outside see only [`Fault`].
 //! [`OpenError`] is for the person who starts the program: what, where, and what to do.
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use events::{Envelope, Version, Workspace, WorkspaceId};
+use events::{Envelope, Version, WorkspaceId};
 use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -107,16 +107,15 @@ fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
     let row = connection
         .prepare_cached(sql)?
         .query_row([id.as_str()], |row| {
-            Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
         })
         .optional()?;
-    match row {
-        None => Ok(Loaded::default()),
-        Some((version, RULES, json)) => Ok(Loaded {
-            version: Version(count(version)?),
-            workspace: serde_json::from_str(&json)?,
-        }),
-        Some(_) => fold(connection, id),
+    let Some((version, rules, json)) = row else { return Ok(Loaded::default()) };
+    let version = Version(count(version)?);
+    // A fold by other rules, or one that nobody can read: the events are the truth.
+    match serde_json::from_str(&json) {
+        Ok(workspace) if rules == RULES => Ok(Loaded { version, workspace }),
+        Ok(_) | Err(_) => fold(connection, id),
     }
 }
 
@@ -290,7 +289,6 @@ pub(crate) fn refold(connection: &Connection, now: jiff::Timestamp) -> Result<us
     for id in &old {
         let id: WorkspaceId = crate::columns::parsed(id)?;
         let Loaded { version, workspace } = fold(connection, &id)?;
-        let workspace: Workspace = workspace;
         write(connection, &id, version, &Projection { workspace, due: Some(now) })?;
     }
     Ok(old.len())

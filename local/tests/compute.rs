@@ -52,6 +52,7 @@ async fn an_engine_killed_at_any_moment_of_a_start_leaves_no_orphan() {
             .args([range.start().to_string(), range.end().to_string()])
             .arg("ann")
             .env("AGENT_TEAMCLAW_AGENT", "echo $$ > $HOME/pid; exec sleep 1000")
+            .env("UID_BASE", rig::uid_base(&data.0).to_string())
             .env("AGENT_PATH", "/usr/bin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -185,7 +186,9 @@ async fn somebody_else_at_the_port_is_never_taken_for_the_agent() {
 /// The port that the one running agent was told, as the kernel shows its environment.
 async fn leased_port(rig: &Rig) -> Option<u16> {
     let look = |look: &rusqlite::Connection| {
-        Ok(look.query_row("SELECT port FROM tasks WHERE live AND pid IS NOT NULL", [], |row| row.get(0))?)
+        Ok(look.query_row("SELECT port FROM tasks WHERE live AND pid IS NOT NULL", [], |row| {
+            row.get(0)
+        })?)
     };
     rig.local.database().read(look).await.ok()
 }
@@ -221,9 +224,11 @@ async fn a_taken_port_is_passed_over_and_when_none_is_left_it_is_said_which() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_that_ends_by_itself_says_why_with_the_end_of_its_own_log() {
-    let rig = Rig::new("if [ -e $HOME/again ]; then echo second; else echo first; fi; \
-                        touch $HOME/again; exit 3")
-        .await;
+    let rig = Rig::new(
+        "if [ -e $HOME/again ]; then echo second; else echo first; fi; \
+                        touch $HOME/again; exit 3",
+    )
+    .await;
     for (attempt, said, not_said) in [(1, "first", "second"), (2, "second", "first")] {
         let spec = rig.spec("ann", 1, attempt).await;
         let id = rig.processes.run(&spec).await.expect("started");

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rig::{HELPER, Scratch, ports, until};
+use rig::{HELPER, Rig, SERVER, Scratch, ports, until};
 use serde_json::{Value, json};
 
 /// A user without a name on any machine, for an engine that is not root.
@@ -51,6 +51,7 @@ impl Engine {
             .args([range.start().to_string(), range.end().to_string()])
             .args(["ann", "bob"])
             .env("AGENT_TEAMCLAW_AGENT", AGENT)
+            .env("UID_BASE", rig::uid_base(data).to_string())
             .env("AGENT_PATH", "/usr/bin:/bin")
             .env("ANTHROPIC_API_KEY", CANARY)
             .stdin(Stdio::piped())
@@ -103,7 +104,12 @@ async fn attack(user: Option<u32>) -> BTreeMap<String, Value> {
     let door = TcpListener::bind("127.0.0.1:0").expect("a front door");
     // The kernel's own list of names in its memory: that of the engine's claim on user ids.
     let names = std::fs::read_to_string("/proc/net/unix").expect("the sockets");
-    let name = names.split_whitespace().find_map(|word| word.strip_prefix("@teamclaw-uids-"));
+    // Of all engines on this machine, ours: its range begins at or above our first user id.
+    let first = rig::uid_base(&data);
+    let ours =
+        |base: &&str| base.parse().is_ok_and(|base: u32| base >= first && base < first + 400_000);
+    let name =
+        names.split_whitespace().filter_map(|word| word.strip_prefix("@teamclaw-uids-")).find(ours);
     let bobs = data.join("homes/bob");
     let other = until(async || process_at(&bobs)).await;
     let files = ["keys.json", "teamclaw.db", "teamclaw.db-wal", "pool.secret"];
@@ -180,8 +186,9 @@ fn nothing_got(attempts: &BTreeMap<String, Value>, may_skip: &[&str]) {
 #[tokio::test]
 async fn a_hostile_agent_with_a_user_of_its_own_gets_nothing() {
     if !is_root() {
-        // Said, not passed over: the other test covers what this machine can do.
-        tracing::warn!("not root: agents have no users of their own here");
+        // Then nobody has one, and the report must say so; the other test attacks what there is.
+        let rig = Rig::new(SERVER).await;
+        assert!(!rig.processes.confinement().own_user.in_force);
         return;
     }
     nothing_got(&attack(None).await, &[]);
@@ -193,4 +200,41 @@ async fn a_hostile_agent_of_an_engine_that_is_not_root_gets_nothing() {
     // Without root there are no user ids to claim, and so no name in the kernel's memory.
     let skipped = ["reach an abstract socket of the engine", "keep groups of the engine"];
     nothing_got(&attack(user).await, &skipped);
+}
+
+/// The first Landlock ABI that has every rule we ask for.
+const EVERY_RULE: u8 = 6;
+
+#[tokio::test]
+async fn the_report_names_what_is_missing_and_nothing_else() {
+    let rig = Rig::new(SERVER).await;
+    let report = rig.processes.confinement();
+    let missing: Vec<&str> = report.missing().iter().map(|measure| measure.name.as_str()).collect();
+    let mut expected = Vec::new();
+    if !is_root() {
+        expected.push("own user");
+    }
+    if report.landlock_abi >= EVERY_RULE {
+        assert_eq!(missing, expected);
+    } else {
+        assert!(missing.len() > expected.len(), "an old kernel is not said: {missing:?}");
+    }
+    let text = serde_json::to_string(report).expect("JSON");
+    assert_eq!(&serde_json::from_str::<local::confine::Confinement>(&text).expect("back"), report);
+}
+
+#[tokio::test]
+async fn where_every_wall_is_required_an_agent_starts_only_behind_all_of_them() {
+    let data = std::sync::Arc::new(Scratch::new());
+    let rig = Rig::with(data, |settings| {
+        settings.require_confinement = true;
+        rig::agent_is(settings, SERVER);
+    });
+    // On this kernel all walls stand; what happens where one is missing is a rule of its own,
+    // tested beside it.
+    let rig = rig.await;
+    let spec = rig.spec("ann", 1, 1).await;
+    let id = ports::Compute::run(&*rig.processes, &spec).await.expect("started");
+    rig.until_listening(&id).await;
+    assert!(rig.stop(&spec, rig::PATIENCE).await);
 }

@@ -166,11 +166,12 @@ async fn start(local: &Local, ann: &WorkspaceId) {
     local.journal().append(ann, Version(0), &[fact], &projection).await.expect("append");
 }
 
-/// As a version with other rules would have written it.
-async fn make_old(local: &Local) {
-    let old = |tx: &rusqlite::Transaction<'_>| {
-        let sql = "UPDATE workspaces SET rules = 0, workspace = '{\"old\":1}', status = 'asleep'";
-        Ok(tx.execute(sql, [])?)
+/// As a version with other rules would have written it: which rules, and what they folded.
+async fn make_old(local: &Local, rules: i64, fold: &str) {
+    let fold = fold.to_owned();
+    let old = move |tx: &rusqlite::Transaction<'_>| {
+        let sql = "UPDATE workspaces SET rules = ?1, workspace = ?2, status = 'asleep'";
+        Ok(tx.execute(sql, rusqlite::params![rules, fold])?)
     };
     assert_eq!(local.database().write(old).await.expect("written"), 1);
 }
@@ -182,9 +183,14 @@ async fn a_fold_by_other_rules_is_made_anew_when_it_is_loaded() {
     let ann: WorkspaceId = "ann".parse().expect("a name");
     start(&local, &ann).await;
     let before = local.journal().load(&ann).await.expect("load");
-    make_old(&local).await;
-    let after = local.journal().load(&ann).await.expect("load");
-    assert_eq!((after.version, after.workspace), (before.version, before.workspace));
+    // Also when somebody forgot to give the rules another number.
+    let readable = serde_json::to_string(&events::Workspace::default()).expect("text");
+    for (rules, fold) in [(0, &*readable), (1, "{\"old\":1}")] {
+        make_old(&local, rules, fold).await;
+        let after = local.journal().load(&ann).await.expect("load");
+        assert_eq!(after.version, before.version);
+        assert_eq!(after.workspace, before.workspace);
+    }
 }
 
 #[tokio::test]
@@ -194,7 +200,7 @@ async fn folds_by_other_rules_are_made_anew_at_a_start_and_looked_at_by_the_swee
     {
         let local = Local::open(&scratch.path("data")).expect("opens");
         start(&local, &ann).await;
-        make_old(&local).await;
+        make_old(&local, 0, "{}").await;
     }
     let local = Local::open(&scratch.path("data")).expect("opens");
     let due = Query {

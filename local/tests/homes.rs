@@ -74,7 +74,8 @@ async fn a_purge_removes_a_hostile_tree_and_nothing_outside_of_it() {
     assert!(deep.success());
     let closed = path.join("closed/inner");
     std::fs::create_dir_all(&closed).expect("directories");
-    std::fs::set_permissions(path.join("closed"), PermissionsExt::from_mode(0)).expect("closed");
+    std::fs::set_permissions(path.join("closed"), PermissionsExt::from_mode(0o000))
+        .expect("closed");
     rig.homes.purge(&"ann".parse().expect("a name")).await.expect("removed");
     assert!(!path.exists());
     let gone = std::fs::read_dir(rig.data.0.join("homes/.gone")).expect("the waiting room");
@@ -91,4 +92,35 @@ async fn a_purge_takes_the_logs_too() {
     assert!(rig.data.0.join("logs/ann").exists());
     rig.homes.purge(&spec.workspace).await.expect("removed");
     assert!(!rig.data.0.join("logs/ann").exists());
+}
+
+#[tokio::test]
+async fn a_place_outside_the_home_is_the_agents_own_and_goes_with_a_purge() {
+    let data = std::sync::Arc::new(rig::Scratch::new());
+    let place = format!("{}-place-", data.0.display());
+    let agent =
+        format!("cd {place}$(id -u) && touch written && pwd > $HOME/place; exec sleep 1000");
+    let template = format!("{place}{{uid}}");
+    let rig = Rig::with(data, |settings| {
+        settings.places = vec![template];
+        rig::agent_is(settings, &agent);
+    })
+    .await;
+    let spec = rig.spec("ann", 1, 1).await;
+    ports::Compute::run(&*rig.processes, &spec).await.expect("started");
+    let note = PathBuf::from(&spec.home).join("place");
+    let place =
+        rig::until(async || std::fs::read_to_string(&note).ok().filter(|it| !it.is_empty())).await;
+    let place = PathBuf::from(place.trim_end());
+    let found = std::fs::metadata(&place).expect("the place");
+    assert_eq!(found.permissions().mode() & 0o777, 0o700);
+    assert!(place.join("written").exists() && found.uid() != 0);
+    assert!(rig.stop(&spec, rig::PATIENCE).await);
+    rig.homes.purge(&spec.workspace).await.expect("removed");
+    let root = std::fs::metadata("/proc/self").expect("/proc").uid() == 0;
+    // Without users of their own, agents share one place, so it outlives one of them.
+    assert_eq!(place.exists(), !root);
+    if !root {
+        std::fs::remove_dir_all(place).expect("removed");
+    }
 }

@@ -86,13 +86,9 @@ pub(crate) fn surcharge(usage: &Map<String, Value>, tier: Option<&str>) -> Optio
     {
         return Some(format!("no price for inference in {}", cut(place)));
     }
-    for tool in ["web_search_requests", "web_fetch_requests"] {
-        // Fetches are free of charge; searches are billed each.
-        if tool == "web_search_requests" && number(usage, &["server_tool_use", tool]) > 0 {
-            return Some(
-                "web searches are billed by the call, which the table does not hold".into(),
-            );
-        }
+    // Fetches are free of charge.
+    if number(usage, &["server_tool_use", "web_search_requests"]) > 0 {
+        return Some("web searches are billed by the call, which the table does not hold".into());
     }
     let special = ["prompt_tokens_details", "completion_tokens_details"]
         .iter()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use events::WorkspaceId;
 
-/// The most requests of one workspace at once. An agent with many helpers has about ten.
+/// The most requests of one workspace at once. An agent with sub-agents at work has about ten.
 const UNDER_WAY_MAX: u32 = 64;
 
 /// The count for each workspace that has any.

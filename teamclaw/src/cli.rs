@@ -1,21 +1,23 @@
 //! The command line: every command, option and help text, and nothing about how they work.
 
 mod args;
+mod choices;
 mod examples;
 mod up;
 mod values;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    By, CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs,
-    ParkedArgs, ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs, UsageFormat,
+    CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs, ParkedArgs,
+    ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
 };
+pub use choices::{By, Format, LogFormat, UsageFormat};
 #[cfg(test)]
 pub use examples::EXIT_CODES;
-pub use up::{LogFormat, UpArgs};
+pub use up::UpArgs;
 pub use values::{IdleWish, When};
 
 use crate::target;
@@ -24,7 +26,7 @@ use crate::target;
 /// stops it, and nobody but the pool holds a provider key.
 #[derive(Parser)]
 #[command(name = "teamclaw", version, after_help = examples::TOP)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -81,27 +83,10 @@ pub enum Operation {
 /// Where the engine is.
 #[derive(Args)]
 pub struct At {
-    /// The data directory of the engine that is meant
+    /// The data directory of the engine that is meant; root's is /var/lib/teamclaw
     #[arg(long, value_name = "DIR", env = "TEAMCLAW_DATA", hide_env_values = true)]
     #[arg(default_value = target::DATA_DIR_DEFAULT, value_parser = target::data_dir)]
     pub data: PathBuf,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For machines
-    Json,
-}
-
-impl Format {
-    /// Whether a machine reads it.
-    pub fn is_json(self) -> bool {
-        self == Self::Json
-    }
 }
 
 impl Command {
@@ -144,16 +129,27 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Every command that people see, by its path: `keys add`.
+    fn visible(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let seen = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+        let below = seen.flat_map(|sub| visible(sub, format!("{path} {}", sub.get_name()).trim()));
+        std::iter::once((path.to_owned(), command.clone())).chain(below).collect()
+    }
+
     #[test]
-    fn every_command_has_examples() {
-        fn check(command: &clap::Command) {
-            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-                let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(after.contains("Examples:"), "{}", sub.get_name());
-                check(sub);
-            }
+    fn every_command_has_examples_and_a_transcript_of_its_help() {
+        let all = visible(&Cli::command(), "");
+        assert!(all.len() > 15, "{}", all.len());
+        for (path, command) in all {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:"), "{path}");
+            let name = if path.is_empty() { "teamclaw" } else { &path.replace(' ', "_") };
+            let file = format!("{}/tests/cli/help_{name}.trycmd", env!("CARGO_MANIFEST_DIR"));
+            let transcript = std::fs::read_to_string(&file).expect(&file);
+            // Without its fence trycmd passes a file over in silence.
+            let asked = format!("```console\n$ teamclaw {path} --help\n").replace("  ", " ");
+            assert!(transcript.contains(&asked) && transcript.contains("Usage:"), "{file}");
         }
-        check(&Cli::command());
     }
 
     #[test]

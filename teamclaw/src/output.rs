@@ -150,6 +150,7 @@ impl Live {
             let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed:>4}");
             let bar = ProgressBar::new_spinner();
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_message("waiting");
             bar.enable_steady_tick(TICK);
             bar
         }))

@@ -46,6 +46,7 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// The data directory that is meant by `text`, which need not exist. A leading `~/.local/share`
 /// follows `XDG_DATA_HOME`, and `~` is the home directory also where the shell did not see it.
+/// Root's defaults are below `/var/lib`.
 ///
 /// # Errors
 /// There is no home directory to derive it from.

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::output::{BOLD, DIM, WARN};
 use crate::words;
-use line::told;
+use line::{hint, told};
 
 /// What has been told so far, and what follows from it for the next line.
 #[derive(Default)]
@@ -26,9 +26,7 @@ pub struct Timeline {
     asked: Option<(Gen, Timestamp)>,
     /// When the last step was over: the next one's duration counts from here.
     mark: Option<Timestamp>,
-    /// Whether the newest generation is on its way down.
-    stopping: bool,
-    /// The refusal that was told last, so that the ending need not repeat it.
+    /// The reason that was told last, so that what follows from it need not repeat it.
     refusal: Option<Reason>,
     /// The use that was told last: the same again says nothing.
     activity: Option<Activity>,
@@ -121,7 +119,6 @@ impl Timeline {
 
     fn stop(&mut self, generation: Gen, reason: &StopReason, at: Timestamp) -> Vec<String> {
         self.begin(generation, at, "stopping");
-        self.stopping = generation == self.generation;
         vec![told(BOLD, "■", &format!("stop {generation}: {}", stop_words(reason, at)))]
     }
 
@@ -146,7 +143,6 @@ impl Timeline {
         self.refusal = None;
         if generation >= self.generation {
             self.generation = generation;
-            self.stopping = false;
             self.outcome = None;
         }
     }
@@ -169,16 +165,16 @@ impl Timeline {
         vec![told(DIM, "·", words)]
     }
 
-    fn task(&self, generation: Gen, state: &TaskState) -> Vec<String> {
+    fn task(&mut self, generation: Gen, state: &TaskState) -> Vec<String> {
+        let in_use = matches!(self.outcome, Some(Outcome::Ready(ready)) if ready == generation);
         match state {
-            // The step that waits for the address says so.
-            TaskState::Listening { .. } => Vec::new(),
-            TaskState::Stopped { .. } if self.stopping || generation < self.generation => {
-                Vec::new()
+            TaskState::Stopped { reason } if in_use => {
+                self.refusal = Some(reason.clone());
+                let line = told(WARN, "!", &words::plain(&reason.words));
+                std::iter::once(line).chain(hint(reason)).collect()
             }
-            TaskState::Stopped { reason } => {
-                vec![told(WARN, "!", &words::plain(&reason.words))]
-            }
+            // On the way up or down the step at hand says so.
+            TaskState::Stopped { .. } | TaskState::Listening { .. } => Vec::new(),
         }
     }
 }

@@ -18,7 +18,11 @@ pub fn took(time: SignedDuration) -> String {
 
 /// How long something is or lasts, as somebody would say it who did not measure: `30 min`.
 pub fn about(time: SignedDuration) -> String {
-    let seconds = time.max(SignedDuration::ZERO).as_secs();
+    let halfway = SignedDuration::from_millis(500);
+    let seconds = time.max(SignedDuration::ZERO).saturating_add(halfway).as_secs();
+    if seconds == 0 {
+        return "a moment".to_owned();
+    }
     let (count, unit, rest, smaller) = match seconds {
         0..60 => (seconds, "s", 0, ""),
         60..3_600 => (seconds / 60, "min", seconds % 60, "s"),
@@ -124,6 +128,8 @@ mod tests {
         assert_eq!(shown(-5), "0 ms", "clocks of two machines may disagree");
         let said = |secs| about(SignedDuration::from_secs(secs));
         assert_eq!([said(90), said(1_800), said(7_260)], ["1 min 30 s", "30 min", "2 h 1 min"]);
+        assert_eq!(about(SignedDuration::from_millis(990)), "1 s", "not 0 s");
+        assert_eq!(about(SignedDuration::from_millis(300)), "a moment");
         assert_eq!([said(36_060), said(90_000)], ["10 h", "1 d 1 h"]);
     }
 

@@ -233,6 +233,11 @@ impl Workspace {
         self.wake.and_then(|(_, _, at)| at)
     }
 
+    /// What a generation's agent last said about its schedule; `None` when it has said nothing.
+    pub fn known_wake(&self, generation: Gen) -> Option<Option<Timestamp>> {
+        self.wake.filter(|(by, ..)| *by == generation).map(|(_, _, at)| at)
+    }
+
     /// Where it stands. The oldest generation that is not over decides: a start waits for the
     /// teardown before it.
     pub fn status(&self) -> Status {

@@ -106,6 +106,8 @@ fn settings(data: &str) -> Result<Settings, Failure> {
     let words = Arc::new(|_, tail: &str| Reason::new(ReasonClass::AgentExited, tail));
     let sidecar = SocketAddr::from((Ipv4Addr::LOCALHOST, SIDECAR_PORT));
     let mut settings = Settings::new(data, sidecar, launcher, words);
+    settings.uid_base = std::env::var("UID_BASE")?.parse()?;
+    settings.places = std::env::var("PLACES").into_iter().collect();
     settings.runtime_dir = Some(PathBuf::from(data).join("runtime"));
     settings.environment = std::env::vars()
         .filter_map(|(name, value)| Some((name.strip_prefix("AGENT_")?.to_owned(), value)))

@@ -4,6 +4,7 @@
 //! while it is looked at is reported as absent.
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
 /// One process.
@@ -53,11 +54,16 @@ pub(crate) fn processes() -> Vec<Process> {
 
 /// Whether any of a process's four user ids is this one.
 pub(crate) fn is_of_user(pid: i32, uid: u32) -> bool {
+    is_of_users(pid, &(uid..uid + 1))
+}
+
+/// Whether any of a process's four user ids is one of these.
+pub(crate) fn is_of_users(pid: i32, uids: &Range<u32>) -> bool {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
     let Some(line) = status.lines().find_map(|line| line.strip_prefix("Uid:")) else {
         return false;
     };
-    line.split_whitespace().any(|id| id.parse() == Ok(uid))
+    line.split_whitespace().any(|id| id.parse().is_ok_and(|id| uids.contains(&id)))
 }
 
 /// Names this boot of the machine: a pid means nothing across two of them.

@@ -5,7 +5,7 @@
 //!
 //! The whole of a launcher, called before the program has any other thread:
 //!
-//! ```ignore
+//! ```text
 //! let go = local::compute::launcher::wait_for_go()?;
 //! let outcome = local::confine::enter(&go.enclosure)?;
 //! if go.answered(outcome)? {

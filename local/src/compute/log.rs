@@ -64,3 +64,27 @@ pub(crate) fn tail(
     file.take(bytes).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_long_log_is_emptied_and_what_is_printed_next_is_kept() {
+        let data = Scratch::new();
+        let (data, ann) = (data.path(""), "ann".parse().expect("a name"));
+        let mut agents = open(&data, &ann).expect("a log");
+        agents.write_all(b"old\n").expect("written");
+        trim(&data, &ann).expect("short enough");
+        assert_eq!(tail(&data, &ann, 0, 100).expect("read"), "old\n");
+        agents.set_len(LOG_BYTES_MAX + 1).expect("long");
+        trim(&data, &ann).expect("emptied");
+        agents.write_all(b"new\n").expect("written");
+        // The start of the task's part lay beyond the new end: all of it is the task's.
+        assert_eq!(tail(&data, &ann, LOG_BYTES_MAX, 100).expect("read"), "new\n");
+        assert_eq!(tail(&data, &ann, 0, 2).expect("read"), "w\n");
+    }
+}

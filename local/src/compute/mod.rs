@@ -79,7 +79,8 @@ impl Processes {
         // Our own files close by themselves in a child; those that we were started with may not,
         // and a shell's, an editor's or a service manager's are none of an agent's business.
         close_fds::set_fds_cloexec_threadsafe(FIRST_EXTRA, &[]);
-        let users = seats::Users::claim(&database, settings.uid_base).await?.map(Arc::new);
+        let users = seats::Users::claim(&database, settings.uid_base, &settings.data_dir).await?;
+        let users = users.map(Arc::new);
         let settings = ground::prepare(settings, users.is_some())?;
         let settings = Arc::new(settings);
         let confinement = start::look_at_walls(&settings, users.as_deref()).await?;

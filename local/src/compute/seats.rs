@@ -3,19 +3,22 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 
 use events::WorkspaceId;
 use ports::Fault;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::kernel;
 use crate::database::Database;
 use crate::error::Error;
 
 /// How many user ids one data directory may give out.
 pub(crate) const UIDS: u32 = 10_000;
 
-/// How many ranges of user ids are tried before a new data directory gives up.
-const RANGES: u32 = 100;
+/// How many ranges are tried: from the first user id up to 524288, where systemd's containers
+/// begin.
+const RANGES: u32 = 32;
 
 /// Under which name the range is kept in the table `machine`.
 const RANGE: &str = "uid_base";
@@ -55,9 +58,13 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// Claims this directory's range; the first time, the first free range from `first` on.
+    /// Claims this directory's range; the first time, one from `first` on that nobody uses.
     /// `None`: the engine is not root and cannot give users.
-    pub(crate) async fn claim(database: &Database, first: u32) -> Result<Option<Self>, Fault> {
+    pub(crate) async fn claim(
+        database: &Database,
+        first: u32,
+        data: &Path,
+    ) -> Result<Option<Self>, Fault> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
@@ -71,7 +78,12 @@ impl Users {
             })?;
             return Ok(Some(Self { base, _claim: claim }));
         }
-        for base in (0..RANGES).map(|range| first.saturating_add(range * UIDS)) {
+        let begin = spread(data);
+        for step in 0..RANGES {
+            let base = first.saturating_add((begin + step) % RANGES * UIDS);
+            if is_used(base) {
+                continue;
+            }
             let Ok(claim) = claim(base) else { continue };
             let keep = database.write(move |work| {
                 work.execute(
@@ -85,7 +97,7 @@ impl Users {
         }
         Err(Fault::NoCapacity {
             what: "user ids",
-            words: format!("every range from {first} on is used by another teamclaw"),
+            words: format!("every range from {first} on is used by containers or another teamclaw"),
         })
     }
 
@@ -102,6 +114,29 @@ impl Users {
     pub(crate) fn nobody(&self) -> u32 {
         self.base
     }
+}
+
+/// Where a directory begins to look: two directories that never run at the same time must not
+/// choose the same range, because one day they will. (FNV-1a, the same on every machine.)
+fn spread(data: &Path) -> u32 {
+    let bytes = data.as_os_str().as_encoded_bytes().iter();
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+        % RANGES
+}
+
+/// Whether a range belongs to containers, by the system's list, or to processes that run now.
+fn is_used(base: u32) -> bool {
+    let range = base..base.saturating_add(UIDS);
+    let listed = std::fs::read_to_string("/etc/subuid").unwrap_or_default();
+    let overlaps = |line: &str| {
+        let mut numbers = line.split(':').skip(1).map(|number| number.trim().parse::<u32>());
+        let (Some(Ok(start)), Some(Ok(count))) = (numbers.next(), numbers.next()) else {
+            return false;
+        };
+        start < range.end && range.start < start.saturating_add(count)
+    };
+    listed.lines().any(overlaps)
+        || kernel::processes().iter().any(|it| kernel::is_of_users(it.pid, &range))
 }
 
 fn claim(base: u32) -> std::io::Result<UnixListener> {

@@ -110,14 +110,13 @@ async fn hold(
 }
 
 fn not_started(error: &std::io::Error) -> Fault {
-    match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
-            let words = format!("the agent's launcher or home cannot be used: {error}");
-            Fault::Refused(Reason::new(ReasonClass::MissingProgram, words))
-        }
-        // Too many processes, no memory: another time.
-        _ => Fault::unavailable(SERVICE, error.to_string()),
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    if [NotFound, PermissionDenied].contains(&error.kind()) {
+        let words = format!("the agent's launcher or home cannot be used: {error}");
+        return Fault::Refused(Reason::new(ReasonClass::MissingProgram, words));
     }
+    // Too many processes, no memory: another time.
+    Fault::unavailable(SERVICE, error.to_string())
 }
 
 fn files(error: std::io::Error) -> Fault {

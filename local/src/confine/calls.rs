@@ -38,7 +38,9 @@ enum Call {
     Any,
     Socket,
     /// With the fast-open flag; the number is the argument that holds the flags.
-    Send { flags: u8 },
+    Send {
+        flags: u8,
+    },
 }
 
 /// Refuses those calls (EPERM) to the calling thread and everything it will start. Programs of

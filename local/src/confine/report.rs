@@ -105,8 +105,9 @@ fn own_user(outcome: &Outcome) -> Measure {
         outcome.own_uid,
         "each agent runs as a user of its own",
         "agents run as your own user, kept apart by Landlock alone: local sockets that you may open \
-         (a container engine's, for example) are open to them, and a process that leaves its session \
-         may outlive a stop. Start as root to give each a user of its own",
+         (a container engine's, for example) are open to them, they can change modes and times of \
+         your files though not read them, and a process that leaves its session may outlive a stop. \
+         Start as root to give each a user of its own",
     )
 }
 
@@ -162,4 +163,76 @@ pub(super) fn missing_walls(outcome: &Outcome) -> Vec<String> {
     missing.extend(outcome.limits_missing.iter().map(|limit| format!("not limited: {limit}")));
     missing.extend(outcome.open_files.iter().map(|file| format!("an inherited open file: {file}")));
     missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Outcome {
+        Outcome {
+            uid: 200_001,
+            own_uid: true,
+            groups: Vec::new(),
+            landlock: Landlock::Full,
+            landlock_abi: 7,
+            no_new_privs: true,
+            calls_open: None,
+            limits_missing: Vec::new(),
+            open_files: Vec::new(),
+        }
+    }
+
+    fn seen(outcome: Outcome) -> Seen {
+        Seen {
+            outcome,
+            reads_our_files: false,
+            listens_elsewhere: false,
+            connects_elsewhere: false,
+            signals_engine: false,
+        }
+    }
+
+    fn missing(seen: &Seen) -> Vec<String> {
+        Confinement::from_seen(seen).missing().into_iter().map(|it| it.name.clone()).collect()
+    }
+
+    #[test]
+    fn every_missing_wall_is_named_to_whoever_requires_all() {
+        assert_eq!(missing_walls(&good()), Vec::<String>::new());
+        let broken: [fn(&mut Outcome); 7] = [
+            |it| it.landlock = Landlock::Off,
+            |it| it.landlock = Landlock::Partial,
+            |it| it.no_new_privs = false,
+            |it| it.groups.push(0),
+            |it| it.calls_open = Some("no seccomp".to_owned()),
+            |it| it.limits_missing.push("memory".to_owned()),
+            |it| it.open_files.push("3 /secret".to_owned()),
+        ];
+        for (number, break_it) in broken.into_iter().enumerate() {
+            let mut outcome = good();
+            break_it(&mut outcome);
+            assert_eq!(missing_walls(&outcome).len(), 1, "case {number}");
+        }
+    }
+
+    #[test]
+    fn without_landlock_and_root_the_report_shouts() {
+        let mut outcome = good();
+        (outcome.own_uid, outcome.landlock, outcome.landlock_abi) = (false, Landlock::Off, 0);
+        let seen = Seen {
+            reads_our_files: true,
+            listens_elsewhere: true,
+            connects_elsewhere: true,
+            signals_engine: true,
+            ..seen(outcome)
+        };
+        assert_eq!(missing(&seen), ["own user", "files", "network ports", "signals"]);
+        assert!(Confinement::from_seen(&seen).files.words.contains("CAN READ YOUR KEYS"));
+    }
+
+    #[test]
+    fn with_every_wall_nothing_is_missing() {
+        assert_eq!(missing(&seen(good())), Vec::<String>::new());
+    }
 }

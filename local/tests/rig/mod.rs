@@ -77,7 +77,8 @@ impl Rig {
 
     /// On this directory, with these changes of the settings.
     pub(crate) async fn with(data: Arc<Scratch>, change: impl FnOnce(&mut Settings)) -> Self {
-        let local = Local::open(&data.0).expect("a data directory");
+        // A child of another test holds the lock's descriptor until it has become its program.
+        let local = until(async || Local::open(&data.0).ok()).await;
         let mut settings = settings(&data.0);
         change(&mut settings);
         let processes = Processes::open(local.database(), settings).await.expect("an engine");
@@ -129,6 +130,15 @@ impl Rig {
     }
 }
 
+/// User ids for one data directory of a test, far from those of real ones. An engine that comes
+/// back must not find another test on its ids.
+pub(crate) fn uid_base(data: &Path) -> u32 {
+    let bytes = data.as_os_str().as_encoded_bytes().iter();
+    let mixed =
+        bytes.fold(7_u32, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    1_000_000 + mixed % 3_000 * 400_000
+}
+
 /// Settings with a launcher and a reason that shows what it was given.
 pub(crate) fn settings(data: &Path) -> Settings {
     let launcher = vec![HELPER.into(), "task".into()];
@@ -139,6 +149,7 @@ pub(crate) fn settings(data: &Path) -> Settings {
     let sidecar = SocketAddr::from((Ipv4Addr::LOCALHOST, 19_999));
     let mut settings = Settings::new(data, sidecar, launcher, words);
     settings.ports = ports(20);
+    settings.uid_base = uid_base(data);
     settings.environment.push(("PATH".to_owned(), "/usr/bin:/bin".to_owned()));
     settings
 }
@@ -166,14 +177,14 @@ pub(crate) fn runs(pid: i32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
-/// The processes whose working directory or environment names this directory.
+/// The processes that work in a directory.
 pub(crate) fn processes_in(directory: &Path) -> Vec<i32> {
-    let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
+    let directory = std::fs::canonicalize(directory).expect("a directory");
     let listing = std::fs::read_dir("/proc").expect("/proc").flatten();
     let pids = listing.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| {
-        let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-        place.to_string_lossy().contains(&name) && runs(*pid)
+        let place = std::fs::read_link(format!("/proc/{pid}/cwd"));
+        place.is_ok_and(|place| place.starts_with(&directory)) && runs(*pid)
     })
     .collect()
 }

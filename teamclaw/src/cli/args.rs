@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand};
 use clap_complete::Shell;
 use events::{KeyPrint, ReasonClass, Step, TeamId, WorkspaceId};
 use jiff::SignedDuration;
-use ports::Grouping;
 
 use super::values::{self, IdleWish, When};
-use super::{At, Format, examples};
+use super::{At, By, Format, UsageFormat, examples};
 
 /// `teamclaw login`.
 #[derive(Args)]
@@ -93,19 +92,19 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub failed: bool,
     /// Only those that failed at this step
-    #[arg(long, requires = "failed")]
+    #[arg(long, requires = "failed", conflicts_with = "user")]
     pub step: Option<Step>,
     /// Only those that failed since: 2026-11-22T10:00Z, or 2h for two hours ago
-    #[arg(long, value_name = "TIME", requires = "failed")]
+    #[arg(long, value_name = "TIME", requires = "failed", conflicts_with = "user")]
     pub since: Option<When>,
     /// Only those that failed for this class of reason
-    #[arg(long, requires = "failed", value_parser = values::reason_class)]
+    #[arg(long, requires = "failed", conflicts_with = "user", value_parser = values::reason_class)]
     pub reason: Option<ReasonClass>,
     /// Run again from this step on [default: the one that failed]
     #[arg(long, value_name = "STEP")]
     pub from: Option<Step>,
     /// Only say which would be tried again
-    #[arg(long, requires = "failed")]
+    #[arg(long, requires = "failed", conflicts_with = "user")]
     pub dry_run: bool,
     /// Where the engine is
     #[command(flatten)]
@@ -247,57 +246,6 @@ pub struct UsageArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: UsageFormat,
-}
-
-/// What usage is added up by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum By {
-    /// Person
-    #[default]
-    User,
-    /// Team
-    Team,
-    /// Provider and model
-    Model,
-    /// Provider
-    Provider,
-    /// Provider and key
-    Key,
-}
-
-impl By {
-    /// The name in the API's query.
-    pub fn name(self) -> &'static str {
-        match self.grouping() {
-            Grouping::User => "user",
-            Grouping::Team => "team",
-            Grouping::Model => "model",
-            Grouping::Provider => "provider",
-            Grouping::Key => "key",
-        }
-    }
-
-    fn grouping(self) -> Grouping {
-        match self {
-            Self::User => Grouping::User,
-            Self::Team => Grouping::Team,
-            Self::Model => Grouping::Model,
-            Self::Provider => Grouping::Provider,
-            Self::Key => Grouping::Key,
-        }
-    }
-}
-
-/// How to print a usage report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum UsageFormat {
-    /// For people
-    #[default]
-    Table,
-    /// For machines
-    Json,
-    /// For spreadsheets: RFC 4180
-    Csv,
 }
 
 /// `teamclaw feed`.

@@ -2,8 +2,7 @@
 
 macro_rules! exit_codes {
     () => {
-        "\
-  0   done
+        "  0   done
   1   what was asked for did not work: a start failed
   2   the command line makes no sense
   3   the engine is not reachable

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::SignedDuration;
 
-use super::{examples, values};
+use super::{LogFormat, examples, values};
 use crate::target;
 
 /// `teamclaw up`.
@@ -19,7 +19,7 @@ pub struct UpArgs {
     /// End after the demo's journey: 0 when it was whole
     #[arg(long, requires = "demo")]
     pub exit: bool,
-    /// What holds everything; a demo's is ~/.local/share/teamclaw-demo
+    /// What holds everything; a demo's is ~/.local/share/teamclaw-demo, root's are in /var/lib
     #[arg(long, value_name = "DIR", env = "TEAMCLAW_DATA", hide_env_values = true)]
     #[arg(default_value = target::DATA_DIR_DEFAULT, value_parser = target::data_dir)]
     #[arg(default_value_if("demo", "true", target::DEMO_DATA_DIR_DEFAULT))]
@@ -33,6 +33,9 @@ pub struct UpArgs {
     /// The path under which that agent answers 200 when it is ready [default: /healthz]
     #[arg(long, value_name = "PATH", value_parser = values::health_path)]
     pub agent_health: Option<String>,
+    /// Let that agent read and run this file or directory, too; may be given several times
+    #[arg(long, value_name = "PATH", requires = "agent")]
+    pub agent_files: Vec<PathBuf>,
     /// How long an agent may be left alone before it is stopped [default: 30m]
     #[arg(long, value_name = "DUR", value_parser = values::duration)]
     pub idle: Option<SignedDuration>,
@@ -62,20 +65,16 @@ pub struct UpArgs {
     /// Refuse to run when this machine cannot confine the agents completely
     #[arg(long)]
     pub require_confinement: bool,
+    /// Run Node and OpenClaw from this directory, as `npm ci` leaves it, and install nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "agent")]
+    pub runtime: Option<PathBuf>,
+    /// How long an agent may take to get ready [default: 3m]
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    pub ready_within: Option<SignedDuration>,
     /// Install nothing: say what is missing instead
     #[arg(long)]
     pub no_install: bool,
     /// How the engine's log is written to standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub log: LogFormat,
-}
-
-/// How the engine's log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object a line
-    Json,
 }

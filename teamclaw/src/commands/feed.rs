@@ -22,7 +22,9 @@ pub(super) async fn run(engine: &Engine, args: &FeedArgs) -> Result<(), Problem>
         outcome = write(engine, args, &mut after) => outcome,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
-    if !outcome.as_ref().is_err_and(|problem| problem.exit_code == EXIT_QUIET) {
+    let quiet = outcome.as_ref().is_err_and(|problem| problem.exit_code == EXIT_QUIET);
+    let moved = outcome.is_ok() || after.0 > args.since;
+    if moved && !quiet {
         output::note(&format!("go on with: teamclaw feed --since {}", after.0));
     }
     outcome

@@ -115,9 +115,9 @@ mod tests {
         };
         let text = table(By::User, &[ann, bob]).join("\n");
         expect![[r#"
-            USER   REQUESTS      INPUT  CACHE READ  CACHE WRITE  OUTPUT         DOLLARS                     NOTES
+            USER   REQUESTS      INPUT  CACHE READ  CACHE WRITE  OUTPUT         DOLLARS  NOTES
             ann       1,200  1,234,567   1,000,000            0  89,000  5.038701000001
-            bob           2         10           0            0       1            0.00  2 unpriced, 1 broken off
+            bob           2         10           0            0       1         unknown  2 unpriced, 1 broken off
             total     1,202  1,234,577   1,000,000            0  89,001  5.038701000001  2 unpriced, 1 broken off"#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 }

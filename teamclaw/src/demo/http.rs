@@ -52,7 +52,8 @@ pub(crate) async fn send(
     mut request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, Silence> {
     let bad = || Silence::BadAddress(base.to_string());
-    let authority = base.authority().filter(|_| base.scheme_str() == Some("http")).ok_or_else(bad)?;
+    let authority =
+        base.authority().filter(|_| base.scheme_str() == Some("http")).ok_or_else(bad)?;
     let address = authority.to_string();
     let host = HeaderValue::from_str(&address).map_err(|_| bad())?;
     request.headers_mut().insert(HOST, host);

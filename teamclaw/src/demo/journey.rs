@@ -126,11 +126,7 @@ struct Trip<'a> {
 }
 
 impl<'a> Trip<'a> {
-    fn new(
-        operator: Operator,
-        id: WorkspaceId,
-        tell: &'a mut (dyn FnMut(Line) + Send),
-    ) -> Self {
+    fn new(operator: Operator, id: WorkspaceId, tell: &'a mut (dyn FnMut(Line) + Send)) -> Self {
         let watch = Watch::new(operator.clone(), id.clone(), tell);
         // How long a person waits is measured where they are, not by the engine's clock.
         let now = Instant::now();

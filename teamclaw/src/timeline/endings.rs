@@ -12,6 +12,8 @@ use crate::words;
 impl Timeline {
     pub(super) fn ready(&mut self, generation: Gen, at: Timestamp) -> Vec<String> {
         self.settle(generation, Outcome::Ready(generation));
+        // The time in use is no step's.
+        self.mark = None;
         vec![told(GOOD.bold(), "✓", &format!("ready{}", self.after(generation, at)))]
     }
 

@@ -26,8 +26,8 @@ pub(super) fn step_line(
     words: &str,
 ) -> String {
     let took = took.map(words::took).unwrap_or_default();
-    let head = format!("{} {name:<NAME_WIDTH$} {took:>TOOK_WIDTH$}", styled(style, sign));
-    if words.is_empty() { format!("  {head}") } else { format!("  {head}  {words}") }
+    let sign = styled(style, sign);
+    format!("  {sign} {name:<NAME_WIDTH$} {took:>TOOK_WIDTH$}  {words}").trim_end().to_owned()
 }
 
 /// More about the line before.

@@ -9,12 +9,15 @@ use super::line::{hint, step_line};
 use crate::output::{BAD, DIM, GOOD, WARN};
 use crate::words;
 
+/// How much of a task's name is shown: who it is of and enough to tell it from another.
+const TASK_WIDTH: usize = 24;
+
 impl Timeline {
     pub(super) fn done(&mut self, step: Step, output: &Output, at: Timestamp) -> Vec<String> {
         let next = STEPS.into_iter().find(|next| *next > step);
         next.map_or("becoming ready", Step::name).clone_into(&mut self.doing);
         let made = match output {
-            Output::Task { task } => words::plain(&task.0),
+            Output::Task { task } => words::short(&task.0, TASK_WIDTH),
             Output::Address { address } => address.to_string(),
             Output::Nothing | Output::Home { .. } | Output::Lease { .. } => String::new(),
         };
@@ -23,9 +26,11 @@ impl Timeline {
 
     pub(super) fn refused(&mut self, step: Step, reason: &Reason, at: Timestamp) -> Vec<String> {
         "taking back what was made".clone_into(&mut self.doing);
-        self.refusal = Some(reason.clone());
-        let why = words::plain(&reason.words);
-        let line = step_line(BAD, "✗", step.name(), self.lap(at), &why);
+        let lap = self.lap(at);
+        if self.refusal.replace(reason.clone()).as_ref() == Some(reason) {
+            return vec![step_line(BAD, "✗", step.name(), lap, "")];
+        }
+        let line = step_line(BAD, "✗", step.name(), lap, &words::plain(&reason.words));
         std::iter::once(line).chain(hint(reason)).collect()
     }
 

@@ -234,12 +234,21 @@ fn an_agent_that_ends_by_itself_is_told_and_one_that_was_stopped_is_not() {
         state: TaskState::Stopped { reason: exited() },
     };
     check(
-        vec![(0, start()), (10, ready()), (900, ended())],
+        vec![
+            (0, start()),
+            (10, ready()),
+            (900, ended()),
+            (905, refused(Step::RunTask)),
+            (915, undone(Step::RunTask)),
+        ],
         expect![[r#"
-        ▶ start 1: a login
-        ✓ ready after 10 ms
-        ! the agent ended: the agent ended: exit code 1
-    "#]],
+            ▶ start 1: a login
+            ✓ ready after 10 ms
+            ! the agent ended: exit code 1
+                → read its log
+              ✗ run_task
+              ↩ stop_task           10 ms
+        "#]],
     );
     let stop = Event::StopRequested { generation: Gen(1), reason: StopReason::Person };
     check(
@@ -280,9 +289,9 @@ fn the_end_of_an_older_start_is_not_the_outcome_of_the_newer() {
     let timeline = check(
         vec![(0, newer), (70, older)],
         expect![[r#"
-        ▶ start 2: a request to the sleeping agent
-        ■ stopped after 70 ms: a later start
-    "#]],
+            ▶ start 2: a request to the sleeping agent
+            ■ stopped: a later start
+        "#]],
     );
     assert_eq!(timeline.outcome(), None);
 }

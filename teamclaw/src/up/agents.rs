@@ -1,6 +1,7 @@
 //! What is decided about agents on one machine: which program, with what environment, asked how.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,11 @@ impl Spec<'_> {
     /// How their processes are run.
     pub(super) fn compute(&self, sidecar: SocketAddr) -> Result<processes::Settings, Problem> {
         let program = std::env::current_exe().map_err(|error| {
-            Problem::new("this program cannot find itself", error.to_string(), "start it by its path")
+            Problem::new(
+                "this program cannot find itself",
+                error.to_string(),
+                "start it by its path",
+            )
         })?;
         let launcher = vec![program.clone().into_os_string(), "task".into()];
         let words: processes::Words = Arc::new(|ending, log| {
@@ -77,7 +82,10 @@ impl Spec<'_> {
                 compute.places = vec![OPENCLAW_PLACE.to_owned()];
             }
             AgentChoice::BuiltIn => compute.readable = vec![program],
-            AgentChoice::Command { .. } => {}
+            AgentChoice::Command { command, .. } => {
+                compute.readable = self.settings.agent_files.clone();
+                compute.readable.extend(program_of(command));
+            }
         }
         Ok(compute)
     }
@@ -89,7 +97,10 @@ impl Spec<'_> {
             environment.push((name.to_owned(), value.to_owned()));
         };
         for name in ["PATH", "LANG"] {
-            #[expect(clippy::disallowed_methods, reason = "the composition root hands these two on")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the composition root hands these two on"
+            )]
             if let Ok(value) = std::env::var(name) {
                 set(name, &value);
             }
@@ -102,11 +113,19 @@ impl Spec<'_> {
                 set("TEAMCLAW_RUNTIME", &runtime.dir.display().to_string());
             }
             (AgentChoice::OpenClaw, None) => {}
-            (AgentChoice::BuiltIn, _) => set("TEAMCLAW_AGENT", &format!("exec '{program}' demo-agent")),
+            (AgentChoice::BuiltIn, _) => {
+                set("TEAMCLAW_AGENT", &format!("exec '{program}' demo-agent"))
+            }
             (AgentChoice::Command { command, .. }, _) => set("TEAMCLAW_AGENT", command),
         }
         environment
     }
+}
+
+/// The file that a command begins with, when it is one: whoever names it wants it run.
+fn program_of(command: &str) -> Option<PathBuf> {
+    let words = command.split_whitespace().skip_while(|word| *word == "exec");
+    words.take(1).map(PathBuf::from).find(|path| path.is_absolute() && path.is_file())
 }
 
 /// What confines agents here, for the screen and for `status`.

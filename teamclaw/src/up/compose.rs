@@ -79,7 +79,8 @@ impl Machine {
         let origins = origins(&settings, front_address);
         let front_door = origins[0].clone();
 
-        let spec = agents::Spec { settings: &settings, runtime: runtime.as_ref(), origins: &origins };
+        let spec =
+            agents::Spec { settings: &settings, runtime: runtime.as_ref(), origins: &origins };
         let compute = spec.compute(sidecar_address)?;
         let processes = Processes::open(local.database(), compute).await.map_err(|fault| {
             Problem::new("agents cannot be run", fault.reason().words, "change what it names")
@@ -96,7 +97,11 @@ impl Machine {
         let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
         let meter = Meter::new(bus.clone());
         let sidecar = sidecar(&settings, &local, meter.clone())?;
-        servers.spawn(sidecar::serve(door, Arc::clone(&sidecar), shutdown.clone().cancelled_owned()));
+        servers.spawn(sidecar::serve(
+            door,
+            Arc::clone(&sidecar),
+            shutdown.clone().cancelled_owned(),
+        ));
 
         let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
         let engine = Engine::start(&world, local.timers(), meter.clone());
@@ -177,8 +182,7 @@ fn world(
 }
 
 fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidecar>, Problem> {
-    let config =
-        sidecar::Config { upstreams: settings.upstreams.clone(), host_names: Vec::new() };
+    let config = sidecar::Config { upstreams: settings.upstreams.clone(), host_names: Vec::new() };
     let outside = Outside {
         leases: local.leases(),
         keys: local.keys(),

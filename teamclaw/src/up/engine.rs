@@ -165,9 +165,7 @@ async fn settle(world: &World, class: Class, delivery: &Delivery) {
     let queue = world.bus.queue();
     let settled = match handle(world, class, delivery).await {
         Verdict::Delete => queue.delete(class, std::slice::from_ref(&delivery.handle)).await,
-        Verdict::ComeBack(after) => {
-            queue.change_visibility(class, &delivery.handle, after).await
-        }
+        Verdict::ComeBack(after) => queue.change_visibility(class, &delivery.handle, after).await,
     };
     if let Err(fault) = settled {
         tracing::warn!(class = class.name(), %fault, "a message could not be settled");

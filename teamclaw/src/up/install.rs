@@ -72,6 +72,9 @@ pub(crate) async fn ensure(data_dir: &Path, progress: Progress) -> Result<Runtim
 /// # Errors
 /// As [`ensure`]; or it is not there and must not be installed.
 pub(super) async fn prepare(settings: &Settings) -> Result<Runtime, Problem> {
+    if let Some(dir) = &settings.runtime {
+        return given(dir);
+    }
     if settings.install {
         let terminal = io::stderr().is_terminal();
         let progress = if terminal { Progress::Bar } else { Progress::Lines };
@@ -86,6 +89,23 @@ pub(super) async fn prepare(settings: &Settings) -> Result<Runtime, Problem> {
             "leave --no-install out once; or run your own agent with --agent CMD",
         )
     })
+}
+
+/// Node and OpenClaw in a directory of the administrator's.
+fn given(dir: &Path) -> Result<Runtime, Problem> {
+    let absent = |why: String| {
+        let what = format!("{} holds no Node and OpenClaw", dir.display());
+        Problem::new(what, why, "leave --runtime out, and they are installed")
+    };
+    let dir = fs::canonicalize(dir).map_err(|error| absent(error.to_string()))?;
+    let programs = agent::run::programs(&dir);
+    let (node, openclaw) =
+        programs.ok_or_else(|| absent("node_modules lacks one of them".to_owned()))?;
+    let package = openclaw.with_file_name("package.json");
+    let package = fs::read(package).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let version =
+        package.and_then(|json: serde_json::Value| Some(json["version"].as_str()?.to_owned()));
+    Ok(Runtime { dir, node, openclaw, version: version.unwrap_or_else(|| "of its own".to_owned()) })
 }
 
 /// The installation in `dir`, when it is whole and made from this lock.

@@ -4,8 +4,8 @@
 
 mod agents;
 mod compose;
-mod engine;
 mod ending;
+mod engine;
 pub mod install;
 mod log;
 mod operator;

@@ -28,6 +28,9 @@ struct File {
     origins: Vec<String>,
     agent: Option<String>,
     agent_health: Option<String>,
+    agent_files: Vec<PathBuf>,
+    runtime: Option<PathBuf>,
+    ready_within: Option<SignedDuration>,
     agent_ports: Option<String>,
     model: Option<String>,
     default_team: Option<TeamId>,
@@ -58,6 +61,8 @@ pub(super) struct Settings {
     pub(super) origins: Vec<String>,
     /// What runs in a workspace.
     pub(super) agent: AgentChoice,
+    /// What agents may read and run besides the system's programs.
+    pub(super) agent_files: Vec<PathBuf>,
     /// The ports that agents listen on; `None` for the usual.
     pub(super) agent_ports: Option<RangeInclusive<u16>>,
     /// The primary model.
@@ -76,6 +81,8 @@ pub(super) struct Settings {
     pub(super) exit: bool,
     /// Install what is missing.
     pub(super) install: bool,
+    /// Where Node and OpenClaw are, when they are not to be installed.
+    pub(super) runtime: Option<PathBuf>,
 }
 
 /// What runs in a workspace.
@@ -101,7 +108,10 @@ impl Settings {
     /// A file that cannot be read or understood, or values that contradict each other.
     pub(super) fn read(args: &UpArgs) -> Result<Self, Problem> {
         let file = args.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        let policy = policy(args, &file.idle)?;
+        let mut policy = policy(args, &file.idle)?;
+        if let Some(time) = args.ready_within.or(file.ready_within) {
+            policy.ready_within = time;
+        }
         let listen = args.listen.or(file.listen);
         let listen = listen.map_or_else(|| LISTEN_DEFAULT.parse(), Ok);
         let listen = listen.map_err(|_| wrong("the listen address", "use 127.0.0.1:7700"))?;
@@ -125,6 +135,7 @@ impl Settings {
             listen,
             origins: file.origins,
             agent,
+            agent_files: [file.agent_files, args.agent_files.clone()].concat(),
             agent_ports: ports.as_deref().map(port_range).transpose()?,
             model: args.model.clone().or(file.model),
             default_team: file.default_team.map_or_else(|| "everyone".parse(), Ok).map_err(
@@ -136,6 +147,7 @@ impl Settings {
             demo: args.demo,
             exit: args.exit,
             install: !args.no_install,
+            runtime: args.runtime.clone().or(file.runtime),
         })
     }
 }

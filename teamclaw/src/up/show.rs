@@ -7,8 +7,8 @@ use events::price::PICO_PER_DOLLAR;
 use super::compose::Machine;
 use super::ending::Ending;
 use crate::demo::journey::{self, Demo, Journey, Line};
-use crate::output::{BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::output;
+use crate::output::{BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::problem::Problem;
 use crate::target::Target;
 use crate::timeline::Timeline;
@@ -44,11 +44,9 @@ pub(super) fn banner(machine: &Machine) -> Result<(), Problem> {
 
 /// Shows one journey and then, unless asked to end, waits for the end.
 pub(super) async fn demonstration(machine: &Machine, ending: &Ending) -> Result<ExitCode, Problem> {
-    let person = TRAVELLER.parse().map_err(|error: events::ids::BadName| {
-        Problem::bug(error.to_string())
-    })?;
-    let target =
-        Target { url: machine.front_door.clone(), token: machine.operator_token.clone() };
+    let person =
+        TRAVELLER.parse().map_err(|error: events::ids::BadName| Problem::bug(error.to_string()))?;
+    let target = Target { url: machine.front_door.clone(), token: machine.operator_token.clone() };
     let mut timeline = Timeline::default();
     let mut tell = |line: Line| show(&mut timeline, line);
     let demo = Demo { target: &target, person, tell: &mut tell };

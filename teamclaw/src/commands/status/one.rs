@@ -11,7 +11,8 @@ use crate::words;
 pub(super) fn lines(view: &WorkspaceView, now: Timestamp) -> Vec<String> {
     let user = styled(BOLD, view.workspace.as_str());
     let status = styled(style(view.status).bold(), view.status.name());
-    let since = view.ready_since.map(|at| format!(", {}", words::relative(at, now)));
+    let since = view.ready_since.map(|at| words::about(now.duration_since(at)));
+    let since = since.map(|time| format!(", for {time}"));
     let mut lines = vec![format!("{user} is {status}{}", since.unwrap_or_default())];
     let mut say = |label: &str, words: Option<String>| {
         lines.extend(words.map(|words| format!("  {label:<12} {}", words::plain(&words))));
@@ -96,7 +97,7 @@ mod tests {
               events       12
             the end of the agent's log:
               starting
-              [31mno such module[0m"#]]
+              no such module"#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 }

@@ -15,7 +15,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// An answer of any type.
-pub(super) fn plain(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+pub(super) fn plain(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -97,7 +97,8 @@ impl Conversation {
 fn forget(messages: &mut Vec<Message>) {
     let mut bytes: usize = messages.iter().map(|message| message.content.len()).sum();
     let mut from = 0;
-    while messages.len() - from > 2 && (messages.len() - from > MESSAGES_MAX || bytes > TEXT_BYTES_MAX)
+    while messages.len() - from > 2
+        && (messages.len() - from > MESSAGES_MAX || bytes > TEXT_BYTES_MAX)
     {
         bytes -= messages[from].content.len() + messages[from + 1].content.len();
         from += 2;

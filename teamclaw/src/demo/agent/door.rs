@@ -109,7 +109,8 @@ impl Door {
                 }
             };
             let (turn, ()) = tokio::join!(talk.turn(message, Some(parts)), pass_on);
-            let last = turn.map_or_else(|no| json!({ "error": no.to_string() }), |turn| json!(turn));
+            let last =
+                turn.map_or_else(|no| json!({ "error": no.to_string() }), |turn| json!(turn));
             let _ = events.send(event(&last)).await;
         });
         Body::from_stream(futures_util::stream::unfold(waiting, |mut waiting| async {

@@ -51,7 +51,9 @@ pub(super) fn accept(
 fn key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let is = |name, wanted: &str| {
         let text = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        text.is_some_and(|text| text.split(',').any(|part| part.trim().eq_ignore_ascii_case(wanted)))
+        text.is_some_and(|text| {
+            text.split(',').any(|part| part.trim().eq_ignore_ascii_case(wanted))
+        })
     };
     let good = is(UPGRADE, "websocket") && is(CONNECTION, "upgrade");
     let good = good && is(SEC_WEBSOCKET_VERSION, "13");

@@ -106,7 +106,10 @@ async fn only_the_router_gets_in_and_anybody_may_ask_whether_it_is_well() {
     assert_eq!(ask(&agent, "x-other", "POST", "/chat", r#"{"message":"x"}"#).await.0, 403);
     let well = Request::builder().uri("/healthz").body(Full::default()).unwrap();
     let well = send(&agent, well).await.unwrap();
-    assert_eq!((well.status().as_u16(), &well.headers()["teamclaw-workspace"] == "amina"), (200, true));
+    assert_eq!(
+        (well.status().as_u16(), &well.headers()["teamclaw-workspace"] == "amina"),
+        (200, true)
+    );
 }
 
 #[tokio::test]
@@ -175,7 +178,8 @@ async fn what_is_odd_or_too_long_is_refused() {
 async fn the_conversation_goes_on_over_a_websocket() {
     let agent = agent(&home("socket"), sidecar(Arc::default(), false).await).await;
     ask(&agent, PASS, "POST", "/chat", r#"{"message":"hello"}"#).await;
-    let mut request = format!("ws://{}/ws", agent.authority().unwrap()).into_client_request().unwrap();
+    let mut request =
+        format!("ws://{}/ws", agent.authority().unwrap()).into_client_request().unwrap();
     let stream = || TcpStream::connect(agent.authority().unwrap().as_str());
     let refused = tokio_tungstenite::client_async(request.clone(), stream().await.unwrap()).await;
     assert!(matches!(refused, Err(Error::Http(answer)) if answer.status().as_u16() == 403));

@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn the_secret_is_taken_from_the_link() {
         assert_eq!(once("http://127.0.0.1:1/teamclaw/login?once=abc").unwrap(), "abc");
-        for bad in ["http://127.0.0.1:1/teamclaw/login", "http://127.0.0.1:1/?token=abc", "abc", ""] {
+        for bad in ["http://127.0.0.1:1/teamclaw/login", "http://127.0.0.1:1/?token=abc", "abc", ""]
+        {
             assert!(once(bad).is_err(), "{bad}");
         }
     }

@@ -55,7 +55,9 @@ impl Engine {
                 let until = "2026-11-22T12:00:00Z";
                 (200, json!({ "link": link, "until": until, "status": "asleep", "version": 0 }))
             }
-            "/teamclaw/login" if self.breaks == Breaks::Link => (403, json!({ "error": "too old" })),
+            "/teamclaw/login" if self.breaks == Breaks::Link => {
+                (403, json!({ "error": "too old" }))
+            }
             "/teamclaw/login" => {
                 assert_eq!(body, &json!({ "once": "secret" }));
                 (200, json!({ "token": "session" }))
@@ -225,7 +227,11 @@ async fn a_promise_that_is_not_kept_is_named() {
         (Breaks::Price, "every request is counted and priced", "it cost nothing"),
         (Breaks::Notice, "notice is given before an idle stop", "it stops without one: Idle"),
         (Breaks::Reason, "an idle agent is stopped, for idleness", "it stopped: Admin"),
-        (Breaks::Sleep, "an idle agent is stopped, for idleness", "the person sees: Your agent is ready."),
+        (
+            Breaks::Sleep,
+            "an idle agent is stopped, for idleness",
+            "the person sees: Your agent is ready.",
+        ),
         (
             Breaks::Memory,
             "the conversation is still there after a sleep",

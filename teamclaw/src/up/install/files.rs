@@ -58,10 +58,7 @@ pub(super) fn flush(dir: &Path) -> io::Result<()> {
 }
 
 /// Visits everything below `dir` but links.
-fn walk(
-    dir: &Path,
-    visit: &mut dyn FnMut(&Path, &Metadata) -> io::Result<()>,
-) -> io::Result<()> {
+fn walk(dir: &Path, visit: &mut dyn FnMut(&Path, &Metadata) -> io::Result<()>) -> io::Result<()> {
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(dir)? {

@@ -85,7 +85,8 @@ fn hint(words: &str) -> &'static str {
 /// The first npm of a search path.
 pub(super) fn find(path: &OsStr) -> Option<PathBuf> {
     let runs = |file: &PathBuf| {
-        file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        file.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
     std::env::split_paths(path).map(|dir| dir.join("npm")).find(runs)
 }

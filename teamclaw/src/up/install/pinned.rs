@@ -54,7 +54,9 @@ impl Pinned {
             _ => {
                 return Err(Problem::new(
                     "OpenClaw cannot be installed on this machine",
-                    format!("it is {os} on {processor}; the pinned Node is for Linux on x86-64 or ARM64"),
+                    format!(
+                        "it is {os} on {processor}; the pinned Node is for Linux on x86-64 or ARM64"
+                    ),
                     "run your own agent with --agent CMD, or see everything at work with --demo",
                 ));
             }

@@ -38,12 +38,7 @@ pub(crate) enum Progress {
 
 impl Progress {
     /// Shows how `dir` grows while `work` goes on.
-    pub(super) async fn show<T>(
-        self,
-        title: &str,
-        dir: &Path,
-        work: impl Future<Output = T>,
-    ) -> T {
+    pub(super) async fn show<T>(self, title: &str, dir: &Path, work: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let shown = Shown::new(self, title);
         let mut work = pin!(work);
@@ -77,7 +72,8 @@ impl Shown {
         match progress {
             Progress::Bar => {
                 let bar = ProgressBar::new(BYTES_EXPECTED).with_message(title.to_owned());
-                let template = "{msg} {bar:28} {binary_bytes} of about {binary_total_bytes}, {elapsed}";
+                let template =
+                    "{msg} {bar:28} {binary_bytes} of about {binary_total_bytes}, {elapsed}";
                 if let Ok(style) = ProgressStyle::with_template(template) {
                     bar.set_style(style);
                 }

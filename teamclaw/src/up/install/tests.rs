@@ -140,7 +140,11 @@ async fn without_npm_a_person_is_told_what_to_do() {
 async fn what_npm_says_is_passed_on_and_nothing_is_left() {
     let place = Place::new("fails", None);
     for (script, why, do_this) in [
-        ("echo npm ERR! code ENOTFOUND >&2; exit 1", "code ENOTFOUND", "does not reach its registry"),
+        (
+            "echo npm ERR! code ENOTFOUND >&2; exit 1",
+            "code ENOTFOUND",
+            "does not reach its registry",
+        ),
         ("mkdir x; echo ENOSPC >&2; exit 228", "ENOSPC", "the disk is full"),
         ("echo npm ERR! EINTEGRITY >&2; exit 1", "EINTEGRITY", "not the one that was pinned"),
         ("exit 3", "exit status: 3", "run this again"),

@@ -53,9 +53,13 @@ async function ask(message, item) {
   }
   for await (const event of events(response)) {
     if (event.error) throw new Error(event.error);
-    if (event.part !== undefined) item.textContent += event.part;
+    if (event.part !== undefined) {
+      item.textContent += event.part;
+      item.scrollIntoView({ block: "end" });
+    }
     if (event.reply !== undefined) {
       item.textContent = event.reply;
+      item.scrollIntoView({ block: "end" });
       return;
     }
   }

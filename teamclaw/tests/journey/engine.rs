@@ -1,0 +1,234 @@
+//! `teamclaw up` as a process of its own, on a data directory of its own, with a provider that
+//! knows what it answered.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use events::Secret;
+use serde_json::Value;
+use sidecar::stand_in::StandIn;
+use tokio::net::TcpListener;
+
+/// The command under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_teamclaw");
+/// Far longer than `up` takes to answer on a busy machine.
+const UP_WITHIN: Duration = Duration::from_secs(60);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A running engine. Ending it stops every agent.
+pub(crate) struct Engine {
+    child: Child,
+    pub(crate) data: PathBuf,
+    pub(crate) url: String,
+    pub(crate) provider: Arc<StandIn>,
+    arguments: Vec<String>,
+}
+
+/// A data directory that is gone afterwards.
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let path = std::env::temp_dir()
+        .join(format!("teamclaw-journey-{}-{number}-{name}", std::process::id()));
+    drop(fs::remove_dir_all(&path));
+    path
+}
+
+/// The built-in small agent as a command of one's own, from a place that every user can reach.
+pub(crate) fn small_agent(data: &Path) -> String {
+    let program = data.with_extension("program");
+    fs::copy(PROGRAM, &program).expect("a copy of the command");
+    program.display().to_string()
+}
+
+impl Engine {
+    /// Starts one; `arguments` come after what every test needs.
+    pub(crate) async fn start(name: &str, arguments: &[&str]) -> Self {
+        let data = scratch(name);
+        Self::start_on(data, arguments).await
+    }
+
+    /// Starts one on a directory that is there already.
+    pub(crate) async fn start_on(data: PathBuf, arguments: &[&str]) -> Self {
+        let key = Secret::new("sk-stand-in-for-the-journey");
+        let provider = StandIn::new([key.clone()]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(Arc::clone(&provider).serve(listener, std::future::pending::<()>()));
+        let upstreams =
+            ["anthropic", "openai"].map(|id| format!("--upstream={id}=http://{address}"));
+        let mut all: Vec<String> =
+            ["up", "--listen=127.0.0.1:0", "--log=text"].map(str::to_owned).into();
+        all.push(format!("--data={}", data.display()));
+        all.extend(upstreams);
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let (child, url) = up(&data, &all).await;
+        let engine = Self { child, data, url, provider, arguments: all };
+        for id in ["anthropic", "openai"] {
+            engine.run_with_input(&["keys", "add", id], key.expose());
+        }
+        engine
+    }
+
+    /// Kills the engine without a word and starts it again on the same directory.
+    pub(crate) async fn kill_and_start_again(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("reaped");
+        let (child, url) = up(&self.data, &self.arguments).await;
+        (self.child, self.url) = (child, url);
+    }
+
+    /// Runs a command on this engine.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("run")
+    }
+
+    /// Runs a command that must work, and reads its JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {text}{error}");
+        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{arguments:?}: {why}: {text}"))
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &str) {
+        let mut command = self.command(arguments);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let mut child = child.expect("run");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("written");
+        drop(stdin);
+        assert!(child.wait().expect("ended").success(), "{arguments:?}");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env("TEAMCLAW_DATA", &self.data).env_remove("TEAMCLAW_URL");
+        command
+    }
+
+    /// What `status USER` says.
+    pub(crate) fn view(&self, user: &str) -> Value {
+        self.json(&["status", user, "--format", "json"])
+    }
+
+    /// Where a workspace stands.
+    pub(crate) fn status(&self, user: &str) -> String {
+        self.view(user)["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// Waits until a workspace stands there.
+    pub(crate) async fn wait_for(&self, user: &str, status: &str, within: Duration) {
+        let until = Instant::now() + within;
+        loop {
+            let now = self.status(user);
+            if now == status {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "{user} is {now}, not {status}:\n{}\n{}",
+                String::from_utf8_lossy(&self.run(&["events", user]).stdout),
+                self.view(user)["logTail"].as_str().unwrap_or_default(),
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The types of a workspace's events, in order, without prefix and version.
+    pub(crate) fn event_names(&self, user: &str) -> Vec<String> {
+        let output = self.run(&["events", user, "--format", "json"]);
+        let text = String::from_utf8(output.stdout).expect("text");
+        let name = |line: &str| {
+            let event: Value = serde_json::from_str(line).expect("an event");
+            let event = event.get("event").unwrap_or(&event);
+            let name = event["type"].as_str().expect("a type");
+            name.trim_start_matches("teamclaw.").trim_end_matches(".v1").to_owned()
+        };
+        text.lines().map(name).collect()
+    }
+
+    /// The processes of agents of this engine: their home is in its data directory.
+    pub(crate) fn agent_processes(&self) -> Vec<u32> {
+        let home = format!("HOME={}/", self.data.join("homes").display());
+        let entries = fs::read_dir("/proc").expect("proc").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let is_agent = |pid: &u32| {
+            fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(&home))
+        };
+        let mut pids: Vec<u32> = pids.filter(is_agent).collect();
+        pids.sort_unstable();
+        pids
+    }
+}
+
+/// The ends of all agents' logs.
+fn agents_logs(data: &Path) -> Vec<String> {
+    let logs = fs::read_dir(data.join("logs")).into_iter().flatten().flatten();
+    let logs = logs.filter_map(|entry| fs::read_to_string(entry.path().join("agent.log")).ok());
+    let end = |text: String| {
+        let skip = text.lines().count().saturating_sub(60);
+        text.lines().skip(skip).collect::<Vec<_>>().join("\n")
+    };
+    logs.map(end).collect()
+}
+
+async fn up(data: &Path, arguments: &[String]) -> (Child, String) {
+    let operator = data.join("operator.json");
+    drop(fs::remove_file(&operator));
+    fs::create_dir_all(data.parent().expect("a parent")).expect("made");
+    let log = fs::File::create(data.with_extension("log")).expect("a log");
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .env("TEAMCLAW_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("cloned"))
+        .stderr(log)
+        .spawn()
+        .expect("started");
+    let until = Instant::now() + UP_WITHIN;
+    loop {
+        let url = fs::read(&operator).ok().and_then(|text| {
+            let file: Value = serde_json::from_slice(&text).ok()?;
+            Some(file["url"].as_str()?.to_owned())
+        });
+        if let Some(url) = url {
+            return (child, url);
+        }
+        let ended = child.try_wait().expect("looked at");
+        let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+        assert!(ended.is_none() && Instant::now() < until, "up did not come up:\n{log}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Ctrl-C: agents are stopped, too.
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        if let Some(pid) = pid {
+            rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("asked to end");
+        }
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+            println!("the engine said:\n{log}");
+            for log in agents_logs(&self.data) {
+                println!("{log}");
+            }
+        }
+        for path in [self.data.clone(), self.data.with_extension("log")] {
+            drop(fs::remove_dir_all(&path));
+            drop(fs::remove_file(&path));
+        }
+        drop(fs::remove_file(self.data.with_extension("program")));
+    }
+}

@@ -1,0 +1,15 @@
+//! Whole journeys with the real command and real agents: what a person and an operator live
+//! through, seen from outside.
+//!
+//! `openclaw` runs the unmodified OpenClaw that `scripts/test` installs; the others run small
+//! agents, because what they try is the engine. Everything here is a real process, a real socket
+//! and a real file.
+
+mod engine;
+mod person;
+
+mod demonstration;
+mod failing;
+mod hostile;
+mod openclaw;
+mod restarting;
