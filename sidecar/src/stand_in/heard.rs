@@ -69,7 +69,9 @@ impl Heard {
             "user" | "assistant" => {
                 self.messages += 1;
                 self.said.push_str(&words);
-                if role == "user" && !words.is_empty() {
+                // Agents add notes of their own as the person's, between angle brackets.
+                let typed = !words.is_empty() && !words.starts_with("<<<");
+                if role == "user" && (typed || self.last.is_empty()) {
                     self.last = words;
                 }
             }

@@ -90,7 +90,6 @@ impl Person {
         let mut request = format!("{url}/").into_client_request().expect("a request");
         let bearer = format!("Bearer {}", self.token).parse().expect("a header");
         request.headers_mut().insert("authorization", bearer);
-        request.headers_mut().insert("origin", self.url.parse().expect("a header"));
         let connected = tokio_tungstenite::connect_async(request).await;
         let (mut socket, _) = connected.expect("a WebSocket through the front door");
         let mut frames = Frames { until: Instant::now() + ANSWER_WITHIN };
@@ -98,8 +97,8 @@ impl Person {
         let hello = json!({"type": "req", "id": "1", "method": "connect", "params": {
             "minProtocol": 4, "maxProtocol": 4, "role": "operator", "caps": [],
             "scopes": ["operator.read", "operator.write"],
-            "client": {"id": "openclaw-control-ui", "version": "1", "platform": "linux",
-                "mode": "webchat"}}});
+            "client": {"id": "gateway-client", "version": "1", "platform": "linux",
+                "mode": "backend"}}});
         call(&mut socket, &mut frames, hello).await;
         let history = json!({"type": "req", "id": "2", "method": "chat.history",
             "params": {"sessionKey": session, "limit": 50}});
