@@ -12,6 +12,9 @@ use ports::Fault;
 use super::settings::Settings;
 use crate::homes::{self, HOMES};
 
+/// Stands for the launcher's path in a value of the environment.
+const LAUNCHER: &str = "{launcher}";
+
 /// Where a copy of the launcher is kept for agents that cannot reach the original.
 const PROGRAMS: &str = "bin";
 
@@ -29,7 +32,7 @@ pub(super) fn prepare(mut settings: Settings, own_users: bool) -> Result<Setting
         Err(_) | Ok(()) => {}
     }
     if !own_users {
-        return Ok(settings);
+        return Ok(name_launcher(settings));
     }
     if let Some(closed) = data.parent().and_then(first_closed) {
         let words = format!(
@@ -44,7 +47,24 @@ pub(super) fn prepare(mut settings: Settings, own_users: bool) -> Result<Setting
         fs::set_permissions(path, Permissions::from_mode(PASSABLE)).map_err(unusable)?;
     }
     reach_launcher(&mut settings)?;
-    Ok(settings)
+    Ok(name_launcher(settings))
+}
+
+/// Puts the launcher's path, which may be that of a copy, where the environment asks for it; an
+/// agent that is told of it may run it.
+fn name_launcher(mut settings: Settings) -> Settings {
+    let Some(launcher) = settings.launcher.first().map(PathBuf::from) else { return settings };
+    let mut named = false;
+    for (_, value) in &mut settings.environment {
+        if value.contains(LAUNCHER) {
+            *value = value.replace(LAUNCHER, &launcher.display().to_string());
+            named = true;
+        }
+    }
+    if named {
+        settings.readable.push(launcher);
+    }
+    settings
 }
 
 fn unusable(error: io::Error) -> Fault {

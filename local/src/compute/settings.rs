@@ -59,7 +59,8 @@ pub struct Settings {
     /// The launcher: a program and its arguments, which are visible to everyone on the machine.
     pub launcher: Vec<OsString>,
     /// What every agent gets besides what its task gives it; the only way for anything of the
-    /// engine's own environment (PATH and LANG belong here) to reach an agent.
+    /// engine's own environment (PATH and LANG belong here) to reach an agent. `{launcher}` in a
+    /// value stands for the launcher's path as agents reach it, and lets them run it.
     pub environment: Vec<(String, String)>,
     /// How much one agent may use.
     pub limits: Limits,

@@ -61,7 +61,7 @@ impl Spec<'_> {
                 "start it by its path",
             )
         })?;
-        let launcher = vec![program.clone().into_os_string(), "task".into()];
+        let launcher = vec![program.into_os_string(), "task".into()];
         let words: processes::Words = Arc::new(|ending, log| {
             agent::words::reason(&agent::words::Ending {
                 code: ending.code,
@@ -75,13 +75,13 @@ impl Spec<'_> {
             compute.ports = ports.clone();
         }
         compute.require_confinement = self.settings.require_confinement;
-        compute.environment = self.environment(&program.display().to_string());
+        compute.environment = self.environment();
         match &self.settings.agent {
             AgentChoice::OpenClaw => {
                 compute.runtime_dir = self.runtime.map(|runtime| runtime.dir.clone());
                 compute.places = vec![OPENCLAW_PLACE.to_owned()];
             }
-            AgentChoice::BuiltIn => compute.readable = vec![program],
+            AgentChoice::BuiltIn => {}
             AgentChoice::Command { command, .. } => {
                 compute.readable = self.settings.agent_files.clone();
                 compute.readable.extend(program_of(command));
@@ -91,7 +91,7 @@ impl Spec<'_> {
     }
 
     /// What every agent gets besides what its task gives it.
-    fn environment(&self, program: &str) -> Vec<(String, String)> {
+    fn environment(&self) -> Vec<(String, String)> {
         let mut environment = vec![("TEAMCLAW_ORIGINS".to_owned(), self.origins.join(","))];
         let mut set = |name: &str, value: &str| {
             environment.push((name.to_owned(), value.to_owned()));
@@ -113,9 +113,7 @@ impl Spec<'_> {
                 set("TEAMCLAW_RUNTIME", &runtime.dir.display().to_string());
             }
             (AgentChoice::OpenClaw, None) => {}
-            (AgentChoice::BuiltIn, _) => {
-                set("TEAMCLAW_AGENT", &format!("exec '{program}' demo-agent"))
-            }
+            (AgentChoice::BuiltIn, _) => set("TEAMCLAW_AGENT", "exec '{launcher}' demo-agent"),
             (AgentChoice::Command { command, .. }, _) => set("TEAMCLAW_AGENT", command),
         }
         environment

@@ -31,6 +31,8 @@ use crate::problem::Problem;
 const SIDECAR_PORT_FILE: &str = "sidecar.port";
 /// The file by which the commands find the engine.
 pub(crate) const OPERATOR_FILE: &str = "operator.json";
+/// The file in which the stand-in's key is kept.
+const DEMO_KEY_FILE: &str = "demo.key";
 /// How long the administrator's one-time link is good.
 const ADMIN_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long the last usage may take to be written at the end.
@@ -230,7 +232,7 @@ async fn stand_in(
 ) -> Result<(), Problem> {
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "the stand-in provider", "").await?;
     let address = listener.local_addr().map_err(|error| no_address(&error))?;
-    let key = local.ids().token();
+    let key = demo_key(local)?;
     let provider = sidecar::stand_in::StandIn::new([key.clone()]);
     servers.spawn(provider.serve(listener, shutdown.clone().cancelled_owned()));
     for id in ["anthropic", "openai"] {
@@ -240,6 +242,20 @@ async fn stand_in(
         })?;
     }
     Ok(())
+}
+
+/// The stand-in's key, the same in every demonstration on this directory, so that the pool does not
+/// fill up with keys that nobody takes any more.
+fn demo_key(local: &Local) -> Result<Secret, Problem> {
+    let path = local.directory().join(DEMO_KEY_FILE);
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && !text.is_empty()
+    {
+        return Ok(Secret::new(text));
+    }
+    let key = local.ids().token();
+    write_private(&path, key.expose())?;
+    Ok(key)
 }
 
 async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener, Problem> {
@@ -289,15 +305,20 @@ fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
 }
 
 fn write_operator_file(data_dir: &Path, url: &str, token: &Secret) -> Result<(), Problem> {
+    let content = OperatorFile { url: url.to_owned(), token: token.expose().to_owned() };
+    let text = serde_json::to_string(&content).map_err(|error| Problem::bug(error.to_string()))?;
+    write_private(&data_dir.join(OPERATOR_FILE), &text)
+}
+
+/// Writes a file that nobody but its owner can read, in place of an older one.
+fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let content = OperatorFile { url: url.to_owned(), token: token.expose().to_owned() };
-    let path = data_dir.join(OPERATOR_FILE);
     let write = || {
-        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_file(path);
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(serde_json::to_string(&content)?.as_bytes())
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())
     };
     write().map_err(|error: std::io::Error| {
         Problem::new(
