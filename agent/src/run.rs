@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 
 use crate::configure::{ConfigureError, configure, own_changes, trusted};
 use crate::environment::environment;
 use crate::notes::{Files, Notes, admin_layer};
 use crate::settings::{Program, Settings};
-use crate::supervise::{Job, Outcome, supervise};
-use crate::words::{self, EXIT_BAD_CONFIG, Ending};
+use crate::supervise::{Job, Outcome, missing, supervise, write_line};
+use crate::words::{self, EXIT_BAD_CONFIG};
 
 /// Runs the agent to its end, and tells our parent how it ended: its exit code, or 128 and the
 /// number of the signal.
@@ -37,7 +36,8 @@ pub async fn run(settings: Settings) -> ExitCode {
             ExitCode::from(ending.exit_code())
         }
         Err(problem) => {
-            say(&problem).await;
+            // Not by `say`: this is the reason, and whoever asks for it quotes the log.
+            write_line(&problem).await;
             ExitCode::FAILURE
         }
     }
@@ -94,9 +94,9 @@ async fn openclaw(
     arguments: &[&str],
 ) -> Result<Outcome, String> {
     let Some((node, entry)) = programs(runtime) else {
-        let tail = format!("no node and openclaw in {}: not found", runtime.display());
-        let ending = Ending { code: Some(words::EXIT_MISSING), signal: None, tail };
-        return Ok(Outcome { ending, asked: false });
+        return Ok(
+            missing(format!("no node and openclaw in {}: not found", runtime.display())).await
+        );
     };
     let mut all = vec![entry.to_string_lossy().into_owned()];
     all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -188,11 +188,9 @@ fn home_problem(settings: &Settings, error: &std::io::Error) -> String {
     format!("the home {} cannot be used: {error}", settings.home.display())
 }
 
-/// A line for the operator. Nobody may listen; that is no reason to stop.
+/// A line for the operator, which is not quoted as the reason of an ending.
 async fn say(words: &str) {
-    let mut stderr = tokio::io::stderr();
-    let _ = stderr.write_all(format!("teamclaw: {words}\n").as_bytes()).await;
-    let _ = stderr.flush().await;
+    write_line(&format!("{}{words}", words::OWN_LINE)).await;
 }
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ pub(crate) async fn supervise(job: &Job<'_>) -> io::Result<Outcome> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut child = match spawn(job) {
         Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(missing(job, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(missing(format!("{}: {error}", job.program.display())).await);
+        }
         Err(error) => return Err(error),
     };
     let tail = Arc::new(Mutex::new(VecDeque::new()));
@@ -91,8 +93,9 @@ fn spawn(job: &Job<'_>) -> io::Result<Child> {
         .spawn()
 }
 
-fn missing(job: &Job<'_>, error: &io::Error) -> Outcome {
-    let tail = format!("{}: {error}", job.program.display());
+/// The outcome of a program that is not there, for which we say so in the log.
+pub(crate) async fn missing(tail: String) -> Outcome {
+    write_line(&tail).await;
     Outcome { ending: Ending { code: Some(EXIT_MISSING), signal: None, tail }, asked: false }
 }
 
@@ -104,7 +107,15 @@ fn tell(child: &Child, signal: Signal) {
     }
 }
 
-/// Passes every line on to our own stderr, which the engine keeps as the workspace's log.
+/// Writes a line to our own stderr, which the engine keeps as the workspace's log. Nobody may
+/// listen; that is no reason to stop.
+pub(crate) async fn write_line(line: &str) {
+    let mut stderr = tokio::io::stderr();
+    let _ = stderr.write_all(format!("{line}\n").as_bytes()).await;
+    let _ = stderr.flush().await;
+}
+
+/// Passes every line on to our own stderr, and ends a last one that has no end.
 async fn pass_on(from: impl AsyncRead + Unpin, tail: Arc<Mutex<VecDeque<String>>>) {
     let mut lines = BufReader::new(from);
     let mut stderr = tokio::io::stderr();
@@ -113,6 +124,10 @@ async fn pass_on(from: impl AsyncRead + Unpin, tail: Arc<Mutex<VecDeque<String>>
         let mut limited = tokio::io::AsyncReadExt::take(&mut lines, LINE_BYTES_MAX);
         match limited.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
+            // The last words may lack their end; what we say next is to begin a line.
+            Ok(length) if length < LINE_BYTES_MAX as usize && line.last() != Some(&b'\n') => {
+                line.push(b'\n');
+            }
             Ok(_) => {}
         }
         // Nobody may listen any more; the agent's work is not to stop for that.

@@ -17,6 +17,9 @@ pub const EXIT_MISSING: i32 = 127;
 /// A shell adds this to the number of the signal that ended its child; we do as well.
 pub const EXIT_SIGNAL_BASE: i32 = 128;
 
+/// How a line begins that we ourselves write into a workspace's log, to tell it from the agent's.
+pub(crate) const OWN_LINE: &str = "teamclaw: ";
+
 const SIGINT: i32 = 2;
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
@@ -48,70 +51,96 @@ impl Ending {
     }
 }
 
-/// What happened and what to do about it.
+/// What happened, what is said of it, and what to do about it.
+type Told = (ReasonClass, String, &'static str);
+
+/// What happened and what to do about it. What we ourselves wrote into the log says nothing new,
+/// and is passed over.
 pub fn reason(ending: &Ending) -> Reason {
-    let tail = ending.tail.as_str();
-    let said = telling_line(tail);
+    let theirs = ending.tail.lines().filter(|line| !line.starts_with(OWN_LINE));
+    let tail = theirs.collect::<Vec<_>>().join("\n");
+    let said = telling_line(&tail);
     let say =
         |words: &str| if said.is_empty() { words.to_owned() } else { format!("{words}: {said}") };
-    let (class, words, hint) = match (ending.code, ending.killed_by()) {
-        (Some(EXIT_BAD_CONFIG), _) => (
+    let by_log = || by_log(&tail, say).filter(|_| ending.code != Some(EXIT_BAD_CONFIG));
+    let told = by_log().or_else(|| by_code(ending, say));
+    let (class, words, hint) = told.unwrap_or_else(|| by_signal(ending, &tail, say));
+    Reason::new(class, words).with_hint(hint)
+}
+
+/// What a log says whatever the exit code is.
+fn by_log(tail: &str, say: impl Fn(&str) -> String) -> Option<Told> {
+    let found = if has(tail, &["EADDRINUSE", "ddress already in use"]) {
+        (
+            ReasonClass::Taken,
+            say("another program has taken the agent's port"),
+            "start it again: it gets another port",
+        )
+    } else if has(tail, &["ENOSPC", "o space left on device"]) {
+        (
+            ReasonClass::Capacity,
+            say("the disk is full"),
+            "delete files in the workspace, or ask the administrator for room",
+        )
+    } else if has(tail, &["package lifecycle is incomplete"]) {
+        (
+            ReasonClass::MissingProgram,
+            say("the agent program is not completely installed"),
+            "ask the administrator to install the runtime again",
+        )
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+/// What an exit code says that has a meaning of its own.
+fn by_code(ending: &Ending, say: impl Fn(&str) -> String) -> Option<Told> {
+    let found = match ending.code? {
+        EXIT_BAD_CONFIG => (
             ReasonClass::BadConfig,
             say("the agent does not accept its configuration"),
             "undo the last change of its settings, or ask the administrator to look at the overlay",
         ),
-        _ if has(tail, &["EADDRINUSE", "ddress already in use"]) => (
-            ReasonClass::Taken,
-            say("another program has taken the agent's port"),
-            "start it again: it gets another port",
-        ),
-        _ if has(tail, &["ENOSPC", "o space left on device"]) => (
-            ReasonClass::Capacity,
-            say("the disk is full"),
-            "delete files in the workspace, or ask the administrator for room",
-        ),
-        _ if has(tail, &["package lifecycle is incomplete"]) => (
-            ReasonClass::MissingProgram,
-            say("the agent program is not completely installed"),
-            "ask the administrator to install the runtime again",
-        ),
-        (Some(EXIT_MISSING), _) => (
+        EXIT_MISSING => (
             ReasonClass::MissingProgram,
             say("the agent program is not installed"),
             "ask the administrator to install the runtime, or to check the command",
         ),
-        (Some(EXIT_NOT_RUNNABLE), _) => (
+        EXIT_NOT_RUNNABLE => (
             ReasonClass::MissingProgram,
             say("the agent program cannot be run"),
             "ask the administrator to check that the file is a program and may be executed",
         ),
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// What is left to say: it ended, and perhaps a signal ended it.
+fn by_signal(ending: &Ending, tail: &str, say: impl Fn(&str) -> String) -> Told {
+    let (words, hint) = match (ending.code, ending.killed_by()) {
         _ if has(tail, &["heap out of memory", "annot allocate memory"]) => (
-            ReasonClass::AgentExited,
             say("the agent ran out of memory"),
             "start it again; if it happens often, ask the administrator for more memory",
         ),
         (_, Some(SIGKILL)) => (
-            ReasonClass::AgentExited,
             "the agent was killed, perhaps because the machine ran out of memory".to_owned(),
             "start it again; if it happens often, ask the administrator for more memory",
         ),
         (_, Some(SIGTERM | SIGINT)) => (
-            ReasonClass::AgentExited,
             "the agent was told to stop by someone other than TeamClaw".to_owned(),
             "start it again",
         ),
         (_, Some(SIGSEGV | SIGABRT)) => (
-            ReasonClass::AgentExited,
             say("the agent crashed"),
             "start it again; if it happens often, show its log to the administrator",
         ),
         (Some(0), _) => (
-            ReasonClass::AgentExited,
             say("the agent ended by itself, without an error"),
             "an agent has to keep running: check that the command does not go to the background",
         ),
         (code, signal) => (
-            ReasonClass::AgentExited,
             say(&match (code, signal) {
                 (_, Some(signal)) => format!("the agent was ended by signal {signal}"),
                 (Some(code), None) => format!("the agent ended with exit code {code}"),
@@ -120,7 +149,7 @@ pub fn reason(ending: &Ending) -> Reason {
             "look at the end of its log",
         ),
     };
-    Reason::new(class, words).with_hint(hint)
+    (ReasonClass::AgentExited, words, hint)
 }
 
 fn has(tail: &str, marks: &[&str]) -> bool {
@@ -238,5 +267,19 @@ mod tests {
             1 [agent_exited] the agent ended
                 look at the end of its log
         "#]].assert_eq(&told);
+    }
+
+    #[test]
+    fn what_we_said_ourselves_is_not_quoted() {
+        let log = "no such module\n\
+            teamclaw: the agent ended with exit code 3: no such module; look at the end of its log";
+        let ending = |tail: &str| Ending { code: Some(3), signal: None, tail: tail.to_owned() };
+        let quoted = reason(&ending(log)).words;
+        assert_eq!(quoted, "the agent ended with exit code 3: no such module");
+        let silent = "teamclaw: the agent ended with exit code 3; look at the end of its log";
+        assert_eq!(reason(&ending(silent)).words, "the agent ended with exit code 3");
+        let refused = "teamclaw: OpenClaw does not accept its configuration; asking its doctor\n\
+            teamclaw: it was set aside after EADDRINUSE";
+        assert_eq!(reason(&ending(refused)).words, "the agent ended with exit code 3");
     }
 }

@@ -2,31 +2,48 @@
 //!
 //! One bad item never blocks the others, and nothing is counted twice: the ledger counts by id.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use events::{Envelope, Event};
-use ports::{Fault, Usage};
+use jiff::Timestamp;
+use ports::{Fault, Grouping, Spending, Usage};
 
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// How many events are in the ledger now, those that were there before included.
-    pub counted: usize,
-    /// How many are no usage of a workspace and were left out, with a log line each.
-    pub left_out: usize,
+/// The ledger as sidecars see it: a [`Usage`] that leaves out of a batch what the one behind it
+/// would turn the whole batch away for, with an error in the log each.
+pub struct RollUp {
+    ledger: Arc<dyn Usage>,
 }
 
-/// Counts a batch.
-///
-/// # Errors
-/// What the ledger said; then nothing of the batch counts yet and it may be sent again.
-pub async fn count(usage: &dyn Usage, batch: &[Envelope]) -> Result<Counted, Fault> {
-    let is_usage = |envelope: &&Envelope| {
-        let good = envelope.subject.is_some() && matches!(envelope.event, Event::UsageRecorded(_));
-        if !good {
-            tracing::error!(id = %envelope.id, "a usage batch holds something else; left out");
+impl RollUp {
+    /// In front of this ledger.
+    pub fn new(ledger: Arc<dyn Usage>) -> Self {
+        Self { ledger }
+    }
+}
+
+#[async_trait]
+impl Usage for RollUp {
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
+        let good: Vec<Envelope> = batch.iter().filter(|item| is_usage(item)).cloned().collect();
+        if good.is_empty() {
+            return Ok(());
         }
-        good
-    };
-    let good: Vec<Envelope> = batch.iter().filter(is_usage).cloned().collect();
-    usage.count(&good).await?;
-    Ok(Counted { counted: good.len(), left_out: batch.len() - good.len() })
+        self.ledger.count(&good).await
+    }
+
+    async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
+        self.ledger.report(by, since).await
+    }
 }
+
+fn is_usage(envelope: &Envelope) -> bool {
+    let good = envelope.subject.is_some() && matches!(envelope.event, Event::UsageRecorded(_));
+    if !good {
+        tracing::error!(id = %envelope.id, "a usage batch holds something else; left out");
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,13 @@ use crate::usage::UsageRecord;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum Event {
+    /// An operator let a person in, who has not come yet. Says as a member of which team; it starts
+    /// nothing by itself.
+    #[serde(rename = "teamclaw.person.invited.v1")]
+    Invited {
+        /// The team that the person belongs to now.
+        team: TeamId,
+    },
     /// Somebody logged in. Says who and from which team; it starts nothing by itself.
     #[serde(rename = "teamclaw.person.logged_in.v1")]
     LoggedIn {
@@ -317,6 +324,7 @@ impl Event {
     /// The versioned name on the wire, with every variant spelled out once.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Invited { .. } => "teamclaw.person.invited.v1",
             Self::LoggedIn { .. } => "teamclaw.person.logged_in.v1",
             Self::SettingsChanged { .. } => "teamclaw.workspace.settings_changed.v1",
             Self::StartRequested { .. } => "teamclaw.workspace.start_requested.v1",

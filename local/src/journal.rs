@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use events::workspace::RULES;
 use events::{Envelope, Version, WorkspaceId};
 use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,10 +14,6 @@ use crate::database::Database;
 use crate::error::{Error, SERVICE};
 use crate::search;
 use crate::signals::{Topic, deadline};
-
-/// Names the rules that fold events into a workspace. Raise it when `events::workspace` changes
-/// what a fold holds: folds by other rules are then made anew from the events.
-pub(crate) const RULES: i64 = 1;
 
 /// The journal of one machine.
 pub(crate) struct SqliteJournal {
@@ -114,7 +111,7 @@ fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
     let version = Version(count(version)?);
     // A fold by other rules, or one that nobody can read: the events are the truth.
     match serde_json::from_str(&json) {
-        Ok(workspace) if rules == RULES => Ok(Loaded { version, workspace }),
+        Ok(workspace) if rules == i64::from(RULES) => Ok(Loaded { version, workspace }),
         Ok(_) | Err(_) => fold(connection, id),
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{Compute, Fault, TaskStatus};
-use rig::{HELPER, Rig, SERVER, Scratch, agent_is, ports, processes_in, runs, until};
+use rig::{PROGRAM, Rig, SERVER, Scratch, agent_is, ports, processes_in, runs, until};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ fn pid_in(home: &str, file: &str) -> Option<i32> {
 
 #[tokio::test]
 async fn a_launcher_whose_engine_dies_before_go_ends_and_runs_nothing() {
-    let mut launcher = Command::new(HELPER)
+    let mut launcher = Command::new(PROGRAM)
         .arg("task")
         .stdin(Stdio::piped())
         .stderr(Stdio::null())
@@ -46,7 +46,7 @@ async fn an_engine_killed_at_any_moment_of_a_start_leaves_no_orphan() {
     for pause in (0..24).map(|step| Duration::from_millis(step * 8)) {
         let data = Arc::new(Scratch::new());
         let range = ports(4);
-        let mut engine = Command::new(HELPER)
+        let mut engine = Command::new(PROGRAM)
             .arg("engine")
             .arg(&data.0)
             .args([range.start().to_string(), range.end().to_string()])
@@ -58,7 +58,7 @@ async fn an_engine_killed_at_any_moment_of_a_start_leaves_no_orphan() {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("the helper");
+            .expect("the program");
         // From the moment at which it can have begun with the start.
         let home = data.0.join("homes/ann");
         until(async || home.exists().then_some(())).await;

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rig::{HELPER, Rig, SERVER, Scratch, ports, until};
+use rig::{PROGRAM, Rig, SERVER, Scratch, ports, until};
 use serde_json::{Value, json};
 
 /// A user without a name on any machine, for an engine that is not root.
@@ -44,7 +44,7 @@ impl Engine {
     /// Starts an engine with the agents ann and bob, as this user or as ourselves.
     fn start(data: &Path, user: Option<u32>, shares_user: bool) -> Self {
         let range = ports(20);
-        let mut command = Command::new(HELPER);
+        let mut command = Command::new(PROGRAM);
         command
             .arg("engine")
             .arg(data)
@@ -62,7 +62,7 @@ impl Engine {
         if let Some(user) = user {
             command.uid(user).gid(user);
         }
-        let mut child = command.spawn().expect("the helper");
+        let mut child = command.spawn().expect("the program");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         Self { child, lines }
     }

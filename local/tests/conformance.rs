@@ -37,3 +37,5 @@ ports::leases_rules!(suite);
 ports::usage_rules!(suite);
 ports::people_rules!(suite);
 ports::keys_rules!(suite);
+ports::clock_rules!(suite);
+ports::ids_rules!(suite);

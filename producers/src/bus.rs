@@ -176,15 +176,14 @@ impl Bus {
         workspace: &Workspace,
         cause: Option<Cause>,
     ) -> Result<(), Fault> {
-        match events::next(workspace, &self.policy, self.now()) {
-            Next::Wait { .. } => Ok(()),
-            next => {
-                let class = events::workspace::class_of(&next);
-                let nudge = Nudge { workspace: id.clone(), cause };
-                let group = workspace.team().cloned();
-                self.nudge(class, Outgoing { nudge, group, delay: Duration::ZERO }).await
-            }
+        let next = events::next(workspace, &self.policy, self.now());
+        if matches!(next, Next::Wait { .. }) {
+            return Ok(());
         }
+        let class = events::workspace::class_of(&next);
+        let nudge = Nudge { workspace: id.clone(), cause };
+        let group = workspace.team().cloned();
+        self.nudge(class, Outgoing { nudge, group, delay: Duration::ZERO }).await
     }
 
     /// Sets the timer anew from what is known: for a look that found nothing to do yet.

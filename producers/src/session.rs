@@ -1,4 +1,4 @@
-//! Logging in, and using a workspace that sleeps.
+//! Inviting, logging in, and using a workspace that sleeps.
 
 use events::{Event, StartCause, Status, Workspace, WorkspaceId};
 use ports::{Fault, Person};
@@ -7,16 +7,29 @@ use crate::bus::{Bus, Put};
 
 const SOURCE: &str = "/producers/session";
 
+/// Records that an operator let a person in, and wakes their workspace unless it is up or coming,
+/// so that it is ready when they come. That they came is for [`log_in`] to record.
+///
+/// # Errors
+/// What the journal or the queue said; nothing is half-recorded.
+pub async fn invite(bus: &Bus, person: &Person) -> Result<Workspace, Fault> {
+    let team = person.team.clone();
+    welcome(bus, person, Event::Invited { team }).await
+}
+
 /// Records that a person logged in, and wakes their workspace unless it is up or coming.
 ///
 /// # Errors
 /// What the journal or the queue said; nothing is half-recorded.
 pub async fn log_in(bus: &Bus, person: &Person) -> Result<Workspace, Fault> {
     let team = person.team.clone();
+    welcome(bus, person, Event::LoggedIn { team }).await
+}
+
+async fn welcome(bus: &Bus, person: &Person, first: Event) -> Result<Workspace, Fault> {
     let put = bus.put(SOURCE, &person.id, None, |workspace, _| {
-        let mut events = vec![Event::LoggedIn { team: team.clone() }];
-        events.extend(start(workspace, StartCause::Login));
-        events
+        let wake = start(workspace, StartCause::Login);
+        std::iter::once(first.clone()).chain(wake).collect()
     });
     put.await.map(|put| put.workspace)
 }

@@ -17,6 +17,7 @@ mod origin;
 mod own;
 mod paths;
 mod proxy;
+mod relay;
 mod seats;
 mod server;
 mod settings;

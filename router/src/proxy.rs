@@ -18,6 +18,7 @@ use crate::answer::{Body, error, retry};
 use crate::door::Router;
 use crate::frames::Reader;
 use crate::headers::{self, Introduction};
+use crate::relay::Relay;
 use crate::who::Caller;
 use crate::{activity, tunnel};
 
@@ -66,7 +67,10 @@ impl Router {
             self.meter().note(&id, events::Activity::UserInput);
         }
         match sender.send_request(request).await {
-            Ok(answer) => Ok(self.answered(caller, answer.map(Body::new), client_side)),
+            Ok(answer) => {
+                let answer = answer.map(|body| Body::new(Relay::new(body)));
+                Ok(self.answered(caller, answer, client_side))
+            }
             Err(error) => {
                 tracing::warn!(%id, %error, "an agent broke off");
                 Ok(broke_off())

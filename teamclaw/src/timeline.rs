@@ -95,6 +95,7 @@ impl Timeline {
                 aside::notice(*idle_since, *stop_at, at, user)
             }
             Event::Active { .. }
+            | Event::Invited { .. }
             | Event::LoggedIn { .. }
             | Event::SettingsChanged { .. }
             | Event::Busy { .. }

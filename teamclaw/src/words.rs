@@ -1,7 +1,7 @@
 //! Numbers and times in the words that people read. Pure; the clock is an argument.
 
 use events::price::PICO_PER_DOLLAR;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 /// How long something took: `12 ms`, `4.21 s`, `2 min 03 s`, `5 h 07 min`, `3 d 04 h`.
 pub fn took(time: SignedDuration) -> String {
@@ -18,8 +18,7 @@ pub fn took(time: SignedDuration) -> String {
 
 /// How long something is or lasts, as somebody would say it who did not measure: `30 min`.
 pub fn about(time: SignedDuration) -> String {
-    let halfway = SignedDuration::from_millis(500);
-    let seconds = time.max(SignedDuration::ZERO).saturating_add(halfway).as_secs();
+    let seconds = rounded_secs(time.max(SignedDuration::ZERO));
     if seconds == 0 {
         return "a moment".to_owned();
     }
@@ -36,13 +35,19 @@ pub fn about(time: SignedDuration) -> String {
     format!("{count} {unit} {rest} {smaller}")
 }
 
+/// The nearest whole second: a notice of 10 s is still one of 10 s when it has been written down.
+fn rounded_secs(time: SignedDuration) -> i64 {
+    time.round(Unit::Second).map_or(time.as_secs(), |time| time.as_secs())
+}
+
 /// A moment as seen from now: `5 min ago`, `in 2 h`, `now`.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let distance = at.duration_since(now);
-    match distance.as_secs() {
+    let said = about(distance.abs());
+    match rounded_secs(distance) {
         0 => "now".to_owned(),
-        1.. => format!("in {}", about(distance)),
-        _ => format!("{} ago", about(distance.abs())),
+        1.. => format!("in {said}"),
+        _ => format!("{said} ago"),
     }
 }
 
@@ -131,6 +136,19 @@ mod tests {
         assert_eq!(about(SignedDuration::from_millis(990)), "1 s", "not 0 s");
         assert_eq!(about(SignedDuration::from_millis(300)), "a moment");
         assert_eq!([said(36_060), said(90_000)], ["10 h", "1 d 1 h"]);
+        assert_eq!(about(SignedDuration::MAX), "106751991167300 d", "nothing overflows");
+    }
+
+    #[test]
+    fn moments_are_told_to_the_nearest_second() {
+        let from = |millis| {
+            relative(
+                Timestamp::UNIX_EPOCH + SignedDuration::from_millis(millis),
+                Timestamp::UNIX_EPOCH,
+            )
+        };
+        assert_eq!([from(9_990), from(990), from(400)], ["in 10 s", "in 1 s", "now"]);
+        assert_eq!([from(-9_990), from(-990), from(-400)], ["10 s ago", "1 s ago", "now"]);
     }
 
     #[test]

@@ -15,26 +15,38 @@ Targets, each optional; an attempt without its target is reported as skipped:
   TARGET_ABSTRACT      the name of an abstract Unix socket of the engine
   TARGET_LOGS          the directory of logs
   TARGET_HOME_OF_OWNER the home of the person who runs the engine
+  TARGET_SOCKET        a named Unix socket that only the engine's user may open
 The same names are also read from the JSON object in $TEAMCLAW_HOME/targets.json, which wins.
 
-Report: {"attempts": [{"name", "got", "how"}], "done": true}, where "got" is the number of bytes
+Report: {"attempts": [{"name", "got", "how"}], "control", "done": true}, where "got" is the number of bytes
 or effects gained (0 is what the walls promise; null is skipped) and "how" is what the system said. It
 is written to $TEAMCLAW_HOME/report.json, printed as one line that begins with "REPORT ", and then
 served as GET /report at 127.0.0.1:$TEAMCLAW_PORT (any other path answers 200 "ok").
+
+With hostile_doors.py beside it, it also tries the sidecar; then "control" says whether an honest
+request worked there, and POST /puppet does at the sidecar what the test asks for.
 """
 
 import ctypes
+import fcntl
 import glob
 import http.server
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 
-HOME = os.environ["TEAMCLAW_HOME"]
+try:
+    import hostile_doors as doors
+except ModuleNotFoundError:
+    doors = None
+
+HOME = os.environ.get("TEAMCLAW_HOME") or os.environ["HOME"]
 PORT = int(os.environ["TEAMCLAW_PORT"])
 TARGETS = {k: v for k, v in os.environ.items() if k.startswith("TARGET_")}
 try:
@@ -154,6 +166,23 @@ def _():
 def _():
     other = os.path.basename(target("TARGET_OTHER_HOME"))
     return read(os.path.join(HOME, "..", other, "secret"))
+
+
+@attempt("read another home and the keys by the kernel's own names for directories")
+def _():
+    places = [target("TARGET_OTHER_HOME") + "/secret"] + target("TARGET_FILES").split(":")
+    roots = ["/proc/self/root", f"/proc/{os.getppid()}/root", "/proc/1/root", "/proc/self/cwd/../../.."]
+    return most(lambda path: read(path), [root + place for root in roots for place in places])
+
+
+@attempt("change what a secret file or another home is called, or who may read it")
+def _():
+    places = [target("TARGET_OTHER_HOME"), target("TARGET_OTHER_HOME") + "/secret"]
+    places += target("TARGET_FILES").split(":")
+    got = most(lambda path: os.rename(path, path + "-moved") or 1, places)
+    if not os.environ.get("HOSTILE_SHARES_USER"):  # there it is said that modes are open
+        got += most(lambda path: os.chmod(path, 0o777) or 1, places)
+    return got
 
 
 @attempt("read another home through a symbolic link in one's own")
@@ -368,6 +397,76 @@ for who in ("ENGINE", "OTHER"):
         attempt(f"{whose} {what}")(lambda way=way, who=who: way(pid(f"TARGET_{who}_PID")))
 
 
+def limited(process):
+    """Reads the limits of a process and sets them to what they are: shorter ones would end it."""
+    now = resource.prlimit(process, resource.RLIMIT_CPU)
+    resource.prlimit(process, resource.RLIMIT_CPU, now)
+    return 1
+
+
+def slowed(process):
+    """Sets what a process may have of the processors, to what it has already."""
+    ioprio_set = {"x86_64": 251}.get(os.uname().machine, 30)
+    ways = [
+        lambda: os.setpriority(os.PRIO_PROCESS, process, os.getpriority(os.PRIO_PROCESS, process)),
+        lambda: os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_USER, 0)),
+        lambda: os.sched_setaffinity(process, os.sched_getaffinity(process)),
+        lambda: os.sched_setscheduler(process, os.SCHED_OTHER, os.sched_param(0)),
+        lambda: os.sched_setparam(process, os.sched_param(0)),
+        lambda: checked(libc.syscall(ioprio_set, 1, process, 0)),
+    ]
+    if os.environ.get("HOSTILE_SHARES_USER") is None:
+        del ways[1]  # there it is only one's own
+    return most(lambda way: way() or 1, ways)
+
+
+def signalled_by_a_file(process):
+    """Has the kernel send the signal that says that a pipe has something to read."""
+    inner, outer = os.pipe()
+    fcntl.fcntl(inner, fcntl.F_SETOWN, process)
+    fcntl.fcntl(inner, 10, signal.SIGKILL)  # F_SETSIG
+    fcntl.fcntl(inner, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    os.write(outer, b"x")
+    time.sleep(0.2)
+    return 0 if os.path.exists(f"/proc/{process}/stat") else 1
+
+
+for who in ("ENGINE", "OTHER"):
+    whose = "the engine's" if who == "ENGINE" else "another agent's"
+    for what, way in [
+        ("limits, which can end it", limited),
+        ("share of the processors", slowed),
+        ("life, by a signal that a file sends", signalled_by_a_file),
+    ]:
+        attempt(f"{whose} {what}")(lambda way=way, who=who: way(pid(f"TARGET_{who}_PID")))
+
+
+@attempt("find something of the engine in the launcher, which may be read")
+def _():
+    launcher = os.getppid()
+    with open(f"/proc/{launcher}/maps") as maps, open(f"/proc/{launcher}/mem", "rb", 0) as held:
+        memory_of_it = b""
+        for line in maps:
+            span, rights = line.split()[:2]
+            if rights.startswith("rw") and len(memory_of_it) < 32 << 20:
+                start, end = (int(part, 16) for part in span.split("-"))
+                held.seek(start)
+                memory_of_it += held.read(min(end - start, 8 << 20)) or b""
+    # The test looks for secrets in everything that lies in this home.
+    with open(os.path.join(HOME, "launcher.memory"), "wb") as file:
+        file.write(memory_of_it)
+    return len(re.findall(rb"sk-[A-Za-z0-9_-]{8,}", memory_of_it))
+
+
+@attempt("read or leave something in the keyrings of the kernel")
+def _():
+    add_key, keyctl = {"x86_64": (248, 250)}.get(os.uname().machine, (217, 219))
+    buffer = ctypes.create_string_buffer(4096)
+    # The keyrings of the session (-3) and of the user (-4, -5), and a key of one's own.
+    return most(lambda ring: checked(libc.syscall(keyctl, 11, ring, buffer, 4096, 0)), [-3, -4, -5]) + most(
+        lambda ring: checked(libc.syscall(add_key, b"user", b"hostile", b"x", 1, ring)), [-3, -4, -5])
+
+
 @attempt("signal every process there is")
 def _():
     # Signal 0 reaches nobody; it only tells whether one could be reached.
@@ -419,6 +518,8 @@ def _():
     ours = ("TEAMCLAW_", "TARGET_")
     known = {"HOME", "TMPDIR", "PATH", "LANG", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
     strangers = [n for n in os.environ if not n.startswith(ours) and n not in known]
+    # One's own token has the names that the providers' clients look for.
+    strangers = [n for n in strangers if os.environ[n] != os.environ.get("TEAMCLAW_TOKEN", "")]
     return len([n for n in strangers if "KEY" in n or "SECRET" in n or "CANARY" in n])
 
 
@@ -605,6 +706,13 @@ def _():
         return 1
 
 
+@attempt("open a named socket that only the engine's user may open")
+def _():
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.connect(target("TARGET_SOCKET"))
+        return 1
+
+
 @attempt("listen to raw packets")
 def _():
     return most(lambda kind: socket.socket(*kind).close() or 1, [
@@ -644,24 +752,31 @@ def kin():
 
 def run():
     results = []
-    for name, function in ATTEMPTS:
+    control = doors.control() if doors else None
+    for name, function in ATTEMPTS + (doors.attempts(TARGETS) if doors else []):
         try:
-            got, how = int(function()), ""
-        except Skipped as missing:
+            got, how = int(function() or 0), ""
+        except (Skipped, LookupError) as missing:
             got, how = None, f"skipped: {missing}"
-        except Gained as gain:
+        except (Gained, doors.Got if doors else Gained) as gain:
             got, how = gain.args
         except Exception as error:  # whatever the refusal looks like, it is one
             got, how = 0, f"{type(error).__name__}: {error}"
         results.append({"name": name, "got": got, "how": how})
-    return {"attempts": results, "done": True}
+    return {"attempts": results, "control": control, "done": True}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     report = b""
 
     def do_GET(self):
-        body = self.report if self.path == "/report" else b"ok"
+        self.say(self.report if self.path == "/report" else b"ok")
+
+    def do_POST(self):
+        asked = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.say(doors.puppet(asked) if doors else b"no")
+
+    def say(self, body):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

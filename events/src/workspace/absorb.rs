@@ -1,9 +1,11 @@
 //! Taking facts in. Every arm is a join: commutative, associative, idempotent.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::{Done, Ending, Life, Notice, Retried, TaskSeen, Trouble, Workspace};
-use crate::event::{Activity, Event};
+use crate::event::{Activity, Event, StopReason};
 use crate::ids::{Attempt, Gen};
 use crate::step::Step;
 
@@ -14,7 +16,9 @@ impl Workspace {
     /// Takes one fact into account. `at` is the time in its envelope.
     pub fn absorb(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::LoggedIn { team } => join_max(&mut self.team, (at, team.clone())),
+            Event::Invited { team } | Event::LoggedIn { team } => {
+                join_max(&mut self.team, (at, team.clone()));
+            }
             Event::SettingsChanged { revision, idle_timeout } => {
                 join_max(&mut self.settings, (*revision, *idle_timeout));
             }
@@ -56,7 +60,7 @@ impl Workspace {
         }
     }
 
-    fn end(&mut self, generation: Gen, at: Timestamp, reason: &crate::event::StopReason) {
+    fn end(&mut self, generation: Gen, at: Timestamp, reason: &StopReason) {
         join_max(&mut self.ended, Ending { generation, at, reason: reason.clone() });
         let over = self.ended.as_ref().map_or(Gen(0), |ending| ending.generation);
         self.lives.retain(|generation, _| *generation > over);
@@ -71,7 +75,7 @@ impl Life {
                 self.progress(at);
             }
             Event::StopRequested { reason, .. } => {
-                join_min(&mut self.stop, (at, reason.clone()));
+                join_stop(&mut self.stop, (at, reason.clone()));
                 self.progress(at);
             }
             Event::ReplayRequested { attempt, from, automatic, .. } => {
@@ -86,18 +90,10 @@ impl Life {
                 self.progress(at);
             }
             Event::StepRetried { attempt, step, undoing, failures, reason, .. } => {
-                let (step, reason) = (*step, reason.clone());
-                join_max(
-                    &mut self.retried,
-                    Retried {
-                        attempt: *attempt,
-                        at,
-                        step,
-                        undoing: *undoing,
-                        failures: *failures,
-                        reason,
-                    },
-                );
+                let (attempt, step, undoing) = (*attempt, *step, *undoing);
+                let (failures, reason) = (*failures, reason.clone());
+                let new = Retried { attempt, at, step, undoing, failures, reason };
+                join_max(&mut self.retried, new);
             }
             Event::StepRefused { attempt, step, reason, .. } => {
                 join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));
@@ -117,28 +113,27 @@ impl Life {
             }
             Event::Ready { attempt, .. } => join_max(&mut self.ready, (*attempt, at)),
             Event::Failed { attempt, .. } => join_max(&mut self.failed, (*attempt, at)),
-            Event::TaskChanged { .. } | Event::NoticeGiven { .. } | Event::Snoozed { .. } => {
-                self.absorb_observation(at, event);
-            }
-            _ => {}
-        }
-    }
-
-    fn absorb_observation(&mut self, at: Timestamp, event: &Event) {
-        match event {
             Event::TaskChanged { attempt, task, version, state, .. } => {
+                let (attempt, version) = (*attempt, *version);
                 let (task, state) = (task.clone(), state.clone());
-                join_max(
-                    &mut self.task,
-                    TaskSeen { attempt: *attempt, version: *version, task, state },
-                );
+                join_max(&mut self.task, TaskSeen { attempt, version, task, state });
             }
             Event::NoticeGiven { idle_since, stop_at, .. } => {
                 let (idle_since, stop_at) = (*idle_since, *stop_at);
                 join_max(&mut self.notice, Notice { given: at, idle_since, stop_at });
             }
             Event::Snoozed { until, .. } => join_max(&mut self.snoozed, *until),
-            _ => {}
+            // About the workspace as a whole, or about none.
+            Event::Invited { .. }
+            | Event::LoggedIn { .. }
+            | Event::SettingsChanged { .. }
+            | Event::Stopped { .. }
+            | Event::Active { .. }
+            | Event::WakePlanned { .. }
+            | Event::Busy { .. }
+            | Event::UsageRecorded(_)
+            | Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. } => {}
         }
     }
 
@@ -179,12 +174,24 @@ fn join_min<T: Ord>(known: &mut Option<T>, new: T) {
     }
 }
 
-/// Of the latest try the first trouble: what was refused first is why the try unwinds.
+/// Of the latest try the first trouble: what was refused first is why the try unwinds. A parked
+/// undo comes before what was parked on the way up, because no stop lifts it.
 fn join_first(known: &mut Option<Trouble>, new: Trouble) {
-    let replaces = known.as_ref().is_none_or(|known| {
-        new.attempt > known.attempt || (new.attempt == known.attempt && new < *known)
-    });
-    if replaces {
+    fn first(trouble: &Trouble) -> impl Ord + '_ {
+        (trouble.attempt, trouble.undoing, Reverse(trouble))
+    }
+    if known.as_ref().is_none_or(|known| first(known) < first(&new)) {
+        *known = Some(new);
+    }
+}
+
+/// The earliest stop, and before one for idleness any that somebody meant: what stops for idleness
+/// is woken by its schedule.
+fn join_stop(known: &mut Option<(Timestamp, StopReason)>, new: (Timestamp, StopReason)) {
+    fn first((at, reason): &(Timestamp, StopReason)) -> impl Ord + '_ {
+        (matches!(reason, StopReason::Idle { .. }), *at, reason)
+    }
+    if known.as_ref().is_none_or(|known| first(&new) < first(known)) {
         *known = Some(new);
     }
 }

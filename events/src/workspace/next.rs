@@ -24,6 +24,10 @@ const CRASH_BACKOFF: SignedDuration = SignedDuration::from_secs(5);
 
 /// What must happen now. There is never more than one thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made, looked at and dropped; a box would be an allocation for nothing"
+)]
 pub enum Next {
     /// Run this step.
     Do {
@@ -70,25 +74,26 @@ pub enum Next {
 
 /// Decides what must happen now, from what is known alone.
 pub fn next(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
-    let newest = workspace.generation();
-    for (generation, life) in &workspace.lives {
-        let superseded = *generation < newest;
-        if life.requested.is_none() && life.stop.is_none() && !superseded {
-            // Facts of a generation whose beginning has not arrived yet.
-            return Next::Wait { until: None };
-        }
-        if life.is_parked() {
-            return Next::Wait { until: None };
-        }
-        let stop = life.stop.clone().or_else(|| {
-            superseded.then(|| (life.progressed.unwrap_or(now), StopReason::Superseded))
-        });
-        return match stop {
-            Some(stop) => tear_down(*generation, life, stop, policy, now),
-            None => bring_up(workspace, *generation, life, policy, now),
-        };
+    // A start waits for the teardown before it: the oldest generation that is not over decides.
+    let Some((&generation, life)) = workspace.lives.first_key_value() else {
+        return asleep(workspace, policy, now);
+    };
+    let superseded = generation < workspace.generation();
+    if life.requested.is_none() && life.stop.is_none() && !superseded {
+        // Facts of a generation whose beginning has not arrived yet.
+        return Next::Wait { until: None };
     }
-    asleep(workspace, policy, now)
+    if life.is_parked() {
+        return Next::Wait { until: None };
+    }
+    let stop = life
+        .stop
+        .clone()
+        .or_else(|| superseded.then(|| (life.progressed.unwrap_or(now), StopReason::Superseded)));
+    match stop {
+        Some(stop) => tear_down(generation, life, stop, policy, now),
+        None => bring_up(workspace, generation, life, policy, now),
+    }
 }
 
 /// When time alone changes the answer of [`next`]; what timers are set to.
@@ -145,13 +150,10 @@ fn bring_up(
     if let Some(refusal) = task_ended(generation, life) {
         return Next::Record(refusal);
     }
-    // A replay that begins at or before a step which an earlier try left standing takes that back
-    // first: there is never a second task beside the first.
-    let stale = STEPS.into_iter().rev().find(|step| {
-        let older = life.done.get(step).is_some_and(|done| done.attempt < attempt);
-        step.undo_name().is_some() && *step >= life.from() && older && life.in_effect(*step)
-    });
-    if let Some(step) = stale {
+    // What an earlier try left standing and this one makes anew is taken back first: there is never
+    // a second task beside the first.
+    let stale = |step: &Step| step.undo_name().is_some() && life.is_stale(*step);
+    if let Some(step) = STEPS.into_iter().rev().find(stale) {
         return undo(generation, life, step, attempt.previous(), now);
     }
     match life.frontier() {

@@ -1,16 +1,15 @@
 //! What holds for every story, not only for the ones that somebody thought of.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
+use super::run::{Run, Turn, turn};
 use super::story::{DAWN, event};
 use super::{Next, Status, Workspace, due, next};
-use crate::event::{Event, StartCause, StopReason};
-use crate::ids::{Attempt, Gen};
+use crate::event::{Event, StopReason};
+use crate::ids::Gen;
 use crate::policy::Policy;
-use crate::step::{STEPS, Step};
+use crate::step::STEPS;
 
 /// Any fact at all, with the time in its envelope.
 fn fact() -> impl Strategy<Value = (Timestamp, Event)> {
@@ -135,162 +134,5 @@ proptest! {
         run.finish();
         prop_assert_eq!(run.workspace.status(), Status::Asleep);
         prop_assert_eq!(run.left(), 0);
-    }
-}
-
-/// Something that can happen to a running system.
-#[derive(Clone, Copy, Debug)]
-enum Turn {
-    /// What is next is done.
-    Succeed,
-    /// What is next is done, but the process dies before it is recorded.
-    Forget,
-    /// What is next is refused.
-    Refuse,
-    Start,
-    Stop,
-    Replay,
-    TaskEnds,
-    TimePasses(i64),
-}
-
-fn turn() -> impl Strategy<Value = Turn> {
-    prop_oneof![
-        20 => Just(Turn::Succeed),
-        2 => Just(Turn::Forget),
-        1 => Just(Turn::Refuse),
-        2 => Just(Turn::Start),
-        1 => Just(Turn::Stop),
-        2 => Just(Turn::Replay),
-        1 => Just(Turn::TaskEnds),
-        1 => (1..400_i64).prop_map(Turn::TimePasses),
-    ]
-}
-
-/// A workspace with the things that its steps made in the outside.
-struct Run {
-    workspace: Workspace,
-    policy: Policy,
-    now: Timestamp,
-    /// What exists: generation, try, step.
-    made: BTreeSet<(Gen, Attempt, Step)>,
-    no_start_of: Option<Gen>,
-}
-
-impl Run {
-    fn begin() -> Self {
-        Self {
-            workspace: Workspace::default(),
-            policy: Policy::default(),
-            now: Timestamp::from_second(DAWN).expect("in range"),
-            made: BTreeSet::new(),
-            no_start_of: None,
-        }
-    }
-
-    fn record(&mut self, event: &Event) {
-        self.now += SignedDuration::from_millis(10);
-        self.workspace.absorb(self.now, event);
-    }
-
-    fn left(&self) -> usize {
-        self.made.len()
-    }
-
-    fn take(&mut self, turn: Turn) {
-        let generation = self.workspace.generation();
-        match turn {
-            Turn::Succeed => self.act(true, false),
-            Turn::Forget => self.act(false, false),
-            Turn::Refuse => self.act(true, true),
-            Turn::Start => {
-                let down = [Status::Asleep, Status::Stopping, Status::Failed];
-                if down.contains(&self.workspace.status()) {
-                    let generation = generation.next();
-                    self.record(&Event::StartRequested { generation, cause: StartCause::Login });
-                }
-            }
-            Turn::Stop => {
-                if generation > Gen(0) {
-                    self.record(&Event::StopRequested { generation, reason: StopReason::Admin });
-                }
-            }
-            Turn::Replay => {
-                if let Some((generation, attempt, from)) = super::replayable(&self.workspace) {
-                    let automatic = false;
-                    self.record(&Event::ReplayRequested { generation, attempt, from, automatic });
-                }
-            }
-            Turn::TaskEnds => {
-                let attempt = self.workspace.task_attempt(generation);
-                if self.made.contains(&(generation, attempt, Step::RunTask)) {
-                    let line = format!("ended {generation}.{attempt}");
-                    let words: Vec<&str> = line.split_whitespace().collect();
-                    self.record(&event(&words, self.now));
-                }
-            }
-            Turn::TimePasses(seconds) => self.now += SignedDuration::from_secs(seconds),
-        }
-    }
-
-    fn act(&mut self, remembered: bool, refused: bool) {
-        match next(&self.workspace, &self.policy, self.now) {
-            Next::Do { generation, attempt, step } => {
-                assert_ne!(Some(generation), self.no_start_of, "a stopped generation starts");
-                self.make(generation, attempt, step);
-                let verb = if refused { "refused" } else { "done" };
-                let line = format!("{verb} {generation}.{attempt} {}", step.name());
-                if remembered {
-                    self.record(&event(&line.split_whitespace().collect::<Vec<_>>(), self.now));
-                }
-            }
-            Next::Undo { generation, attempt, step } => {
-                self.made.retain(|(g, a, s)| !(*g == generation && *a <= attempt && *s == step));
-                if remembered {
-                    self.record(&Event::StepUndone { generation, attempt, step });
-                }
-            }
-            Next::Quiesce { generation, .. } => {
-                self.record(&Event::Quiesced { generation, forced: false });
-            }
-            Next::AskIdle { generation, idle_since, stop } => {
-                let stop_at = self.now + self.policy.notice;
-                let event = if stop {
-                    let reason = StopReason::Idle { last_active: idle_since };
-                    Event::StopRequested { generation, reason }
-                } else {
-                    Event::NoticeGiven { generation, idle_since, stop_at }
-                };
-                self.record(&event);
-            }
-            Next::Record(event) => self.record(&event),
-            Next::Wait { .. } => {}
-        }
-    }
-
-    fn make(&mut self, generation: Gen, attempt: Attempt, step: Step) {
-        if step == Step::RunTask {
-            let other = |(g, a, s): &(Gen, Attempt, Step)| {
-                *s == Step::RunTask && (*g, *a) != (generation, attempt)
-            };
-            assert!(!self.made.iter().any(other), "a second task beside the first");
-        }
-        if step.undo_name().is_some() {
-            self.made.insert((generation, attempt, step));
-        }
-    }
-
-    /// Lets everything come to rest without letting much time pass.
-    fn finish(&mut self) {
-        for _ in 0..200 {
-            match next(&self.workspace, &self.policy, self.now) {
-                Next::Wait { until: Some(at) } if at.duration_since(self.now).as_secs() <= 5 => {
-                    self.now = at;
-                }
-                Next::Wait { .. } => return,
-                _ => self.act(true, false),
-            }
-        }
-        panic!("it never rests: {:?}", next(&self.workspace, &self.policy, self.now));
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn event(words: &[&str], now: Timestamp) -> Event {
     let step = || word(2).parse::<Step>().expect("a step");
     let undoing = word(3) == "undoing";
     match words[0] {
+        "invited" => Event::Invited { team: word(1).parse().expect("a team") },
         "login" => Event::LoggedIn { team: word(1).parse().expect("a team") },
         "start" => Event::StartRequested { generation, cause: StartCause::Login },
         "stop" => Event::StopRequested { generation, reason: stop_reason(word(2), now) },

@@ -342,6 +342,17 @@ fn a_step_that_fails_too_often_is_refused() {
 }
 
 #[test]
+fn the_team_is_that_of_the_last_invitation_or_login() {
+    let mut story = Story::begin();
+    let mut team = |line: &str| {
+        story.tell(line);
+        story.workspace.team().map(ToString::to_string)
+    };
+    let told = ["start 1", "invited red", "login blue", "invited red"].map(&mut team);
+    assert_eq!(told, [None, Some("red".into()), Some("blue".into()), Some("red".into())]);
+}
+
+#[test]
 fn the_status_follows_the_story() {
     let mut story = Story::begin();
     let mut seen = vec![story.workspace.status()];

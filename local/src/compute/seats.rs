@@ -16,7 +16,7 @@ use crate::error::Error;
 /// How many user ids one data directory may give out.
 pub(crate) const UIDS: u32 = 10_000;
 
-/// How many ranges are tried: from the first user id up to 524288, where systemd's containers
+/// How many ranges are tried: from the first user id up to 524288, where systemd-nspawn's own
 /// begin.
 const RANGES: u32 = 32;
 
@@ -97,7 +97,9 @@ impl Users {
         }
         Err(Fault::NoCapacity {
             what: "user ids",
-            words: format!("every range from {first} on is used by containers or another teamclaw"),
+            words: format!(
+                "every range from {first} on is used by another program or another teamclaw"
+            ),
         })
     }
 
@@ -124,7 +126,8 @@ fn spread(data: &Path) -> u32 {
         % RANGES
 }
 
-/// Whether a range belongs to containers, by the system's list, or to processes that run now.
+/// Whether a range is given to somebody else by the system's list, or used by processes that run
+/// now.
 fn is_used(base: u32) -> bool {
     let range = base..base.saturating_add(UIDS);
     let listed = std::fs::read_to_string("/etc/subuid").unwrap_or_default();

@@ -30,7 +30,7 @@ pub type Words = Arc<dyn Fn(Ending, &str) -> Reason + Send + Sync>;
 pub const PORTS: RangeInclusive<u16> = 20_000..=23_999;
 
 /// The first user id that may be given to a workspace: above people (1000) and what systemd uses
-/// for dynamic users (61184-65519). Ranges that /etc/subuid gives to containers are passed over.
+/// for dynamic users (61184-65519). Ranges that /etc/subuid gives to others are passed over.
 pub const UID_BASE: u32 = 200_000;
 
 /// What agents reach outside besides the sidecar: HTTPS, HTTP, and DNS when it uses TCP.

@@ -6,7 +6,7 @@
 //!   as TCP for Landlock;
 //! - io_uring makes calls that a filter of calls does not see.
 //!
-//! A filter cannot look behind pointers, so this is no second sandbox; files are Landlock's.
+//! A filter cannot look behind pointers, so this is no second wall; files are Landlock's.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ use local::homes::Homes;
 use ports::{Compute, Homes as _, Task, TaskSpec, TaskStatus};
 
 /// The program with a launcher and an engine in it.
-pub(crate) const HELPER: &str = env!("CARGO_BIN_EXE_local-test-helper");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_local-test-program");
 
 /// An agent that listens at its port and ends when asked.
 pub(crate) const SERVER: &str = "exec /usr/bin/python3 -c '
@@ -141,7 +141,7 @@ pub(crate) fn uid_base(data: &Path) -> u32 {
 
 /// Settings with a launcher and a reason that shows what it was given.
 pub(crate) fn settings(data: &Path) -> Settings {
-    let launcher = vec![HELPER.into(), "task".into()];
+    let launcher = vec![PROGRAM.into(), "task".into()];
     let words = Arc::new(|ending: Ending, tail: &str| {
         let words = format!("code {:?} signal {:?} said {tail}", ending.code, ending.signal);
         Reason::new(ReasonClass::AgentExited, words)

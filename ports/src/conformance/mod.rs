@@ -23,8 +23,10 @@ macro_rules! rules {
 
 mod given;
 
+pub mod clock;
 pub mod compute;
 pub mod homes;
+pub mod ids;
 pub mod journal;
 pub mod keys;
 pub mod leases;

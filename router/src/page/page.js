@@ -18,9 +18,21 @@ let begun = null;
 let done = new Map();
 let skew = 0;
 
-const seconds = (ms) => `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+const seconds = (ms) => (ms < 100 ? "< 0.1 s" : `${(ms / 1000).toFixed(1)} s`);
 const now = () => Date.now() + skew;
 const clock = (time) => new Date(time).toLocaleTimeString();
+
+// Leaves alone what says it already, so that a screen reader does not read it out again.
+function say(id, words) {
+  if (el(id).textContent !== words) el(id).textContent = words;
+}
+
+// What has just gone must not take a keyboard's place on the page with it.
+function hide(id, hidden) {
+  const lost = hidden && el(id).contains(document.activeElement);
+  el(id).hidden = hidden;
+  if (lost) el("answer").focus();
+}
 
 function fact(envelope) {
   const at = Date.parse(envelope.time);
@@ -62,25 +74,28 @@ function drawSteps() {
     return item;
   });
   el("steps").replaceChildren(...items);
+  const whole = done.size === STEPS.length && begun !== null;
+  el("steps-title").textContent = whole ? `Started in ${seconds(last - begun)}` : "The start";
 }
 
 function draw() {
   if (!view) return;
   const is = (...names) => names.includes(view.status);
-  el("status").textContent = view.words;
+  say("status", view.words);
+  el("status").dataset.status = view.status;
   el("hint").hidden = !view.retrying;
-  el("hint").textContent = view.retrying ? `Trying again: ${view.retrying}` : "";
-  el("notice").hidden = !view.notice;
+  say("hint", view.retrying ? `Trying again: ${view.retrying}` : "");
   if (view.notice) {
-    el("notice-words").textContent =
-      `Nobody has used your agent since ${clock(view.notice.idleSince)}. It will stop at ${clock(view.notice.stopAt)}.`;
+    say("notice-words", `Nobody has used your agent since ${clock(view.notice.idleSince)}. ` +
+      `It will stop at ${clock(view.notice.stopAt)}.`);
   }
+  hide("notice", !view.notice);
   el("way").hidden = is("asleep", "stopping");
-  el("open").hidden = !is("ready");
-  el("wake").hidden = !is("asleep", "stopping");
-  el("replay").hidden = !is("failed", "parked");
-  el("stop").hidden = !is("starting", "ready", "failed", "parked");
-  el("who").textContent = `Logged in as ${view.person}.`;
+  hide("open", !is("ready"));
+  hide("wake", !is("asleep", "stopping"));
+  hide("replay", !is("failed", "parked"));
+  hide("stop", !is("starting", "ready", "failed", "parked"));
+  say("who", view.person);
   const idle = el("idle");
   idle.min = view.idleLeastMinutes;
   idle.max = view.idleMostMinutes;

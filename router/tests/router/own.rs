@@ -52,7 +52,8 @@ async fn every_element_the_script_asks_for_is_in_the_page() {
     let pages =
         [include_str!("../../src/page/page.html"), include_str!("../../src/page/login.html")];
     let mut asked = 0;
-    for part in script.split("el(\"").skip(1) {
+    let calls = ["el(\"", "say(\"", "hide(\""];
+    for part in calls.iter().flat_map(|call| script.split(call).skip(1)) {
         let name = part.split('"').next().expect("a name");
         assert!(pages.iter().any(|page| page.contains(&format!("id=\"{name}\""))), "{name}");
         asked += 1;

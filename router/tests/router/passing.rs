@@ -8,10 +8,10 @@ use events::{Attempt, Gen};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use ports::Route;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::client::{raw, until};
+use crate::client::{PATIENCE, raw, until};
 use crate::world::World;
 
 /// An empty body in chunks, and what a reader of lengths would take for the next request.
@@ -60,6 +60,32 @@ async fn an_agent_that_breaks_off_is_asked_once() {
     });
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{answer:?}");
     assert_eq!(asked, 1, "it may have acted");
+}
+
+#[tokio::test]
+async fn what_an_agent_said_before_it_broke_off_arrives() {
+    let world = World::new().await;
+    let (_agent, token) = world.up("ann").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    world.route("ann", Route { generation: Gen(1), attempt: Attempt(1), address });
+    let request =
+        format!("GET /half HTTP/1.1\r\nHost: door.test\r\nAuthorization: Bearer {token}\r\n\r\n");
+    for half in ["", "half of it"] {
+        let agent = async {
+            let (mut stream, _) = listener.accept().await.expect("asked");
+            let mut asked = [0; 4096];
+            assert!(stream.read(&mut asked).await.expect("a request") > 0);
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{half}");
+            stream.write_all(answer.as_bytes()).await.expect("sent");
+        };
+        let ((mut stream, head), ()) = tokio::join!(raw(world.door, &request), agent);
+        assert!(head.starts_with("HTTP/1.1 200"), "with {half:?} came {head:?}");
+        let mut body = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut body)).await;
+        read.expect("the connection does not end").expect("the end of the connection");
+        assert_eq!(body, half);
+    }
 }
 
 #[tokio::test]

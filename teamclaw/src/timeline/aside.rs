@@ -26,6 +26,7 @@ pub(super) fn notice(
 pub(super) fn lines(event: &Event, at: Timestamp) -> Vec<String> {
     let until = |later: &Timestamp| words::about(later.duration_since(at));
     let (style, sign, words) = match event {
+        Event::Invited { team } => (PLAIN, "•", format!("invited, team {team}")),
         Event::LoggedIn { team } => (PLAIN, "•", format!("logged in, team {team}")),
         Event::SettingsChanged { idle_timeout: Some(time), .. } => {
             (PLAIN, "•", format!("may be left alone for {}", words::about(*time)))

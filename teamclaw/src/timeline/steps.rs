@@ -9,17 +9,16 @@ use super::line::{hint, step_line};
 use crate::output::{BAD, DIM, GOOD, WARN};
 use crate::words;
 
-/// How much of a task's name is shown: who it is of and enough to tell it from another.
-const TASK_WIDTH: usize = 24;
-
 impl Timeline {
     pub(super) fn done(&mut self, step: Step, output: &Output, at: Timestamp) -> Vec<String> {
         let next = STEPS.into_iter().find(|next| *next > step);
         next.map_or("becoming ready", Step::name).clone_into(&mut self.doing);
         let made = match output {
-            Output::Task { task } => words::short(&task.0, TASK_WIDTH),
             Output::Address { address } => address.to_string(),
-            Output::Nothing | Output::Home { .. } | Output::Lease { .. } => String::new(),
+            // A task's id is for machines, which read it in the event.
+            Output::Nothing | Output::Home { .. } | Output::Lease { .. } | Output::Task { .. } => {
+                String::new()
+            }
         };
         vec![step_line(GOOD, "✓", step.name(), self.lap(at), &made)]
     }

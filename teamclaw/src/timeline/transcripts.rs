@@ -105,7 +105,7 @@ fn a_login_shows_each_step_with_its_duration() {
               ✓ grant_lease          3 ms
               ↻ run_task                   failed once, is tried again: no port is free
               ↻ run_task                   failed 2 times, is tried again: no port is free
-              ✓ run_task           3.10 s  task-1
+              ✓ run_task           3.10 s
               ✓ await_address      4.21 s  127.0.0.1:20000
               ✓ open_route           5 ms
               ✓ probe_ready        8.86 s
@@ -132,7 +132,7 @@ fn a_failed_start_says_why_what_is_taken_back_and_how_to_go_on() {
             ▶ start 1: a login
               ✓ prepare_home        10 ms
               ✓ grant_lease          1 ms
-              ✓ run_task             9 ms  task-1
+              ✓ run_task             9 ms
               ✗ await_address      480 ms  the agent ended: exit code 1
                 → read its log
               ↩ stop_task           20 ms
@@ -174,7 +174,7 @@ fn a_replay_begins_anew() {
                 → read its log
                 → teamclaw replay ann
             ▶ replay of start 1, try 2, from run_task
-              ✓ run_task           100 ms  task-1
+              ✓ run_task           100 ms
         "#]],
     );
     assert_eq!(timeline.outcome(), None);

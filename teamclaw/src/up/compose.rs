@@ -2,13 +2,13 @@
 //! order things start and end.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use consumers::World;
+use consumers::usage::RollUp;
 use events::price::PriceTable;
-use events::{Activity, Secret};
+use events::{Activity, Policy, Secret};
 use jiff::SignedDuration;
 use local::Local;
 use local::compute::Processes;
@@ -16,21 +16,20 @@ use ports::{Agents, Person};
 use producers::Bus;
 use producers::activity::Meter;
 use sidecar::{Outside, Sidecar};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::doors::{
+    bind, no_address, origins, sidecar_listener, write_operator_file, write_private,
+};
 use super::engine::Engine;
 use super::operator::{self, Operator};
 use super::settings::{AgentChoice, Settings};
 use super::{agents, install};
-use crate::api::{Measure, OperatorFile};
+use crate::api::Measure;
 use crate::problem::Problem;
+use crate::target::OPERATOR_FILE;
 
-/// The file in which the sidecar's port is kept: agents that outlive the engine know it.
-const SIDECAR_PORT_FILE: &str = "sidecar.port";
-/// The file by which the commands find the engine.
-pub(crate) const OPERATOR_FILE: &str = "operator.json";
 /// The file in which the stand-in's key is kept.
 const DEMO_KEY_FILE: &str = "demo.key";
 /// How long the administrator's one-time link is good.
@@ -87,15 +86,7 @@ impl Machine {
         let processes = Processes::open(local.database(), compute).await.map_err(|fault| {
             Problem::new("agents cannot be run", fault.reason().words, "change what it names")
         })?;
-        let confinement = agents::measures(processes.confinement());
-        let bus = Bus::new(
-            local.journal(),
-            local.queue(),
-            local.timers(),
-            local.clock(),
-            local.ids(),
-            settings.policy,
-        );
+        let bus = bus(&local, settings.policy);
         let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
         let meter = Meter::new(bus.clone());
         let sidecar = sidecar(&settings, &local, meter.clone())?;
@@ -107,25 +98,10 @@ impl Machine {
 
         let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
         let engine = Engine::start(&world, local.timers(), meter.clone());
-        let operator_token = local.ids().token();
-        let agent_name = spec.name();
-        let tail = Arc::clone(&processes);
-        let operator = Operator {
-            bus: bus.clone(),
-            people: local.people(),
-            keys: local.keys(),
-            usage: local.usage(),
-            token: operator_token.clone(),
-            front_door: front_door.clone(),
-            data_dir: settings.data_dir.display().to_string(),
-            agent: agent_name.clone(),
-            up_since: bus.now(),
-            confinement: confinement.clone(),
-            default_team: settings.default_team.clone(),
-            log_tail: Box::new(move |id| {
-                tail.log_tail(id, LOG_TAIL_BYTES).ok().filter(|text| !text.is_empty())
-            }),
-        };
+        let agent = spec.name();
+        let operator = operator(&settings, &local, &bus, &processes, (&front_door, &agent));
+        let operator_token = operator.token.clone();
+        let confinement = operator.confinement.clone();
         let router = router(&local, bus, meter.clone(), &origins, Arc::new(operator))?;
         servers.spawn(router::serve(front, router, shutdown.clone()));
         write_operator_file(&settings.data_dir, &front_door, &operator_token)?;
@@ -135,7 +111,7 @@ impl Machine {
             front_door,
             admin_link,
             operator_token,
-            agent: agent_name,
+            agent,
             world,
             confinement,
             adopted,
@@ -165,6 +141,37 @@ impl Machine {
     }
 }
 
+fn bus(local: &Local, policy: Policy) -> Bus {
+    let (journal, queue, timers) = (local.journal(), local.queue(), local.timers());
+    Bus::new(journal, queue, timers, local.clock(), local.ids(), policy)
+}
+
+fn operator(
+    settings: &Settings,
+    local: &Local,
+    bus: &Bus,
+    processes: &Arc<Processes>,
+    (front_door, agent): (&str, &str),
+) -> Operator {
+    let tail = Arc::clone(processes);
+    Operator {
+        bus: bus.clone(),
+        people: local.people(),
+        keys: local.keys(),
+        usage: local.usage(),
+        token: local.ids().token(),
+        front_door: front_door.to_owned(),
+        data_dir: settings.data_dir.display().to_string(),
+        agent: agent.to_owned(),
+        up_since: bus.now(),
+        confinement: agents::measures(processes.confinement()),
+        default_team: settings.default_team.clone(),
+        log_tail: Box::new(move |id| {
+            tail.log_tail(id, LOG_TAIL_BYTES).ok().filter(|text| !text.is_empty())
+        }),
+    }
+}
+
 fn world(
     settings: &Settings,
     local: &Local,
@@ -188,7 +195,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
     let outside = Outside {
         leases: local.leases(),
         keys: local.keys(),
-        usage: local.usage(),
+        usage: Arc::new(RollUp::new(local.usage())),
         clock: local.clock(),
         ids: local.ids(),
         prices: Arc::new(PriceTable::built_in()),
@@ -258,77 +265,6 @@ fn demo_key(local: &Local) -> Result<Secret, Problem> {
     Ok(key)
 }
 
-async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener, Problem> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let do_this = if flag.is_empty() {
-            "try again".to_owned()
-        } else {
-            format!("end what listens there, or choose another address with {flag}")
-        };
-        Problem::new(format!("{what} cannot listen on {address}"), error.to_string(), do_this)
-    })
-}
-
-/// Takes the port that the sidecar had last time, because agents that outlived the engine call it
-/// there; the first time any below the range that outgoing connections are given.
-async fn sidecar_listener(data_dir: &Path) -> Result<(TcpListener, SocketAddr), Problem> {
-    let file = data_dir.join(SIDECAR_PORT_FILE);
-    let known = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
-    let wanted = known.unwrap_or(0_u16);
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], wanted)), "the sidecar", "").await;
-    let listener = listener.map_err(|problem| {
-        let do_this = format!(
-            "end what listens on port {wanted}, or remove {} once no agent of before runs",
-            file.display()
-        );
-        Problem { do_this, ..problem }
-    })?;
-    let address = listener.local_addr().map_err(|error| no_address(&error))?;
-    std::fs::write(&file, address.port().to_string()).map_err(|error| {
-        Problem::new(
-            format!("{} cannot be written", file.display()),
-            error.to_string(),
-            "make room, or check the directory's owner",
-        )
-    })?;
-    Ok((listener, address))
-}
-
-/// Under which origins people reach the front door; the first is the one that they are told.
-fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
-    let mut origins = settings.origins.clone();
-    origins.push(format!("http://{address}"));
-    if address.ip().is_loopback() {
-        origins.push(format!("http://localhost:{}", address.port()));
-    }
-    origins
-}
-
-fn write_operator_file(data_dir: &Path, url: &str, token: &Secret) -> Result<(), Problem> {
-    let content = OperatorFile { url: url.to_owned(), token: token.expose().to_owned() };
-    let text = serde_json::to_string(&content).map_err(|error| Problem::bug(error.to_string()))?;
-    write_private(&data_dir.join(OPERATOR_FILE), &text)
-}
-
-/// Writes a file that nobody but its owner can read, in place of an older one.
-fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let write = || {
-        let _ = std::fs::remove_file(path);
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())
-    };
-    write().map_err(|error: std::io::Error| {
-        Problem::new(
-            format!("{} cannot be written", path.display()),
-            error.to_string(),
-            "check the directory's owner and space",
-        )
-    })
-}
-
 async fn admin_link(
     local: &Local,
     settings: &Settings,
@@ -348,8 +284,4 @@ async fn admin_link(
 
 fn opened(error: local::OpenError) -> Problem {
     Problem::new("the data directory cannot be used", error.to_string(), "see above")
-}
-
-fn no_address(error: &std::io::Error) -> Problem {
-    Problem::new("a listener has no address", error.to_string(), "try again")
 }

@@ -4,6 +4,7 @@
 
 mod agents;
 mod compose;
+mod doors;
 mod ending;
 mod engine;
 pub mod install;

@@ -1,7 +1,9 @@
 //! The README's first command.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::engine::{PROGRAM, scratch};
 

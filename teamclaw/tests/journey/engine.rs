@@ -3,16 +3,18 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use events::Secret;
 use serde_json::Value;
 use sidecar::stand_in::StandIn;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 /// The command under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_teamclaw");
@@ -21,9 +23,26 @@ const UP_WITHIN: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// What differs from one test's engine to another's.
+pub(crate) struct Setup {
+    /// The pool's key, which the provider takes.
+    pub(crate) key: Secret,
+    /// How much the engine logs.
+    pub(crate) log: &'static str,
+    /// Who runs it; `None` for whoever runs the test. It then runs the copy of [`small_agent`].
+    pub(crate) user: Option<u32>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { key: Secret::new("sk-stand-in-for-the-journey"), log: "info", user: None }
+    }
+}
+
 /// A running engine. Ending it stops every agent.
 pub(crate) struct Engine {
     child: Child,
+    setup: Setup,
     pub(crate) data: PathBuf,
     pub(crate) url: String,
     pub(crate) provider: Arc<StandIn>,
@@ -56,8 +75,12 @@ impl Engine {
 
     /// Starts one on a directory that is there already.
     pub(crate) async fn start_on(data: PathBuf, arguments: &[&str]) -> Self {
-        let key = Secret::new("sk-stand-in-for-the-journey");
-        let provider = StandIn::new([key.clone()]);
+        Self::start_with(data, Setup::default(), arguments).await
+    }
+
+    /// Starts one that differs from the usual.
+    pub(crate) async fn start_with(data: PathBuf, setup: Setup, arguments: &[&str]) -> Self {
+        let provider = StandIn::new([setup.key.clone()]);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(Arc::clone(&provider).serve(listener, std::future::pending::<()>()));
@@ -68,10 +91,10 @@ impl Engine {
         all.push(format!("--data={}", data.display()));
         all.extend(upstreams);
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let (child, url) = up(&data, &all).await;
-        let engine = Self { child, data, url, provider, arguments: all };
+        let (child, url) = up(&data, &setup, &all).await;
+        let engine = Self { child, setup, data, url, provider, arguments: all };
         for id in ["anthropic", "openai"] {
-            engine.run_with_input(&["keys", "add", id], key.expose());
+            engine.run_with_input(&["keys", "add", id], engine.setup.key.expose());
         }
         engine
     }
@@ -80,8 +103,24 @@ impl Engine {
     pub(crate) async fn kill_and_start_again(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("reaped");
-        let (child, url) = up(&self.data, &self.arguments).await;
+        let (child, url) = up(&self.data, &self.setup, &self.arguments).await;
         (self.child, self.url) = (child, url);
+    }
+
+    /// Changes how it is started the next time.
+    pub(crate) fn replace_argument(&mut self, old: &str, new: &str) {
+        let place = self.arguments.iter_mut().find(|argument| *argument == old);
+        new.clone_into(place.expect("it was there"));
+    }
+
+    /// The engine's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that the engine has logged and printed.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.data.with_extension("log")).expect("a log")
     }
 
     /// Runs a command on this engine.
@@ -157,17 +196,37 @@ impl Engine {
 
     /// The processes of agents of this engine: their home is in its data directory.
     pub(crate) fn agent_processes(&self) -> Vec<u32> {
-        let home = format!("HOME={}/", self.data.join("homes").display());
+        self.processes_with(&format!("HOME={}/", self.data.join("homes").display()))
+    }
+
+    /// The processes of one person's agent.
+    pub(crate) fn processes_of(&self, user: &str) -> Vec<u32> {
+        self.processes_with(&format!("HOME={}\0", self.data.join("homes").join(user).display()))
+    }
+
+    fn processes_with(&self, home: &str) -> Vec<u32> {
         let entries = fs::read_dir("/proc").expect("proc").flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let is_agent = |pid: &u32| {
             fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(&home))
+                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(home))
         };
         let mut pids: Vec<u32> = pids.filter(is_agent).collect();
         pids.sort_unstable();
         pids
     }
+}
+
+/// A command as another user, without any of root's groups (std empties them) and root's home.
+pub(crate) fn as_user(program: &Path, user: u32) -> Command {
+    let mut command = Command::new(program);
+    command.uid(user).gid(user).env("HOME", std::env::temp_dir());
+    command
+}
+
+/// Whether the test itself is root.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The ends of all agents' logs.
@@ -181,14 +240,18 @@ fn agents_logs(data: &Path) -> Vec<String> {
     logs.map(end).collect()
 }
 
-async fn up(data: &Path, arguments: &[String]) -> (Child, String) {
+async fn up(data: &Path, setup: &Setup, arguments: &[String]) -> (Child, String) {
     let operator = data.join("operator.json");
     drop(fs::remove_file(&operator));
     fs::create_dir_all(data.parent().expect("a parent")).expect("made");
     let log = fs::File::create(data.with_extension("log")).expect("a log");
-    let mut child = Command::new(PROGRAM)
+    let mut command = match setup.user {
+        Some(user) => as_user(&data.with_extension("program"), user),
+        None => Command::new(PROGRAM),
+    };
+    let mut child = command
         .args(arguments)
-        .env("TEAMCLAW_LOG", "info")
+        .env("TEAMCLAW_LOG", setup.log)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("cloned"))
         .stderr(log)
@@ -211,6 +274,7 @@ async fn up(data: &Path, arguments: &[String]) -> (Child, String) {
 }
 
 impl Drop for Engine {
+    #[expect(clippy::print_stdout, reason = "the harness shows it with a test that failed")]
     fn drop(&mut self) {
         // Ctrl-C: agents are stopped, too.
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));

@@ -5,6 +5,7 @@
 //! agents, because what they try is the engine. Everything here is a real process, a real socket
 //! and a real file.
 
+mod attack;
 mod engine;
 mod person;
 
@@ -12,4 +13,6 @@ mod demonstration;
 mod failing;
 mod hostile;
 mod openclaw;
+mod openclaw_failing;
 mod restarting;
+mod unprivileged;

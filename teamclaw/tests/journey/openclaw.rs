@@ -1,4 +1,4 @@
-//! The main job, on real input: an unmodified OpenClaw, started for a person who logs in, chatting
+//! The main journey, on real input: an unmodified OpenClaw, started for a person who logs in, chatting
 //! through the sidecar with a pooled key, counted to the token, stopped when idle, woken with its
 //! state intact.
 
@@ -11,12 +11,12 @@ use crate::engine::Engine;
 use crate::person::Person;
 
 /// OpenClaw is ready after about 16 s on two idle cores; CI's are not idle.
-const READY_WITHIN: Duration = Duration::from_secs(170);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(170);
 /// The idle time-out and the notice below, with what a busy machine adds.
 const ASLEEP_WITHIN: Duration = Duration::from_secs(180);
 
 /// Where `scripts/test` installs Node and OpenClaw.
-fn runtime() -> PathBuf {
+pub(crate) fn runtime() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let runtime = root.join(".cache/runtime");
     assert!(
@@ -69,7 +69,7 @@ async fn a_person_chats_is_counted_falls_asleep_and_finds_the_conversation_again
 /// The usage report holds what the provider says that it billed: requests, tokens, and at the price
 /// table's rates the cost. Usage is written a moment after an answer ends.
 async fn counted_to_the_token(engine: &Engine) {
-    let until = std::time::Instant::now() + Duration::from_secs(30);
+    let until = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         let billed = engine.provider.ledger().total();
         let report = engine.json(&["usage", "--by", "user", "--format", "json"]);
@@ -85,7 +85,7 @@ async fn counted_to_the_token(engine: &Engine) {
             assert_eq!(number("picoDollars"), cost(engine), "{row}");
             return;
         }
-        assert!(std::time::Instant::now() < until, "{row} is not {billed:?}");
+        assert!(tokio::time::Instant::now() < until, "{row} is not {billed:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

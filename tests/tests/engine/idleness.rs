@@ -109,7 +109,7 @@ async fn a_turn_that_a_person_began_counts_as_long_as_it_goes_on() {
 async fn a_persons_own_time_out_is_respected_within_the_bounds() {
     let system = up("wish").await;
     let bus = &system.world.bus;
-    let wish = |time| producers::command::set_idle(bus, &id_ann(), Some(time));
+    let wish = |time| producers::command::set_idle(bus, id_ann(), Some(time));
     wish(SignedDuration::from_secs(1)).await.expect_err("below the bounds");
     wish(SignedDuration::from_hours(25)).await.expect_err("above the bounds");
     wish(SignedDuration::from_hours(2)).await.expect("within");

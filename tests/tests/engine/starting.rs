@@ -1,7 +1,7 @@
 //! Coming up, failing to, and being tried again.
 
 use events::{Event, Reason, ReasonClass, Status, StopReason};
-use ports::Fault;
+use ports::{Fault, Person};
 
 use crate::system::{System, id};
 
@@ -24,6 +24,31 @@ async fn a_login_brings_a_workspace_up() {
     system.rest().await;
     assert_eq!(system.status("ann").await, Status::Ready);
     assert_eq!(system.things().await, (1, 1, 1));
+}
+
+/// The lease takes the team from the workspace, so that it must be known before the person comes.
+#[tokio::test]
+async fn an_invitation_wakes_and_sets_the_team_and_only_a_login_is_a_login() {
+    let system = System::new("invited");
+    let team = |name: &str| name.parse().expect("a name");
+    let ann = Person { id: id("ann"), team: team("sales"), admin: false };
+    let bus = &system.world.bus;
+    let invited = producers::session::invite(bus, &ann).await.expect("invited");
+    assert_eq!(invited.team(), Some(&ann.team));
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Ready);
+    let logins = async || {
+        let events = system.events("ann").await;
+        events.iter().filter(|event| matches!(event, Event::LoggedIn { .. })).count()
+    };
+    assert_eq!(logins().await, 0);
+    producers::session::log_in(bus, &ann).await.expect("logged in");
+    assert_eq!(logins().await, 1);
+    system.rest().await;
+    assert_eq!(system.outside.state().starts, 1);
+    let ann = Person { team: team("support"), ..ann };
+    let moved = producers::session::invite(bus, &ann).await.expect("invited again");
+    assert_eq!(moved.team(), Some(&ann.team));
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ fn by_rule(kind: &str, good: &Value, all: &mut Vec<Bad>) {
         &|event| event["type"] = json!(format!("teamclaw.{kind}.v99")),
     );
     let other =
-        if kind == "person.logged_in" { json!({"attempt": 1}) } else { json!({"team": "a"}) };
+        if kind.starts_with("person.") { json!({"attempt": 1}) } else { json!({"team": "a"}) };
     bad(
         "data-of-another-event",
         "the data does not belong to this type".to_owned(),

@@ -56,6 +56,8 @@ fn events() -> Vec<Event> {
     all.extend(idleness());
     all.extend(usage());
     all.extend(keys());
+    // New kinds come last: the envelope of an event follows from its place.
+    all.extend(invitations());
     all
 }
 
@@ -233,4 +235,9 @@ fn keys() -> Vec<Event> {
         Event::KeyRemoved { provider: provider("anthropic"), key: key("000000000000") },
         Event::KeyRemoved { provider: provider("openai"), key: key("deadbeef0123") },
     ]
+}
+
+fn invitations() -> Vec<Event> {
+    let teams = ["sales", "r-and-d", "0"];
+    teams.map(|team| Event::Invited { team: team.parse().expect("a name") }).into()
 }

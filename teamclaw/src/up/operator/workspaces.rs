@@ -120,7 +120,7 @@ pub(super) async fn login(
     let person = Person { id, team, admin: request.admin };
     let until = api.bus.now().saturating_add(LINK_LIFE).unwrap_or_else(|_| api.bus.now());
     let secret = api.people.invite(&person, until).await?;
-    let workspace = producers::session::log_in(&api.bus, &person).await?;
+    let workspace = producers::session::invite(&api.bus, &person).await?;
     let link = format!("{}/teamclaw/login?once={}", api.front_door, secret.expose());
     Ok(Json(LoginAnswer { link, until, status: workspace.status(), version }))
 }

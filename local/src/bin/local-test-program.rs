@@ -1,10 +1,10 @@
 //! A small program for tests: a launcher as `teamclaw` has one, and an engine that can be killed.
 //!
-//! `helper task` waits for the engine's word, goes behind the walls and becomes the shell command
-//! in TEAMCLAW_AGENT. `helper engine DATA FIRST-PORT LAST-PORT WORKSPACE…` opens a data directory,
-//! starts an agent for each workspace, prints each change of a task as a line, and stops them all
-//! when its standard input ends. Agents of the engine get every variable that begins with AGENT_,
-//! without that beginning.
+//! `local-test-program task` waits for the engine's word, goes behind the walls and becomes the
+//! shell command in TEAMCLAW_AGENT. `local-test-program engine DATA FIRST-PORT LAST-PORT
+//! WORKSPACE…` opens a data directory, starts an agent for each workspace, prints each change of a
+//! task as a line, and stops them all when its standard input ends. Agents of the engine get every
+//! variable that begins with AGENT_, without that beginning.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["task"] => task(),
         ["engine", data, first, last, workspaces @ ..] => engine(data, first, last, workspaces),
-        _ => Err("a helper of local's tests; see its source".into()),
+        _ => Err("a program of local's tests; see its source".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

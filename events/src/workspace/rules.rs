@@ -1,0 +1,233 @@
+//! The shape of a fold, and the number that goes with it.
+//!
+//! What a store kept under one number must not be read under that number as something else. When
+//! the test here fails, raise [`RULES`](super::RULES) first, and only then renew the text with
+//! `UPDATE_EXPECT=1`.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use super::RULES;
+use super::story::Story;
+
+/// Leaves something in every field of a workspace and of a life.
+const EVERYTHING: &str = "
+    invited red; login sales; settings 1 1h; start 1; stopped 1 idle;
+    start 2; done 2.1 prepare_home; done 2.1 register_task; done 2.1 grant_lease;
+    done 2.1 run_task; done 2.1 await_address; done 2.1 open_route; done 2.1 probe_ready;
+    ready 2.1; active 2; busy 2 1; wake 2 9h; snoozed 2 10m; +2h notice; ended 2.1;
+    refused 2.1 run_task; undone 2.1 open_route; undone 2.1 run_task; undone 2.1 grant_lease;
+    failed 2.1; restart 2.2 grant_lease; done 2.2 grant_lease; retried 2.2 run_task forward 3;
+    refused 2.2 run_task; parked 2.2 run_task; quiesced 2; stop 2 admin; start 3";
+
+#[test]
+fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
+    let mut story = Story::begin();
+    for line in EVERYTHING.split(';').map(str::trim) {
+        story.tell(line);
+    }
+    let fold = serde_json::to_value(&story.workspace).expect("to JSON");
+    let life = &fold["lives"]["2"];
+    for whole in [&fold, life] {
+        let empty =
+            |value: &Value| value.is_null() || *value == json!({}) || *value == json!(false);
+        let fields = whole.as_object().expect("an object").iter();
+        let missed: Vec<_> =
+            fields.filter(|(_, value)| empty(value)).map(|(name, _)| name).collect();
+        assert!(missed.is_empty(), "the story says nothing of {missed:?}");
+    }
+    let shape = serde_json::to_string_pretty(&json!({ "rules": RULES, "fold": fold }));
+    expect![[r#"
+        {
+          "fold": {
+            "active": [
+              "2026-01-01T00:00:15Z",
+              "user_input"
+            ],
+            "ended": {
+              "at": "2026-01-01T00:00:05Z",
+              "generation": 1,
+              "reason": {
+                "kind": "idle",
+                "lastActive": "2025-12-31T23:30:05Z"
+              }
+            },
+            "lives": {
+              "2": {
+                "busy": [
+                  "2026-01-01T00:00:16Z",
+                  1
+                ],
+                "done": {
+                  "await_address": {
+                    "attempt": 1,
+                    "output": {
+                      "address": "127.0.0.1:20000",
+                      "kind": "address"
+                    }
+                  },
+                  "grant_lease": {
+                    "attempt": 2,
+                    "output": {
+                      "attempt": 2,
+                      "kind": "lease"
+                    }
+                  },
+                  "open_route": {
+                    "attempt": 1,
+                    "output": {
+                      "kind": "nothing"
+                    }
+                  },
+                  "prepare_home": {
+                    "attempt": 1,
+                    "output": {
+                      "kind": "home",
+                      "place": "/homes/ann"
+                    }
+                  },
+                  "probe_ready": {
+                    "attempt": 1,
+                    "output": {
+                      "kind": "nothing"
+                    }
+                  },
+                  "register_task": {
+                    "attempt": 1,
+                    "output": {
+                      "kind": "nothing"
+                    }
+                  },
+                  "run_task": {
+                    "attempt": 1,
+                    "output": {
+                      "kind": "task",
+                      "task": "task-1"
+                    }
+                  }
+                },
+                "failed": [
+                  1,
+                  "2026-01-01T02:00:25Z"
+                ],
+                "notice": {
+                  "given": "2026-01-01T02:00:19Z",
+                  "idle_since": "2026-01-01T00:00:15Z",
+                  "stop_at": "2026-01-01T02:02:19Z"
+                },
+                "parked": {
+                  "at": "2026-01-01T02:00:30Z",
+                  "attempt": 2,
+                  "reason": {
+                    "class": "agent_exited",
+                    "words": "the agent ended: exit code 1"
+                  },
+                  "step": "run_task",
+                  "undoing": false
+                },
+                "progressed": "2026-01-01T02:00:32Z",
+                "quiesced": true,
+                "ready": [
+                  1,
+                  "2026-01-01T00:00:14Z"
+                ],
+                "refused": {
+                  "at": "2026-01-01T02:00:29Z",
+                  "attempt": 2,
+                  "reason": {
+                    "class": "agent_exited",
+                    "words": "the agent ended: exit code 1"
+                  },
+                  "step": "run_task",
+                  "undoing": false
+                },
+                "replay": [
+                  2,
+                  "grant_lease",
+                  true,
+                  "2026-01-01T02:00:26Z"
+                ],
+                "requested": [
+                  "2026-01-01T00:00:06Z",
+                  "login"
+                ],
+                "restarts": {
+                  "2": null
+                },
+                "retried": {
+                  "at": "2026-01-01T02:00:28Z",
+                  "attempt": 2,
+                  "failures": 3,
+                  "reason": {
+                    "class": "agent_exited",
+                    "words": "the agent ended: exit code 1"
+                  },
+                  "step": "run_task",
+                  "undoing": false
+                },
+                "snoozed": "2026-01-01T00:10:18Z",
+                "stop": [
+                  "2026-01-01T02:00:32Z",
+                  {
+                    "kind": "admin"
+                  }
+                ],
+                "task": {
+                  "attempt": 1,
+                  "state": {
+                    "kind": "stopped",
+                    "reason": {
+                      "class": "agent_exited",
+                      "words": "the agent ended: exit code 1"
+                    }
+                  },
+                  "task": "task-1",
+                  "version": 9
+                },
+                "undone": {
+                  "grant_lease": 1,
+                  "open_route": 1,
+                  "run_task": 1
+                }
+              },
+              "3": {
+                "busy": null,
+                "done": {},
+                "failed": null,
+                "notice": null,
+                "parked": null,
+                "progressed": "2026-01-01T02:00:33Z",
+                "quiesced": false,
+                "ready": null,
+                "refused": null,
+                "replay": null,
+                "requested": [
+                  "2026-01-01T02:00:33Z",
+                  "login"
+                ],
+                "restarts": {},
+                "retried": null,
+                "snoozed": null,
+                "stop": null,
+                "task": null,
+                "undone": {}
+              }
+            },
+            "settings": [
+              1,
+              "PT1H"
+            ],
+            "team": [
+              "2026-01-01T00:00:02Z",
+              "sales"
+            ],
+            "wake": [
+              2,
+              "2026-01-01T00:00:17Z",
+              "2026-01-01T09:00:17Z"
+            ]
+          },
+          "rules": 1
+        }"#]]
+    .assert_eq(&shape.expect("to JSON"));
+}

@@ -1,0 +1,103 @@
+//! Where the machine listens, and the files that say so. It serves nothing itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use events::Secret;
+use tokio::net::TcpListener;
+
+use super::settings::Settings;
+use crate::api::OperatorFile;
+use crate::problem::Problem;
+use crate::target::OPERATOR_FILE;
+
+/// The file in which the sidecar's port is kept: agents that outlive the engine know it.
+const SIDECAR_PORT_FILE: &str = "sidecar.port";
+
+/// Listens at an address; `flag` is how to choose another, if one can.
+pub(super) async fn bind(
+    address: SocketAddr,
+    what: &str,
+    flag: &str,
+) -> Result<TcpListener, Problem> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let do_this = if flag.is_empty() {
+            "try again".to_owned()
+        } else {
+            format!("end what listens there, or choose another address with {flag}")
+        };
+        Problem::new(format!("{what} cannot listen on {address}"), error.to_string(), do_this)
+    })
+}
+
+/// Takes the port that the sidecar had last time, because agents that outlived the engine call it
+/// there; the first time any below the range that outgoing connections are given.
+pub(super) async fn sidecar_listener(
+    data_dir: &Path,
+) -> Result<(TcpListener, SocketAddr), Problem> {
+    let file = data_dir.join(SIDECAR_PORT_FILE);
+    let known = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+    let wanted = known.unwrap_or(0_u16);
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], wanted)), "the sidecar", "").await;
+    let listener = listener.map_err(|problem| {
+        let do_this = format!(
+            "end what listens on port {wanted}, or remove {} once no agent of before runs",
+            file.display()
+        );
+        Problem { do_this, ..problem }
+    })?;
+    let address = listener.local_addr().map_err(|error| no_address(&error))?;
+    std::fs::write(&file, address.port().to_string()).map_err(|error| {
+        Problem::new(
+            format!("{} cannot be written", file.display()),
+            error.to_string(),
+            "make room, or check the directory's owner",
+        )
+    })?;
+    Ok((listener, address))
+}
+
+/// Under which origins people reach the front door; the first is the one that they are told.
+pub(super) fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
+    let mut origins = settings.origins.clone();
+    origins.push(format!("http://{address}"));
+    if address.ip().is_loopback() {
+        origins.push(format!("http://localhost:{}", address.port()));
+    }
+    origins
+}
+
+/// Writes where the engine is, and the token for it, for the commands to find.
+pub(super) fn write_operator_file(
+    data_dir: &Path,
+    url: &str,
+    token: &Secret,
+) -> Result<(), Problem> {
+    let content = OperatorFile { url: url.to_owned(), token: token.expose().to_owned() };
+    let text = serde_json::to_string(&content).map_err(|error| Problem::bug(error.to_string()))?;
+    write_private(&data_dir.join(OPERATOR_FILE), &text)
+}
+
+/// Writes a file that nobody but its owner can read, in place of an older one.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let write = || {
+        let _ = std::fs::remove_file(path);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(|error: std::io::Error| {
+        Problem::new(
+            format!("{} cannot be written", path.display()),
+            error.to_string(),
+            "check the directory's owner and space",
+        )
+    })
+}
+
+/// A listener that does not know where it listens.
+pub(super) fn no_address(error: &std::io::Error) -> Problem {
+    Problem::new("a listener has no address", error.to_string(), "try again")
+}

@@ -1,0 +1,60 @@
+//! The front door in a real browser. `browser/journey.mjs` is the person; this starts the engine
+//! with the small agent and hands it a log-in link. It must not skip when a part is missing.
+
+#[path = "journey/engine.rs"]
+#[expect(dead_code, reason = "the journeys use the rest of it")]
+mod engine;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use engine::{Engine, scratch, small_agent};
+
+/// Debian's and Ubuntu's names for it.
+const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+/// Several times what the journey takes; each wait within it has an end of its own.
+const WITHIN: Duration = Duration::from_secs(180);
+
+/// Where `scripts/test` installs what drives the browser.
+fn packages() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let packages = root.join(".cache/browser");
+    assert!(
+        packages.join("node_modules/playwright-core").is_dir(),
+        "{} is not there: run scripts/test once, or\n  mkdir -p .cache/browser && \
+         cp teamclaw/tests/browser/package*.json .cache/browser/ && (cd .cache/browser && npm ci)",
+        packages.display()
+    );
+    packages
+}
+
+fn browser() -> &'static str {
+    let found = BROWSERS.into_iter().find(|path| Path::new(path).exists());
+    found.expect("no browser: sudo apt-get install chromium")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_comes_in_waits_talks_keeps_it_awake_and_finds_it_again_without_a_mouse() {
+    let (packages, browser) = (packages(), browser());
+    let data = scratch("browser");
+    let agent = small_agent(&data);
+    // It dawdles, so that there is something to wait for.
+    let command = format!("--agent=sleep 2; exec {agent} demo-agent");
+    let files = format!("--agent-files={agent}");
+    let times = ["--idle=12s", "--idle-min=5s", "--notice=9s"];
+    let engine = Engine::start_on(data, &[&[command.as_str(), &files], &times[..]].concat()).await;
+    let login = engine.json(&["login", "ann", "--no-wait", "--format", "json"]);
+    let link = login["link"].as_str().expect("a link");
+
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/journey.mjs");
+    let mut node = Command::new("node");
+    node.arg(script).arg(packages).args([browser, link]).kill_on_drop(true);
+    let output = tokio::time::timeout(WITHIN, node.output()).await.expect("it ends in time");
+    let output = output.expect("node runs: sudo apt-get install nodejs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{error}");
+    assert!(said.contains("the conversation is still there"), "{said}");
+}
