@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use events::{Class, Event, Next, Step};
+use events::{Class, Event, Next, Reason, Step};
 use jiff::Timestamp;
 use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
 use producers::Bus;
@@ -24,6 +24,8 @@ pub const EFFECT_MAX: Duration = Duration::from_secs(30);
 pub const VISIBILITY: Duration = Duration::from_secs(90);
 /// How often one message looks again because somebody else recorded something first.
 const ROUNDS_MAX: usize = 8;
+/// After so many receives a message that only waits is sent anew.
+const RENEWED_AFTER: u32 = ports::queue::RECEIVES_MAX / 2;
 /// After so many receives an agent that does not answer is judged by activity alone.
 const DEAF_AFTER: u32 = 4;
 /// The first pause after a failed try; it doubles.
@@ -70,11 +72,33 @@ async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Resu
         return Ok(Verdict::Delete);
     }
     let able = events::workspace::class_of(&next);
+    let group = loaded.workspace.team().cloned();
     if able != class && !matches!(next, Next::Record(_)) {
-        let group = loaded.workspace.team().cloned();
         bus.nudge(able, Outgoing { nudge: nudge.clone(), group, delay: Duration::ZERO }).await?;
         return Ok(Verdict::Delete);
     }
+    let asks = matches!(next, Next::AskIdle { .. });
+    let verdict = act(world, nudge, loaded, next, receives).await?;
+    match verdict {
+        // It waits and did not fail, so it must not end as a dead letter. Not so the asking: how
+        // often that was received says how long the agent has been deaf.
+        Verdict::ComeBack(delay) if !asks && receives >= RENEWED_AFTER => {
+            bus.nudge(class, Outgoing { nudge: nudge.clone(), group, delay }).await?;
+            Ok(Verdict::Delete)
+        }
+        Verdict::Delete | Verdict::ComeBack(_) => Ok(verdict),
+    }
+}
+
+/// Does what is next.
+async fn act(
+    world: &World,
+    nudge: &Nudge,
+    loaded: Loaded,
+    next: Next,
+    receives: u32,
+) -> Result<Verdict, Fault> {
+    let bus = &world.bus;
     match next {
         Next::Wait { .. } => Ok(Verdict::Delete),
         Next::Record(event) => record(bus, nudge, loaded, vec![event]).await,
@@ -92,7 +116,7 @@ async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Resu
         }
         Next::Quiesce { generation, until } => {
             let reach = world.reach(&nudge.workspace, &loaded.workspace, generation);
-            let plan = quiesce::plan(reach, generation, until, now);
+            let plan = quiesce::plan(reach, generation, until, bus.now());
             match in_time(quiesce::apply(&plan, &*world.agents)).await {
                 Ok(quiesce::Answer::Record(events)) => record(bus, nudge, loaded, events).await,
                 Ok(quiesce::Answer::Later(after)) => Ok(Verdict::ComeBack(after)),
@@ -117,17 +141,21 @@ async fn settle(
     let bus = &world.bus;
     let Trace { generation, attempt, .. } = trace;
     let due = events::workspace::due(&loaded.workspace, bus.policy(), bus.now());
-    let undo_by = due.unwrap_or(Timestamp::MAX);
+    let in_time = bus.now() < due.unwrap_or(Timestamp::MAX);
     let fault = match outcome {
-        Ok(Outcome::Wait) => {
+        Ok(Outcome::Wait) if in_time => {
             bus.set_timer(&nudge.workspace, due).await?;
             return Ok(Verdict::Delete);
         }
-        Ok(Outcome::Later(after)) if !undoing || bus.now() < undo_by => {
-            return Ok(Verdict::ComeBack(after));
-        }
+        Ok(Outcome::Later(after)) if in_time => return Ok(Verdict::ComeBack(after)),
         // It answers, but what it should take back does not go away.
-        Ok(Outcome::Later(_)) => Fault::unavailable("the compute", "not gone after its deadline"),
+        Ok(Outcome::Wait | Outcome::Later(_)) if undoing => {
+            Fault::unavailable("the compute", "not gone after its deadline")
+        }
+        Ok(Outcome::Wait | Outcome::Later(_)) => {
+            let late = events::workspace::too_late(step, bus.policy());
+            return retry(bus, nudge, loaded, &trace, (step, undoing), late, None).await;
+        }
         Ok(done) => {
             let facts = steps::fact(&trace, step, done).into_iter().collect();
             return record(bus, nudge, loaded, facts).await;
@@ -143,19 +171,32 @@ async fn settle(
             record(bus, nudge, loaded, vec![refused]).await
         }
         (Retry::Park, _) | (Retry::Never, true) => {
-            let attempt = loaded.workspace.attempt();
+            let attempt = loaded.workspace.attempt_of(generation);
             let parked = Event::Parked { generation, attempt, step, undoing, reason };
             record(bus, nudge, loaded, vec![parked]).await
         }
         (Retry::Later(after), _) => {
-            let attempt = loaded.workspace.attempt();
-            let failures = loaded.workspace.failures(generation, step, undoing).saturating_add(1);
-            let retried =
-                Event::StepRetried { generation, attempt, step, undoing, failures, reason };
-            bus.append(SOURCE, &nudge.workspace, loaded, nudge.cause, vec![retried]).await?;
-            Ok(Verdict::ComeBack(backoff(bus, failures, after)))
+            retry(bus, nudge, loaded, &trace, (step, undoing), reason, after).await
         }
     }
+}
+
+/// Writes down that a step did not work this time, and comes back.
+async fn retry(
+    bus: &Bus,
+    nudge: &Nudge,
+    loaded: Loaded,
+    trace: &Trace,
+    (step, undoing): (Step, bool),
+    reason: Reason,
+    after: Option<Duration>,
+) -> Result<Verdict, Fault> {
+    let generation = trace.generation;
+    let attempt = loaded.workspace.attempt_of(generation);
+    let failures = loaded.workspace.failures(generation, step, undoing).saturating_add(1);
+    let retried = Event::StepRetried { generation, attempt, step, undoing, failures, reason };
+    bus.append(SOURCE, &nudge.workspace, loaded, nudge.cause, vec![retried]).await?;
+    Ok(Verdict::ComeBack(backoff(bus, failures, after)))
 }
 
 /// Asks an agent that looks idle. If what it said was overtaken by something new, it is let go.
@@ -180,8 +221,10 @@ async fn ask_idle(
     };
     let stops = idle::stops(&answer.events);
     let recorded = record(bus, nudge, loaded, answer.events).await;
-    if answer.held && (recorded.is_err() || !stops) {
-        idle::release(&plan, &*world.agents).await?;
+    // After any other fault the stop may be on record; then it lapses, or the next look renews it.
+    let overtaken = matches!(recorded, Err(Fault::Conflict));
+    if answer.held && (overtaken || !stops) {
+        in_time(idle::release(&plan, &*world.agents)).await?;
     }
     recorded
 }

@@ -57,13 +57,14 @@ pub fn plan(
 /// # Errors
 /// What the agent's client said.
 pub async fn apply(plan: &Plan, agents: &dyn Agents, deaf: bool) -> Result<Answer, Fault> {
-    let wake = match agents.wake_times(&plan.reach).await {
-        Ok(times) => times.first().copied(),
-        Err(_) if deaf => None,
+    let said = match agents.wake_times(&plan.reach).await {
+        Ok(times) => Some(times.into_iter().find(|at| !missed(plan, *at))),
+        // What it said last stays: of its schedule it has taken nothing back.
+        Err(_) if deaf => plan.known_wake,
         Err(fault) => return Err(fault),
     };
-    if soon(plan, wake) {
-        let mut events = planned(plan, wake);
+    if soon(plan, said.flatten()) {
+        let mut events = planned(plan, said);
         events.push(cron_due(plan));
         return Ok(Answer { events, held: false });
     }
@@ -73,8 +74,8 @@ pub async fn apply(plan: &Plan, agents: &dyn Agents, deaf: bool) -> Result<Answe
     };
     Ok(match answer {
         Quiesce::Busy(what) => Answer { events: vec![busy(plan, &what)], held: false },
-        Quiesce::Ready => Answer { events: idle(plan, wake), held: true },
-        Quiesce::Unsupported => Answer { events: idle(plan, wake), held: false },
+        Quiesce::Ready => Answer { events: idle(plan, said), held: true },
+        Quiesce::Unsupported => Answer { events: idle(plan, said), held: false },
     })
 }
 
@@ -95,9 +96,15 @@ fn soon(plan: &Plan, wake: Option<Timestamp>) -> bool {
     wake.is_some_and(|at| at.duration_since(plan.now) <= plan.policy.wake_near)
 }
 
-fn idle(plan: &Plan, wake: Option<Timestamp>) -> Vec<Event> {
+/// Whether work was due so long ago that an agent which is awake will not do it any more. It must
+/// neither keep the workspace awake nor wake it for ever.
+fn missed(plan: &Plan, at: Timestamp) -> bool {
+    plan.now.duration_since(at) > plan.policy.wake_near
+}
+
+fn idle(plan: &Plan, said: Option<Option<Timestamp>>) -> Vec<Event> {
     let Plan { generation, idle_since, now, .. } = *plan;
-    let mut facts = planned(plan, wake);
+    let mut facts = planned(plan, said);
     if plan.stop {
         let reason = StopReason::Idle { last_active: idle_since };
         facts.push(Event::StopRequested { generation, reason });
@@ -109,12 +116,10 @@ fn idle(plan: &Plan, wake: Option<Timestamp>) -> Vec<Event> {
     facts
 }
 
-/// What the agent said about its schedule, unless it is on record.
-fn planned(plan: &Plan, at: Option<Timestamp>) -> Vec<Event> {
-    if plan.known_wake == Some(at) {
-        return Vec::new();
-    }
-    vec![Event::WakePlanned { generation: plan.generation, at }]
+/// What the agent said about its schedule, unless it said nothing or it is on record.
+fn planned(plan: &Plan, said: Option<Option<Timestamp>>) -> Vec<Event> {
+    let news = said.filter(|_| plan.known_wake != said);
+    news.map(|at| Event::WakePlanned { generation: plan.generation, at }).into_iter().collect()
 }
 
 fn cron_due(plan: &Plan) -> Event {

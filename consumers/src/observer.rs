@@ -28,6 +28,10 @@ pub async fn observe(bus: &Bus, task: &Task) -> Result<bool, Fault> {
         state,
     };
     let put = bus.put(SOURCE, &task.workspace, None, |workspace, now| {
+        // A task of a generation that nobody asked for is no life's beginning: the sweeper's.
+        if task.generation > workspace.generation() {
+            return Vec::new();
+        }
         let mut after = workspace.clone();
         after.absorb(now, &changed);
         if after == *workspace { Vec::new() } else { vec![changed.clone()] }

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use events::{Attempt, Class, Event, Gen, Reason, ReasonClass, Status, TaskState, WorkspaceId};
+use events::{
+    Attempt, Class, Event, Gen, Reason, ReasonClass, Status, TaskState, Workspace, WorkspaceId,
+};
 use ports::{Fault, Nudge, Outgoing, Query, Row, Task};
 
 use crate::steps::run_task::STOP_GRACE;
@@ -118,18 +120,17 @@ async fn suspects(world: &World) -> Result<BTreeSet<Suspect>, Fault> {
     let leases = world.leases.list().await?;
     let mut found = BTreeSet::new();
     for task in &tasks {
-        let owned = owns(world, &task.workspace, task.generation).await?;
-        if !owned {
+        if !owns(world, &task.workspace, task.generation).await {
             found.insert(suspect(Kind::Task, &task.workspace, task.generation, task.attempt));
         }
     }
     for (id, route) in routes {
-        if !owns(world, &id, route.generation).await? {
+        if !owns(world, &id, route.generation).await {
             found.insert(suspect(Kind::Route, &id, route.generation, route.attempt));
         }
     }
     for lease in leases {
-        if !owns(world, &lease.workspace, lease.generation).await? {
+        if !owns(world, &lease.workspace, lease.generation).await {
             found.insert(suspect(Kind::Lease, &lease.workspace, lease.generation, lease.attempt));
         }
     }
@@ -142,7 +143,7 @@ async fn missing(world: &World, tasks: &[Task]) -> Result<Vec<Suspect>, Fault> {
     let ready = Query { status: vec![Status::Ready], ..Query::default() };
     let mut found = Vec::new();
     for row in all(world, &ready).await? {
-        let workspace = world.bus.journal().load(&row.workspace).await?.workspace;
+        let Some(workspace) = read(world, &row.workspace).await else { continue };
         let generation = workspace.generation();
         let Some(task) = workspace.task(generation) else { continue };
         if !tasks.iter().any(|known| known.id == *task) {
@@ -154,11 +155,23 @@ async fn missing(world: &World, tasks: &[Task]) -> Result<Vec<Suspect>, Fault> {
     Ok(found)
 }
 
-/// Whether a generation is still on record: it makes things, or takes them back by itself.
-async fn owns(world: &World, id: &WorkspaceId, generation: Gen) -> Result<bool, Fault> {
-    let workspace = world.bus.journal().load(id).await?.workspace;
+/// Whether a generation is still on record: it makes things, or takes them back by itself. What
+/// cannot be read may own everything.
+async fn owns(world: &World, id: &WorkspaceId, generation: Gen) -> bool {
+    let Some(workspace) = read(world, id).await else { return true };
     let over = workspace.ending().map_or(Gen(0), |ending| ending.generation);
-    Ok(generation > over && generation <= workspace.generation())
+    generation > over && generation <= workspace.generation()
+}
+
+/// A workspace; `None` when its journal cannot be read, which holds up nobody else.
+async fn read(world: &World, id: &WorkspaceId) -> Option<Workspace> {
+    match world.bus.journal().load(id).await {
+        Ok(loaded) => Some(loaded.workspace),
+        Err(fault) => {
+            tracing::warn!(workspace = %id, %fault, "a workspace cannot be read; it is left alone");
+            None
+        }
+    }
 }
 
 fn suspect(kind: Kind, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> Suspect {
@@ -168,7 +181,7 @@ fn suspect(kind: Kind, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> S
 async fn remove(world: &World, suspect: &Suspect) -> Result<(), Fault> {
     let Suspect { kind, missing, workspace: id, generation, attempt } = suspect;
     if *missing {
-        return declare_lost(world, id, *generation).await;
+        return declare_lost(world, id, *generation, *attempt).await;
     }
     match kind {
         Kind::Task => {
@@ -180,11 +193,17 @@ async fn remove(world: &World, suspect: &Suspect) -> Result<(), Fault> {
     }
 }
 
-async fn declare_lost(world: &World, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+async fn declare_lost(
+    world: &World,
+    id: &WorkspaceId,
+    generation: Gen,
+    attempt: Attempt,
+) -> Result<(), Fault> {
     let words = "the agent's task is gone and nobody saw it end";
     let state = TaskState::Stopped { reason: Reason::new(ReasonClass::AgentExited, words) };
     let put = world.bus.put(SOURCE, id, None, |workspace, _| {
-        let task = workspace.task(generation).filter(|_| workspace.wants_up(generation));
+        let same = workspace.wants_up(generation) && workspace.attempt() == attempt;
+        let task = workspace.task(generation).filter(|_| same);
         let lost = task.map(|task| Event::TaskChanged {
             generation,
             attempt: workspace.task_attempt(generation),

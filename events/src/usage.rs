@@ -1,5 +1,7 @@
 //! What one request to a provider used: disjoint buckets of tokens, so that each is priced once.
 
+use std::ops::Add;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,22 @@ impl Tokens {
             .saturating_add(self.cache_read)
             .saturating_add(self.cache_write5m)
             .saturating_add(self.cache_write1h)
+    }
+}
+
+impl Add for Tokens {
+    type Output = Self;
+
+    /// Bucket by bucket.
+    fn add(self, other: Self) -> Self {
+        Self {
+            uncached_input: self.uncached_input.saturating_add(other.uncached_input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write5m: self.cache_write5m.saturating_add(other.cache_write5m),
+            cache_write1h: self.cache_write1h.saturating_add(other.cache_write1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+        }
     }
 }
 

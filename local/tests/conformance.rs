@@ -1,5 +1,6 @@
 //! Every promise of every port that is stored here, each as a test of its own.
 
+#[path = "../src/scratch.rs"]
 mod scratch;
 
 use local::Local;

@@ -1,6 +1,7 @@
 //! What a data directory promises: one engine at a time, secrets that nobody else reads, and
 //! plain words when it cannot be used.
 
+#[path = "../src/scratch.rs"]
 mod scratch;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! What is acknowledged stays, whatever happens to the program or the file's end; what is not is
 //! there whole or not at all.
 
+#[path = "../src/scratch.rs"]
 mod scratch;
 
 use std::fs;

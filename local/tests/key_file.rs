@@ -1,5 +1,6 @@
 //! What the key pool promises to an administrator who edits its file by hand.
 
+#[path = "../src/scratch.rs"]
 mod scratch;
 
 use std::fs;

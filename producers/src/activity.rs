@@ -89,6 +89,19 @@ struct Seen {
     waiting: Option<(Timestamp, Activity)>,
 }
 
+impl Seen {
+    /// Whether a use was written so short a time ago that another can wait.
+    fn fresh(&self, now: Timestamp) -> bool {
+        self.written.is_some_and(|at| now.duration_since(at) < WRITE_EVERY)
+    }
+
+    /// Adds a use to what waits. What a person does outweighs what the agent does on its own.
+    fn wait(&mut self, at: Timestamp, activity: Activity) {
+        let both = |(known, kind): (Timestamp, Activity)| (known.max(at), kind.min(activity));
+        self.waiting = Some(self.waiting.map_or((at, activity), both));
+    }
+}
+
 impl Meter {
     /// A meter that has seen nothing yet.
     pub fn new(bus: Bus) -> Self {
@@ -100,10 +113,8 @@ impl Meter {
         let now = self.bus.now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = seen.entry(id.clone()).or_default();
-        let fresh = entry.written.is_some_and(|at| now.duration_since(at) < WRITE_EVERY);
-        // What a person does outweighs what the agent does on its own.
-        let kind = entry.waiting.map_or(activity, |(_, known)| known.min(activity));
-        entry.waiting = Some((now, kind));
+        let fresh = entry.fresh(now);
+        entry.wait(now, activity);
         if fresh {
             return;
         }
@@ -113,12 +124,14 @@ impl Meter {
         tokio::spawn(async move { meter.write(&id).await });
     }
 
-    /// Writes everything that waits; the composition root calls it every few seconds and at the
-    /// end.
+    /// Writes what has waited for its turn; the composition root calls it every few seconds. What
+    /// is lost at the end of the process is shorter than any idle time-out.
     pub async fn flush(&self) {
+        let now = self.bus.now();
         let waiting: Vec<WorkspaceId> = {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let waits = seen.iter().filter(|(_, entry)| entry.waiting.is_some());
+            let waits =
+                seen.iter().filter(|(_, entry)| entry.waiting.is_some() && !entry.fresh(now));
             waits.map(|(id, _)| id.clone()).collect()
         };
         for id in waiting {
@@ -130,16 +143,19 @@ impl Meter {
     }
 
     async fn write(&self, id: &WorkspaceId) {
+        let now = self.bus.now();
         let waiting = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.get_mut(id).and_then(|entry| entry.waiting.take())
+            seen.get_mut(id).and_then(|entry| {
+                entry.written = Some(now);
+                entry.waiting.take()
+            })
         };
         let Some((at, activity)) = waiting else { return };
         if let Err(fault) = note(&self.bus, id, activity, at).await {
             tracing::warn!(%id, %fault, "a use could not be written down and is tried again");
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = seen.entry(id.clone()).or_default();
-            entry.waiting = entry.waiting.or(Some((at, activity)));
+            seen.entry(id.clone()).or_default().wait(at, activity);
         }
     }
 }

@@ -27,20 +27,33 @@ pub async fn start(bus: &Bus, id: &WorkspaceId) -> Result<Workspace, Fault> {
     Ok(workspace)
 }
 
-/// Asks the newest generation to end. Stop always wins: over a start on its way and over a parked
-/// one. Stopping what is asleep or stopping already changes nothing.
+/// Asks the newest generation to end. Stop always wins: over a start on its way, over a parked one,
+/// and over the schedule that would wake what was stopped for idleness. What is stopped already
+/// stays as it is.
 ///
 /// # Errors
 /// What the journal or the queue said.
 pub async fn stop(bus: &Bus, id: &WorkspaceId, reason: StopReason) -> Result<Workspace, Fault> {
-    let put = bus.put(SOURCE, id, None, |workspace, _| match workspace.status() {
-        Status::Asleep | Status::Stopping => Vec::new(),
-        Status::Starting | Status::Ready | Status::Failed | Status::Parked => {
-            let generation = workspace.generation();
-            vec![Event::StopRequested { generation, reason: reason.clone() }]
+    let put = bus.put(SOURCE, id, None, |workspace, _| {
+        let (generation, reason) = (workspace.generation(), reason.clone());
+        match workspace.status() {
+            Status::Asleep if !for_idleness(workspace.ending().map(|ending| &ending.reason)) => {
+                Vec::new()
+            }
+            Status::Asleep => vec![Event::Stopped { generation, reason }],
+            Status::Stopping if !for_idleness(workspace.stop_reason()) => Vec::new(),
+            Status::Stopping
+            | Status::Starting
+            | Status::Ready
+            | Status::Failed
+            | Status::Parked => vec![Event::StopRequested { generation, reason }],
         }
     });
     put.await.map(|put| put.workspace)
+}
+
+fn for_idleness(reason: Option<&StopReason>) -> bool {
+    matches!(reason, Some(StopReason::Idle { .. }))
 }
 
 /// Tries a failed or parked workspace again, from `from` or else from the step that failed.

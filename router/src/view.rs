@@ -110,7 +110,7 @@ impl View {
 
 fn sentence(status: Status, step: Option<Step>, trouble: Option<&TroubleView>) -> String {
     let why = trouble.map_or(String::new(), |trouble| {
-        let hint = trouble.reason.hint.as_ref().map_or(String::new(), |hint| format!(" {hint}."));
+        let hint = trouble.reason.hint.as_deref().map_or(String::new(), advice);
         format!(" {}: {}.{hint}", at_step(trouble.step), trouble.reason.words.trim_end_matches('.'))
     });
     match status {
@@ -128,6 +128,13 @@ fn sentence(status: Status, step: Option<Step>, trouble: Option<&TroubleView>) -
     }
 }
 
+/// A hint as a sentence of its own.
+fn advice(hint: &str) -> String {
+    let mut rest = hint.chars();
+    let first = rest.next().map_or(String::new(), |first| first.to_uppercase().collect());
+    format!(" {first}{}.", rest.as_str())
+}
+
 /// What a step does, for a person who knows nothing of steps.
 fn doing(step: Step) -> &'static str {
     match step {
@@ -143,4 +150,27 @@ fn doing(step: Step) -> &'static str {
 
 fn at_step(step: Step) -> String {
     format!("The trouble came while {}", doing(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_and_what_to_do_are_sentences() {
+        let reason =
+            Reason::new(events::ReasonClass::AgentExited, "the agent ended with exit code 3")
+                .with_hint("look at the end of its log");
+        let trouble = TroubleView {
+            step: Step::AwaitAddress,
+            undoing: false,
+            at: Timestamp::UNIX_EPOCH,
+            reason,
+        };
+        assert_eq!(
+            sentence(Status::Failed, None, Some(&trouble)),
+            "Your agent could not start. The trouble came while waiting for the program to \
+             listen: the agent ended with exit code 3. Look at the end of its log."
+        );
+    }
 }

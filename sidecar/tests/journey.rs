@@ -26,17 +26,7 @@ fn hello(model: &str, stream: bool) -> String {
 }
 
 fn sum(records: &[UsageRecord]) -> Tokens {
-    records.iter().fold(Tokens::default(), |a, record| {
-        let b = record.tokens;
-        Tokens {
-            uncached_input: a.uncached_input + b.uncached_input,
-            cache_read: a.cache_read + b.cache_read,
-            cache_write5m: a.cache_write5m + b.cache_write5m,
-            cache_write1h: a.cache_write1h + b.cache_write1h,
-            output: a.output + b.output,
-            reasoning: a.reasoning + b.reasoning,
-        }
-    })
+    records.iter().fold(Tokens::default(), |sum, record| sum + record.tokens)
 }
 
 async fn records(rig: &Rig) -> Vec<UsageRecord> {

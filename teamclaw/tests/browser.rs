@@ -40,21 +40,28 @@ async fn a_person_comes_in_waits_talks_keeps_it_awake_and_finds_it_again_without
     let (packages, browser) = (packages(), browser());
     let data = scratch("browser");
     let agent = small_agent(&data);
-    // It dawdles, so that there is something to wait for.
-    let command = format!("--agent=sleep 2; exec {agent} demo-agent");
-    let files = format!("--agent-files={agent}");
+    // The agent waits to be let in until the waiting page was seen, however fast the machine is.
+    let place = PathBuf::from(format!("{agent}-place"));
+    std::fs::create_dir_all(&place).expect("made");
+    let seen = place.join("seen");
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", seen.display());
+    let command = format!("--agent={wait}; exec {agent} demo-agent");
+    let files = [format!("--agent-files={agent}"), format!("--agent-files={}", place.display())];
     let times = ["--idle=12s", "--idle-min=5s", "--notice=9s"];
-    let engine = Engine::start_on(data, &[&[command.as_str(), &files], &times[..]].concat()).await;
+    let mut arguments = vec![command.as_str(), &files[0], &files[1]];
+    arguments.extend(times);
+    let engine = Engine::start_on(data, &arguments).await;
     let login = engine.json(&["login", "ann", "--no-wait", "--format", "json"]);
     let link = login["link"].as_str().expect("a link");
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/journey.mjs");
     let mut node = Command::new("node");
-    node.arg(script).arg(packages).args([browser, link]).kill_on_drop(true);
+    node.arg(script).arg(packages).args([browser, link]).arg(seen).kill_on_drop(true);
     let output = tokio::time::timeout(WITHIN, node.output()).await.expect("it ends in time");
     let output = output.expect("node runs: sudo apt-get install nodejs");
     let said = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{error}");
     assert!(said.contains("the conversation is still there"), "{said}");
+    drop(std::fs::remove_dir_all(place));
 }

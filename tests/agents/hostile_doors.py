@@ -64,7 +64,7 @@ def passed(answer):
     status = int(answer.split(b" ", 2)[1])
     head, _, body = answer.partition(b"\r\n\r\n")
     refused = status >= 400 and (b"teamclaw: " in body or body == b"")
-    # What follows a refusal on the same connection is an answer to something smuggled.
+    # Two answers are one too many: the second is to something that was smuggled.
     return 0 if refused and answer.count(b"HTTP/1.1 ") == 1 else 1
 
 
@@ -155,7 +155,7 @@ def spellings():
     places += [
         "/anthropic/v1//files", "//anthropic/v1/files", "/anthropic/v1/files/", "/anthropic/v1/files?",
         "/anthropic/v1/models/x%2f..%2ffiles", "/anthropic/v1/models/..%5cfiles",
-        "/anthropic\\v1\\files", "/anthropic/v1/models?x=/../files", "/anthropic/v1/models#/../files",
+        "/anthropic\\v1\\files", "/anthropic/v1/models?x=/../files",
         "/openai/v1/models/..", "/openai/v1/models/.", "/anthropic/v1/models/%00", "/ledger",
         "/script", "/@127.0.0.1/v1/models", "/anthropic@127.0.0.1/v1/models", "/anthropic:80/v1/models",
         "/ANTHROPIC/v1/models", "/anthropic/V1/models", "/anthropic/v1/models;x", "*", "anthropic/v1/models",
@@ -165,7 +165,7 @@ def spellings():
 
 
 def forward_proxy(door):
-    hosts = ["evil.example", f"127.0.0.1:{door}", "169.254.169.254", "localhost.evil.example"]
+    hosts = ["evil.example", f"evil.example:{door}", "169.254.169.254", "localhost.evil.example"]
     absolute = [f"http://127.0.0.1:{door}/api/v1/status", "http://evil.example/", "file:///etc/passwd",
                 f"http://127.0.0.1:{SIDECAR}/anthropic/v1/models"]
     raw = [(place, request("GET", place)) for place in absolute]
@@ -186,7 +186,6 @@ def smuggled():
         ("odd coding", start + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden),
         ("folded", start + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" + hidden),
         ("space", start + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + hidden),
-        ("bare", b"GET /anthropic/v1/files HTTP/1.1\nHost: x\n\n" + hidden),
         ("old", b"GET /anthropic/v1/files HTTP/0.9\r\n\r\n"),
         ("two hosts", start + b"Host: evil.example\r\nContent-Length: 0\r\n\r\n"),
     ])

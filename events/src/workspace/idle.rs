@@ -5,7 +5,7 @@
 //! off by a minute and counts for nothing, three in a row are real work (see
 //! [`absorb`](super::absorb)).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::next::Next;
 use super::{Life, Workspace};
@@ -20,13 +20,7 @@ pub(super) fn idle(
     policy: &Policy,
     now: Timestamp,
 ) -> Next {
-    let idle_since = idle_since(workspace, life, now);
-    let timeout = policy.idle_timeout(workspace.idle_wish());
-    let after = |at: Timestamp, delay| at.saturating_add(delay).unwrap_or(at);
-    let mut idle_at = after(idle_since, timeout);
-    if let Some(snoozed) = life.snoozed {
-        idle_at = idle_at.max(snoozed);
-    }
+    let (idle_since, idle_at) = idle_from(workspace, life, policy, now);
     if now < idle_at {
         return Next::Wait { until: Some(idle_at) };
     }
@@ -40,11 +34,23 @@ pub(super) fn idle(
     Next::AskIdle { generation, idle_since, stop: told.is_some() }
 }
 
-/// The last activity, or the moment when the person could first have been active.
-fn idle_since(workspace: &Workspace, life: &Life, now: Timestamp) -> Timestamp {
+/// Since when it has been left alone, which is the last activity or the moment when the person
+/// could first have been active; and from when on that is for too long.
+fn idle_from(
+    workspace: &Workspace,
+    life: &Life,
+    policy: &Policy,
+    now: Timestamp,
+) -> (Timestamp, Timestamp) {
     let ready = life.ready.map(|(_, at)| at);
     let active = workspace.active.map(|(at, _)| at);
-    ready.max(active).unwrap_or(now)
+    let idle_since = ready.max(active).unwrap_or(now);
+    let idle_at = after(idle_since, policy.idle_timeout(workspace.idle_wish()));
+    (idle_since, life.snoozed.map_or(idle_at, |snoozed| snoozed.max(idle_at)))
+}
+
+fn after(at: Timestamp, delay: SignedDuration) -> Timestamp {
+    at.saturating_add(delay).unwrap_or(at)
 }
 
 impl Workspace {
@@ -52,11 +58,7 @@ impl Workspace {
     pub fn notice(&self, policy: &Policy, now: Timestamp) -> Option<super::StopNotice> {
         let (_, life) = self.lives.last_key_value()?;
         let notice = life.notice.filter(|_| life.is_ready() && life.stop.is_none())?;
-        let idle_since = idle_since(self, life, now);
-        let mut idle_at = idle_since.saturating_add(policy.idle_timeout(self.idle_wish())).ok()?;
-        if let Some(snoozed) = life.snoozed {
-            idle_at = idle_at.max(snoozed);
-        }
+        let (idle_since, idle_at) = idle_from(self, life, policy, now);
         let stands = notice.idle_since == idle_since && notice.given >= idle_at;
         stands.then_some(super::StopNotice { idle_since, stop_at: notice.stop_at })
     }

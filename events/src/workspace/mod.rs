@@ -13,16 +13,19 @@ mod view;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod rules;
-#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod transcripts;
+#[cfg(test)]
+mod troubles;
 
 pub use next::{
     CRASH_RESTARTS_MAX, FAILURES_MAX, Next, UNDO_DEADLINE, class_of, due, next, replayable,
+    too_late,
 };
 
 use std::collections::BTreeMap;
@@ -211,21 +214,23 @@ impl Life {
     fn from(&self) -> Step {
         let from = self.replay.map_or(Step::PrepareHome, |(_, from, ..)| from);
         // A route goes by the try of its lease, and one that was closed opens no more: it needs a
-        // new lease, and with it a task that knows the new token.
+        // new lease, and with it a task that knows the new token. A parked undo may have closed it.
         let lease = self.done.get(&Step::GrantLease).map(|done| done.attempt);
         let closed = self.undone.get(&Step::OpenRoute).copied();
-        if lease.is_some() && lease <= closed { from.min(Step::GrantLease) } else { from }
+        let torn = self.parked.as_ref().filter(|parked| parked.undoing).map(|by| by.attempt);
+        if lease.is_some() && lease <= closed.max(torn) { from.min(Step::GrantLease) } else { from }
     }
 
     /// Whether an earlier try left something of this step that this one does not build on.
     fn is_stale(&self, step: Step) -> bool {
-        let earlier =
-            |by: &Attempt| *by < self.attempt() && Some(*by) > self.undone.get(&step).copied();
+        let undone = self.undone.get(&step).copied();
+        let earlier = |by: Attempt| by < self.attempt() && Some(by) > undone;
         let done = self.done.get(&step).map(|done| done.attempt).filter(|_| step >= self.from());
-        // A start that was parked may have acted, and a second task must not come beside the first.
-        let parked = self.parked.as_ref().filter(|parked| parked.step == step);
-        let half = parked.map(|parked| parked.attempt).filter(|_| step == Step::RunTask);
-        done.iter().chain(&half).any(earlier)
+        // One that was refused or parked may have acted: no second task may come beside that, and no
+        // second token. A second route takes the place of the first.
+        let trouble = self.refused.iter().chain(&self.parked);
+        let half = trouble.filter(|by| by.step == step && step != Step::OpenRoute);
+        half.map(|trouble| trouble.attempt).chain(done).any(earlier)
     }
 
     fn in_effect(&self, step: Step) -> bool {

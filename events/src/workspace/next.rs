@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::idle::idle;
-use super::{Life, Status, Workspace};
+use super::{Life, Retried, Status, Workspace};
 use crate::event::{Event, StartCause, StopReason, TaskState};
 use crate::ids::{Attempt, Gen};
 use crate::policy::Policy;
@@ -174,15 +174,14 @@ fn forward(
     let attempt = life.attempt();
     let refuse = |reason| Next::Record(Event::StepRefused { generation, attempt, step, reason });
     let retried = life.retried.as_ref().filter(|_| life.failures(step, false) > 0);
-    if let Some(retried) = retried.filter(|retried| retried.failures >= FAILURES_MAX) {
-        return refuse(retried.reason.clone());
+    // Time alone refuses nothing: after an outage of ours nobody has looked. Past its deadline a
+    // step is tried once more.
+    let deadline = deadline(workspace, life, step, policy, now);
+    let over = |by: &&Retried| by.failures >= FAILURES_MAX || by.at >= deadline;
+    match retried.filter(over) {
+        Some(retried) => refuse(retried.reason.clone()),
+        None => Next::Do { generation, attempt, step },
     }
-    if now >= deadline(workspace, life, step, policy, now) {
-        return refuse(
-            retried.map_or_else(|| too_late(step, policy), |retried| retried.reason.clone()),
-        );
-    }
-    Next::Do { generation, attempt, step }
 }
 
 /// The current try's task has ended although nobody asked it to.
@@ -246,9 +245,11 @@ fn tear_down(
 /// The last step that may have left something behind and has not been taken back since.
 fn left_to_undo(life: &Life) -> Option<Step> {
     let frontier = life.refusal().map(|refused| refused.step).max(life.frontier());
+    // An earlier try may have come further than this one and half done what it came to.
+    let replayed = life.attempt() > Attempt(1);
     STEPS.into_iter().rev().find(|step| {
-        let reached =
-            frontier.is_none_or(|frontier| *step <= frontier) || life.done.contains_key(step);
+        let came = frontier.is_none_or(|frontier| *step <= frontier);
+        let reached = came || replayed || life.done.contains_key(step);
         let undone = life.undone.get(step).is_some_and(|undone| *undone >= life.attempt());
         step.undo_name().is_some() && reached && !undone
     })
@@ -256,11 +257,11 @@ fn left_to_undo(life: &Life) -> Option<Step> {
 
 fn undo(generation: Gen, life: &Life, step: Step, attempt: Attempt, now: Timestamp) -> Next {
     let retried = life.retried.as_ref().filter(|_| life.failures(step, true) > 0);
-    // Time alone parks nothing: after an outage of ours the undo was never tried.
-    let Some(retried) = retried else { return Next::Undo { generation, attempt, step } };
-    if retried.failures < FAILURES_MAX && now < undo_deadline(life, now) {
+    // Time alone parks nothing, for the same reason.
+    let over = |by: &&Retried| by.failures >= FAILURES_MAX || by.at >= undo_deadline(life, now);
+    let Some(retried) = retried.filter(over) else {
         return Next::Undo { generation, attempt, step };
-    }
+    };
     let reason = retried.reason.clone();
     Next::Record(Event::Parked { generation, attempt: life.attempt(), step, undoing: true, reason })
 }
@@ -297,7 +298,8 @@ fn undo_deadline(life: &Life, now: Timestamp) -> Timestamp {
     base.saturating_add(UNDO_DEADLINE).unwrap_or(base)
 }
 
-fn too_late(step: Step, policy: &Policy) -> Reason {
+/// Why a step that still waits at its deadline is refused.
+pub fn too_late(step: Step, policy: &Policy) -> Reason {
     let (class, words) = match step {
         Step::ProbeReady => (
             ReasonClass::NotReadyInTime,

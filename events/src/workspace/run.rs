@@ -129,7 +129,11 @@ impl Run {
                     self.take(Turn::Replay(None));
                 }
                 Next::Wait { .. } => return,
-                _ => self.act(Ends::Well),
+                Next::Do { .. }
+                | Next::Undo { .. }
+                | Next::Quiesce { .. }
+                | Next::AskIdle { .. }
+                | Next::Record(_) => self.act(Ends::Well),
             }
         }
         panic!("it never rests: {:?}", next(&self.workspace, &self.policy, self.now));
@@ -217,6 +221,10 @@ impl Run {
         // A route goes by the try of the lease.
         let lease = self.workspace.lease_attempt(generation).unwrap_or(attempt);
         let attempt = if step == Step::OpenRoute { lease } else { attempt };
+        if step == Step::OpenRoute {
+            // There is only one for each workspace.
+            self.made.retain(|(_, _, other)| *other != step);
+        }
         if step == Step::RunTask {
             let other = |(g, a, s): &(Gen, Attempt, Step)| {
                 *s == Step::RunTask && (*g, *a) != (generation, attempt)

@@ -309,27 +309,6 @@ fn scheduled_work_wakes_what_was_stopped_for_idleness_and_nothing_else() {
 }
 
 #[test]
-fn a_step_that_takes_too_long_is_refused_and_a_teardown_that_does_is_parked() {
-    check(
-        "start 1; done 1.1 prepare_home; done 1.1 register_task; +58s look; +1s look;
-         refused 1.1 grant_lease; +10m look; retried 1.1 grant_lease undoing 1;
-         parked 1.1 grant_lease undoing; replay 1.2 grant_lease",
-        expect![[r#"
-            start 1                           -> do 1.1 prepare_home
-            done 1.1 prepare_home             -> do 1.1 register_task
-            done 1.1 register_task            -> do 1.1 grant_lease
-            +58s look                         -> do 1.1 grant_lease
-            +1s look                          -> record step.refused
-            refused 1.1 grant_lease           -> undo 1.1 revoke_lease
-            +10m look                         -> undo 1.1 revoke_lease
-            retried 1.1 grant_lease undoing 1 -> record workspace.parked
-            parked 1.1 grant_lease undoing    -> wait for a fact
-            replay 1.2 grant_lease            -> do 1.2 grant_lease
-        "#]],
-    );
-}
-
-#[test]
 fn a_step_that_fails_too_often_is_refused() {
     check(
         "start 1; retried 1.1 prepare_home forward 7; retried 1.1 prepare_home forward 8",

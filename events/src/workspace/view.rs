@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Ending, Life, Status, Trouble, Workspace};
-use crate::event::StartCause;
+use crate::event::{StartCause, StopReason};
 use crate::ids::{Attempt, Gen, TaskId, TeamId};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -155,6 +155,12 @@ impl Workspace {
     pub fn wants_up(&self, generation: Gen) -> bool {
         let wanted = |life: &Life| life.requested.is_some() && life.stop.is_none();
         self.generation() == generation && self.lives.get(&generation).is_some_and(wanted)
+    }
+
+    /// Why the newest generation was asked to end, while it is not over.
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        let (_, life) = self.lives.last_key_value()?;
+        life.stop.as_ref().map(|(_, reason)| reason)
     }
 
     /// When the newest generation was asked for and what for, while it is not over.

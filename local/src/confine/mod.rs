@@ -133,7 +133,7 @@ pub fn enter(enclosure: &Enclosure) -> Result<Outcome, Refusal> {
         return Err(Refusal::system("making the directory for temporary files", error));
     }
     let walls = walls::raise(enclosure)?;
-    let calls_open = calls::close().err();
+    let calls_open = calls::close(enclosure.uid.is_none()).err();
     let outcome = Outcome {
         uid,
         own_uid: enclosure.uid.is_some(),

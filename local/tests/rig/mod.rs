@@ -3,11 +3,14 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+#[path = "../../src/scratch.rs"]
+mod scratch;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use events::{Attempt, Gen, Reason, ReasonClass, Secret, TaskId, WorkspaceId};
@@ -15,6 +18,8 @@ use local::Local;
 use local::compute::{Ending, Processes, Settings};
 use local::homes::Homes;
 use ports::{Compute, Homes as _, Task, TaskSpec, TaskStatus};
+
+pub(crate) use scratch::Scratch;
 
 /// The program with a launcher and an engine in it.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_local-test-program");
@@ -29,26 +34,6 @@ while True: s.accept()[0].close()
 
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A directory that goes away with the test.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("teamclaw-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a new directory");
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Ports that no other test of this process uses.
 pub(crate) fn ports(count: u16) -> RangeInclusive<u16> {

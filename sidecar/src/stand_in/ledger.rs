@@ -34,7 +34,7 @@ impl Ledger {
         for billed in self.keys.values().flat_map(BTreeMap::values) {
             sum.answered += billed.answered;
             sum.refused += billed.refused;
-            sum.tokens = add(sum.tokens, billed.tokens);
+            sum.tokens = sum.tokens + billed.tokens;
         }
         sum
     }
@@ -42,7 +42,7 @@ impl Ledger {
     pub(super) fn answered(&mut self, key: &KeyPrint, model: &str, tokens: Tokens) {
         let line = self.line(key, model);
         line.answered += 1;
-        line.tokens = add(line.tokens, tokens);
+        line.tokens = line.tokens + tokens;
     }
 
     pub(super) fn refused(&mut self, key: &KeyPrint, model: &str) {
@@ -51,16 +51,5 @@ impl Ledger {
 
     fn line(&mut self, key: &KeyPrint, model: &str) -> &mut Billed {
         self.keys.entry(key.clone()).or_default().entry(model.to_owned()).or_default()
-    }
-}
-
-fn add(a: Tokens, b: Tokens) -> Tokens {
-    Tokens {
-        uncached_input: a.uncached_input + b.uncached_input,
-        cache_read: a.cache_read + b.cache_read,
-        cache_write5m: a.cache_write5m + b.cache_write5m,
-        cache_write1h: a.cache_write1h + b.cache_write1h,
-        output: a.output + b.output,
-        reasoning: a.reasoning + b.reasoning,
     }
 }

@@ -12,7 +12,7 @@ use events::{Activity, Policy, Secret};
 use jiff::SignedDuration;
 use local::Local;
 use local::compute::Processes;
-use ports::{Agents, Person};
+use ports::{Agents, Fault, Person};
 use producers::Bus;
 use producers::activity::Meter;
 use sidecar::{Outside, Sidecar};
@@ -83,9 +83,7 @@ impl Machine {
         let spec =
             agents::Spec { settings: &settings, runtime: runtime.as_ref(), origins: &origins };
         let compute = spec.compute(sidecar_address)?;
-        let processes = Processes::open(local.database(), compute).await.map_err(|fault| {
-            Problem::new("agents cannot be run", fault.reason().words, "change what it names")
-        })?;
+        let processes = Processes::open(local.database(), compute).await.map_err(unfit)?;
         let bus = bus(&local, settings.policy);
         let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
         let meter = Meter::new(bus.clone());
@@ -283,5 +281,22 @@ async fn admin_link(
 }
 
 fn opened(error: local::OpenError) -> Problem {
-    Problem::new("the data directory cannot be used", error.to_string(), "see above")
+    let do_this = match error {
+        local::OpenError::InUse { .. } => "stop the other one, or choose another with --data",
+        local::OpenError::Unfit { .. } => "choose another directory with --data",
+        local::OpenError::OldSqlite(_) => "build this program with a newer SQLite",
+        local::OpenError::File { .. } | local::OpenError::Database { .. } => {
+            "check its owner and the space that is left, or choose another directory with --data"
+        }
+    };
+    Problem::new("the data directory cannot be used", error.to_string(), do_this)
+}
+
+/// Why agents cannot be run here. What the settings ask for is said in the settings' own words.
+fn unfit(fault: Fault) -> Problem {
+    let why = match fault {
+        Fault::Nonsense { words, .. } => words,
+        other => other.reason().words,
+    };
+    Problem::new("agents cannot be run", why, "change what it names")
 }

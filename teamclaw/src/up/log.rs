@@ -1,6 +1,8 @@
 //! The engine's log, on standard error. It never holds a key, a token, a header or a body: what is
 //! logged is names, numbers and reasons.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -18,6 +20,8 @@ pub(super) fn begin(format: LogFormat) {
     let filter = filter.as_deref().unwrap_or(FILTER_DEFAULT);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(FILTER_DEFAULT));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A file is read by programs, and a colour is noise to them.
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     let begun = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

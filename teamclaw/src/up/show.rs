@@ -23,8 +23,10 @@ pub(super) fn banner(machine: &Machine) -> Result<(), Problem> {
     row("front door", &machine.front_door)?;
     row("agent", &machine.agent)?;
     row("data", &machine.settings.data_dir.display().to_string())?;
-    if machine.adopted > 0 {
-        row("adopted", &format!("{} agents that were running before", machine.adopted))?;
+    match machine.adopted {
+        0 => {}
+        1 => row("adopted", "1 agent that was running before")?,
+        many => row("adopted", &format!("{many} agents that were running before"))?,
     }
     let missing: Vec<_> = machine.confinement.iter().filter(|m| !m.in_force).collect();
     if missing.is_empty() {

@@ -2,11 +2,13 @@
 // notice, sleep and waking. `tests/browser.rs` runs it against a live engine. It must not know
 // anything that the person in front of the browser does not.
 //
-// node journey.mjs PACKAGES BROWSER LINK: prints each stage; 0 when every one was as promised.
+// node journey.mjs PACKAGES BROWSER LINK SEEN: prints each stage; 0 when every one was as promised.
+// It makes the file SEEN, for which the agent's start waits, once it has seen the waiting page.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-const [packages, browserProgram, link] = process.argv.slice(2);
+const [packages, browserProgram, link, seen] = process.argv.slice(2);
 const { chromium } = createRequire(`${packages}/`)("playwright-core");
 
 // Longer than any one thing takes on a busy machine, the idle time-out included.
@@ -62,13 +64,13 @@ async function focused(page) {
 
 // Presses Tab until the thing has the focus: whoever has no mouse gets there, too.
 async function tabTo(page, name) {
-  const seen = [];
+  const passed = [];
   for (let presses = 0; presses < 20; presses += 1) {
     await page.keyboard.press("Tab");
-    seen.push(await focused(page));
-    if (seen.at(-1) === name) return;
+    passed.push(await focused(page));
+    if (passed.at(-1) === name) return;
   }
-  assert.fail(`Tab never reaches ${name}: ${seen.join(", ")}`);
+  assert.fail(`Tab never reaches ${name}: ${passed.join(", ")}`);
 }
 
 async function says(page, id, words) {
@@ -88,6 +90,7 @@ async function journey(page) {
   assert.equal(await page.locator("#steps li").count(), 7);
   await readable(page, "waiting page");
   stage("the waiting page shows the step at hand");
+  writeFileSync(seen, "");
 
   await page.locator("#text").waitFor();
   stage("it became the agent's page by itself");

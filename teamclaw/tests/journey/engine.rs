@@ -23,6 +23,11 @@ const UP_WITHIN: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// The usual range of agents' ports (`local::compute`), cut into slots.
+const PORT_FIRST: u32 = 20_000;
+const PORT_SLOTS: u32 = 100;
+const PORTS_EACH: u32 = 40;
+
 /// What differs from one test's engine to another's.
 pub(crate) struct Setup {
     /// The pool's key, which the provider takes.
@@ -59,10 +64,22 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     path
 }
 
+/// Agents' ports of one engine's own: engines know nothing of each other, and tests run side by
+/// side.
+fn ports() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let slot = (std::process::id() + NUMBER.fetch_add(1, Ordering::SeqCst)) % PORT_SLOTS;
+    let first = PORT_FIRST + slot * PORTS_EACH;
+    format!("{first}-{}", first + PORTS_EACH - 1)
+}
+
 /// The built-in small agent as a command of one's own, from a place that every user can reach.
 pub(crate) fn small_agent(data: &Path) -> String {
     let program = data.with_extension("program");
-    fs::copy(PROGRAM, &program).expect("a copy of the command");
+    // Not by this process: a test beside this one that starts something just now would hand the
+    // copy down open for writing, and the kernel runs no such file.
+    let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("cp");
+    assert!(copied.success(), "a copy of the command");
     program.display().to_string()
 }
 
@@ -91,6 +108,9 @@ impl Engine {
         all.push(format!("--data={}", data.display()));
         all.extend(upstreams);
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        if !arguments.iter().any(|argument| argument.starts_with("--agent-ports")) {
+            all.push(format!("--agent-ports={}", ports()));
+        }
         let (child, url) = up(&data, &setup, &all).await;
         let engine = Self { child, setup, data, url, provider, arguments: all };
         for id in ["anthropic", "openai"] {

@@ -183,7 +183,7 @@ pub(crate) fn nothing_shown(attack: &Attack) {
     assert!(log.contains("DEBUG"), "the log is not in full: {log}");
     let mut shown = vec![("the log".to_owned(), log.into_bytes())];
     let mut commands: Vec<Vec<&str>> = vec![vec!["feed"], vec!["keys", "list", "--format", "json"]];
-    for format in ["human", "json"] {
+    for format in ["text", "json"] {
         commands.extend([vec!["status", "--format", format], vec!["parked", "--format", format]]);
         for user in ["bob", "mallory"] {
             commands.push(vec!["status", user, "--format", format]);

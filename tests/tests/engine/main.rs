@@ -1,9 +1,14 @@
 //! The engine over the real stores of one machine, with an outside that a test can bend: what a
 //! person is promised, driven message by message.
 
+mod bent;
 mod outside;
 mod system;
 
 mod healing;
 mod idleness;
+mod noting;
+mod owning;
 mod starting;
+mod stopping;
+mod waiting;

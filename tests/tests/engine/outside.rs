@@ -33,6 +33,10 @@ pub(crate) struct State {
     /// Whether it takes new work.
     pub(crate) held: bool,
     pub(crate) wakes: Vec<Timestamp>,
+    /// So many probes are told "not yet".
+    pub(crate) not_yet: usize,
+    /// Tasks run and do not listen.
+    pub(crate) silent: bool,
     /// Effects that were made, in order.
     pub(crate) calls: Vec<&'static str>,
 }
@@ -56,6 +60,15 @@ impl Outside {
         task.status = TaskStatus::Stopped(Reason::new(ReasonClass::AgentExited, "it crashed"));
         state.tasks.insert(task.id.clone(), task.clone());
         state.changes.push_back(task);
+    }
+
+    /// Lets the silent tasks listen, without a word about it.
+    pub(crate) fn listen(&self) {
+        let mut state = self.state();
+        for task in state.tasks.values_mut().filter(|task| task.status == TaskStatus::Starting) {
+            task.version += 1;
+            task.status = TaskStatus::Listening(SocketAddr::from(([127, 0, 0, 1], 30_000)));
+        }
     }
 
     fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, State>, Fault> {
@@ -122,7 +135,10 @@ impl Compute for Outside {
             generation,
             attempt,
             version: 1,
-            status: TaskStatus::Listening(SocketAddr::from(([127, 0, 0, 1], port))),
+            status: match state.silent {
+                true => TaskStatus::Starting,
+                false => TaskStatus::Listening(SocketAddr::from(([127, 0, 0, 1], port))),
+            },
         };
         state.tokens.insert(spec.client_token.clone(), id.clone());
         state.changes.push_back(task.clone());
@@ -166,7 +182,11 @@ impl Compute for Outside {
 #[async_trait]
 impl Agents for Outside {
     async fn probe(&self, reach: &Reach) -> Result<Probe, Fault> {
-        let state = self.enter("probe_ready")?;
+        let mut state = self.enter("probe_ready")?;
+        if state.not_yet > 0 {
+            state.not_yet -= 1;
+            return Ok(Probe::NotYet("it is still starting".to_owned()));
+        }
         let there = |task: &&Task| task.status == TaskStatus::Listening(reach.address);
         Ok(match state.tasks.values().find(there) {
             Some(task) if task.workspace == reach.workspace => Probe::Ready,

@@ -113,6 +113,16 @@ impl System {
         }
     }
 
+    /// Delivers what there is so many times, and lets no time pass.
+    pub(crate) async fn deliver_often(&self, times: usize) {
+        for _ in 0..times {
+            for class in Class::ALL {
+                self.deliver(class).await;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Workspaces that a delayed message or a step on its way will move.
     async fn transitional(&self) -> usize {
         let status = vec![Status::Starting, Status::Stopping];

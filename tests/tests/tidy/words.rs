@@ -47,7 +47,7 @@ const WORDS: [Banned; 15] = [
             ("events/src/ids.rs", "says what a task is on AWS"),
             ("sidecar/src/scan/", "JSON's objects and lists"),
         ],
-        within: &["container engine"],
+        within: &["container engine", "/v1/containers"],
         ..banned("container", "task")
     },
     Banned {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::places::Trouble;
+use super::places::{Trouble, good};
 use crate::demo::http::{Answer, ask, read, send};
 
 /// How often somebody who waits looks again.
@@ -112,13 +112,6 @@ impl Person {
     ) -> Result<T, Trouble> {
         good(&ask(&self.door, &self.session, method, path, body).await?)
     }
-}
-
-fn good<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
-    if !answer.status.is_success() {
-        return Err(Trouble::Said(answer.words()));
-    }
-    Ok(answer.json()?)
 }
 
 /// The secret in a one-time link: `http://host:port/teamclaw/login?once=SECRET`.

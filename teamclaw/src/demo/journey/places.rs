@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::api::{History, LoginAnswer, ROOT, UsageReport};
-use crate::demo::http::{Silence, ask};
+use crate::demo::http::{Answer, Silence, ask};
 use crate::problem::{EXIT_USAGE, Problem};
 use crate::target::Target;
 
@@ -109,12 +109,16 @@ impl Operator {
         body: Option<&Value>,
     ) -> Result<T, Trouble> {
         let path = format!("{ROOT}{path}");
-        let answer = ask(&self.door, &self.token, method, &path, body).await?;
-        if !answer.status.is_success() {
-            return Err(Trouble::Said(answer.words()));
-        }
-        Ok(answer.json()?)
+        good(&ask(&self.door, &self.token, method, &path, body).await?)
     }
+}
+
+/// What a good answer says, in this shape.
+pub(super) fn good<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
+    if !answer.status.is_success() {
+        return Err(Trouble::Said(answer.words()));
+    }
+    Ok(answer.json()?)
 }
 
 /// What was used between two reports.

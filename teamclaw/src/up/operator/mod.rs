@@ -27,6 +27,9 @@ use crate::api::{self, EngineStatus, Measure};
 /// The longest body of a request; the largest is a key or a search.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Gives the end of a workspace's log, if it has one.
+pub(super) type LogTail = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
+
 /// Everything that the API reads and calls.
 pub(super) struct Operator {
     pub(super) bus: Bus,
@@ -40,8 +43,7 @@ pub(super) struct Operator {
     pub(super) up_since: Timestamp,
     pub(super) confinement: Vec<Measure>,
     pub(super) default_team: TeamId,
-    /// The end of a workspace's log.
-    pub(super) log_tail: Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>,
+    pub(super) log_tail: LogTail,
 }
 
 type Api = State<Arc<Operator>>;

@@ -1,0 +1,123 @@
+//! Long waits, outages of the engine itself, and what may not be lost meanwhile.
+
+use events::{Class, Event, Status};
+use jiff::SignedDuration;
+use ports::Fault;
+
+use crate::system::{System, id};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+async fn no_dead_letters(system: &System) {
+    for class in Class::ALL {
+        let letters = system.world.bus.queue().dead_letters(class, 10).await.expect("read");
+        assert!(letters.is_empty(), "{} has {letters:?}", class.name());
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_takes_long_until_it_is_ready_makes_no_dead_letter() {
+    let system = System::new("patience");
+    system.outside.state().not_yet = 100;
+    system.log_in("ann").await;
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Ready);
+    no_dead_letters(&system).await;
+}
+
+#[tokio::test]
+async fn a_busy_agent_that_is_asked_to_finish_many_times_makes_no_dead_letter() {
+    let system = System::new("insisting");
+    system.log_in("ann").await;
+    system.rest().await;
+    system.outside.state().busy = Some("a turn".to_owned());
+    let reason = events::StopReason::Admin;
+    producers::command::stop(&system.world.bus, &id("ann"), reason).await.expect("asked");
+    system.deliver_often(60).await;
+    no_dead_letters(&system).await;
+    assert_eq!(system.status("ann").await, Status::Stopping);
+    system.outside.state().busy = None;
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Asleep);
+}
+
+#[tokio::test]
+async fn a_start_goes_on_after_an_hour_in_which_the_engine_was_off() {
+    let system = System::new("off");
+    system.log_in("ann").await;
+    system.pass(HOUR).await;
+    assert_eq!(system.status("ann").await, Status::Ready, "nothing was tried in vain");
+}
+
+#[tokio::test]
+async fn an_agent_that_came_up_while_the_engine_was_off_is_found_ready() {
+    let system = System::new("adopted");
+    system.outside.state().silent = true;
+    system.log_in("ann").await;
+    system.deliver_often(20).await;
+    assert_eq!(system.status("ann").await, Status::Starting);
+    system.outside.listen();
+    system.pass(HOUR).await;
+    assert_eq!(system.status("ann").await, Status::Ready);
+    assert_eq!(system.outside.state().starts, 1);
+}
+
+#[tokio::test]
+async fn an_agent_that_never_listens_is_refused_at_its_deadline_with_a_reason() {
+    let system = System::new("silent");
+    system.outside.state().silent = true;
+    system.log_in("ann").await;
+    system.deliver_often(20).await;
+    system.pass(SignedDuration::from_secs(181)).await;
+    let workspace = system.workspace("ann").await;
+    assert_eq!(workspace.status(), Status::Failed);
+    let reason = &workspace.trouble().expect("a reason").reason;
+    assert_eq!(reason.class, events::ReasonClass::NotReadyInTime);
+    assert_eq!(system.things().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_teardown_goes_on_after_an_hour_in_which_the_engine_was_off() {
+    let system = System::new("off-down");
+    system.log_in("ann").await;
+    system.rest().await;
+    let reason = events::StopReason::Admin;
+    producers::command::stop(&system.world.bus, &id("ann"), reason).await.expect("asked");
+    system.outside.fail("stop_task", Fault::unavailable("the compute", "it does not answer"));
+    system.pass(HOUR).await;
+    assert_eq!(system.status("ann").await, Status::Asleep);
+    let events = system.events("ann").await;
+    assert!(!events.iter().any(|event| matches!(event, Event::Parked { .. })));
+}
+
+#[tokio::test]
+async fn the_schedule_of_an_agent_that_answers_no_more_is_kept() {
+    let system = System::new("deaf");
+    system.log_in("ann").await;
+    system.rest().await;
+    let due = system.world.bus.now() + SignedDuration::from_hours(8);
+    system.outside.state().wakes = vec![due];
+    system.pass(SignedDuration::from_mins(30)).await;
+    for _ in 0..10 {
+        system.outside.fail("wake_times", Fault::unavailable("the agent", "it hangs"));
+        system.outside.fail("quiesce", Fault::unavailable("the agent", "it hangs"));
+    }
+    system.pass(SignedDuration::from_mins(2)).await;
+    assert_eq!(system.status("ann").await, Status::Asleep);
+    assert_eq!(system.workspace("ann").await.next_wake(), Some(due));
+    system.pass(SignedDuration::from_hours(8)).await;
+    assert_eq!(system.workspace("ann").await.generation().0, 2, "it was woken");
+}
+
+#[tokio::test]
+async fn work_that_was_due_long_ago_keeps_nobody_awake_and_wakes_nobody() {
+    let system = System::new("overdue");
+    system.log_in("ann").await;
+    system.rest().await;
+    system.outside.state().wakes = vec![system.world.bus.now() - HOUR];
+    system.pass(SignedDuration::from_mins(30)).await;
+    system.pass(SignedDuration::from_mins(2)).await;
+    assert_eq!(system.status("ann").await, Status::Asleep);
+    system.pass(HOUR).await;
+    assert_eq!(system.status("ann").await, Status::Asleep);
+}
