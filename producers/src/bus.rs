@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use ports::{Clock, Fault, Ids, Journal, Loaded, Nudge, Outgoing, Projection, Queue, Timers};
 
 /// How often a decision is made anew when somebody else recorded something first. Each round lets
-/// one other writer through, so that this many writers would have to come in between.
-const CONFLICTS_MAX: usize = 32;
+/// one other writer through, so that this many writers would have to come in between: far more than
+/// a person has tabs that log in at the same moment.
+const CONFLICTS_MAX: usize = 128;
 
 /// Where facts go. Cheap to clone.
 #[derive(Clone)]

@@ -12,7 +12,7 @@
 //! - where agents have no user of their own, its limits can be lowered (one of no processor time
 //!   ends it at once) and its share of the processors taken away, and another agent's likewise.
 //!
-//! A filter cannot look behind pointers, so this is no second sandbox; files are Landlock's.
+//! A filter cannot look behind pointers, so this is no second wall; files are Landlock's.
 
 use std::collections::BTreeMap;
 

@@ -83,7 +83,8 @@ impl Heard {
     /// The answer: an echo, and how much of the conversation was there.
     pub(super) fn reply(&self) -> String {
         let echo: String = self.last.chars().take(ECHO_LENGTH_MAX).collect();
-        format!("You said: {echo}; I have seen {} messages", self.messages)
+        let s = if self.messages == 1 { "" } else { "s" };
+        format!("You said: {echo}; I have seen {} message{s}", self.messages)
     }
 
     /// The input without caches: the prefix and the rest.

@@ -294,9 +294,10 @@ fn opened(error: local::OpenError) -> Problem {
 
 /// Why agents cannot be run here. What the settings ask for is said in the settings' own words.
 fn unfit(fault: Fault) -> Problem {
-    let why = match fault {
-        Fault::Nonsense { words, .. } => words,
-        other => other.reason().words,
+    let why = if let Fault::Nonsense { words, .. } = &fault {
+        words.clone()
+    } else {
+        fault.reason().words
     };
     Problem::new("agents cannot be run", why, "change what it names")
 }
