@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// `status` say that it is open.
 pub(crate) const NAMED_SOCKET: &str = "open a named socket that only the engine's user may open";
 
+/// Its name, beside the agents' programs.
+const SOCKET: &str = "socket";
+
 /// A secret that is planted, or that the engine made, and the one place where it may lie.
 pub(crate) struct Canary {
     pub(crate) what: &'static str,
@@ -84,8 +87,8 @@ impl Attack {
         chown(home_of("bob").join("secret"), Some(owner), Some(owner)).expect("bob's own");
 
         let mallory = Person::log_in(&engine, "mallory").await;
-        let socket = named_socket(&engine, user);
-        give_targets(&engine).await;
+        let socket = named_socket(&place.0, user);
+        give_targets(&engine, &place.0).await;
         engine.wait_for("mallory", "ready", TRIED_WITHIN).await;
         let mut canaries = made(&engine, [&mallory, &bob, &third]);
         let at = |name: &str| Some(PathBuf::from(name));
@@ -118,12 +121,6 @@ impl Attack {
         let report = self.report().await.to_string().into_bytes();
         all.push((PathBuf::from("the report"), report));
         all
-    }
-}
-
-impl Drop for Attack {
-    fn drop(&mut self) {
-        drop(fs::remove_file(self.engine.data.with_extension("socket")));
     }
 }
 
@@ -165,9 +162,8 @@ esac
 }
 
 /// A socket such as a container engine's: whoever is the engine's user may open it.
-fn named_socket(engine: &Engine, user: Option<u32>) -> UnixListener {
-    let path = engine.data.with_extension("socket");
-    drop(fs::remove_file(&path));
+fn named_socket(place: &Path, user: Option<u32>) -> UnixListener {
+    let path = place.join(SOCKET);
     let socket = UnixListener::bind(&path).expect("a socket");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("closed");
     chown(&path, user, user).expect("owned");
@@ -175,7 +171,7 @@ fn named_socket(engine: &Engine, user: Option<u32>) -> UnixListener {
 }
 
 /// Tells the hostile agent where everything is.
-async fn give_targets(engine: &Engine) {
+async fn give_targets(engine: &Engine, place: &Path) {
     let data = &engine.data;
     let homes = data.join("homes");
     let home = homes.join("mallory");
@@ -199,7 +195,7 @@ async fn give_targets(engine: &Engine) {
         "TARGET_DOOR_PORT": port(&engine.url),
         "TARGET_LOGS": text(data.join("logs")),
         "TARGET_HOME_OF_OWNER": text(data.clone()),
-        "TARGET_SOCKET": text(data.with_extension("socket")),
+        "TARGET_SOCKET": text(place.join(SOCKET)),
     });
     if let Some(name) = claim(fs::metadata(homes.join("bob")).expect("bob's home").uid()) {
         targets["TARGET_ABSTRACT"] = json!(name);

@@ -53,7 +53,7 @@ async fn a_hostile_agent_without_a_user_of_its_own_gets_nothing_but_what_is_said
     hostile::nothing_shown(&attack);
 
     let status = attack.engine.json(&["status", "--format", "json"]);
-    let measures = status["confinement"].as_array().expect("measures");
+    let measures = status["engine"]["confinement"].as_array().expect("measures");
     let missing: Vec<_> = measures.iter().filter(|measure| measure["inForce"] == false).collect();
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0]["name"], "own user");

@@ -2,13 +2,16 @@
 //! person is promised, driven message by message.
 
 mod bent;
+mod memory;
 mod outside;
+mod rig;
 mod system;
 
 mod healing;
 mod idleness;
 mod noting;
 mod owning;
+mod racing;
 mod starting;
 mod stopping;
 mod waiting;

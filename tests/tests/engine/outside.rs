@@ -71,7 +71,9 @@ impl Outside {
         }
     }
 
-    fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, State>, Fault> {
+    /// Every call gives way once first, so that a test can drive two handlers call by call.
+    async fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, State>, Fault> {
+        tokio::task::yield_now().await;
         let mut state = self.state();
         state.calls.push(call);
         match state.faults.get_mut(call).and_then(VecDeque::pop_front) {
@@ -94,12 +96,12 @@ impl State {
 #[async_trait]
 impl Homes for Outside {
     async fn ensure(&self, id: &WorkspaceId) -> Result<String, Fault> {
-        self.enter("prepare_home")?.homes.insert(id.clone());
+        self.enter("prepare_home").await?.homes.insert(id.clone());
         Ok(format!("/homes/{id}"))
     }
 
     async fn purge(&self, id: &WorkspaceId) -> Result<(), Fault> {
-        self.enter("purge")?.homes.remove(id);
+        self.enter("purge").await?.homes.remove(id);
         Ok(())
     }
 }
@@ -107,11 +109,11 @@ impl Homes for Outside {
 #[async_trait]
 impl Compute for Outside {
     async fn register(&self, _: &WorkspaceId) -> Result<(), Fault> {
-        self.enter("register_task").map(drop)
+        self.enter("register_task").await.map(drop)
     }
 
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
-        let mut state = self.enter("run_task")?;
+        let mut state = self.enter("run_task").await?;
         if let Some(known) = state.tokens.get(&spec.client_token) {
             return Ok(known.clone());
         }
@@ -147,7 +149,7 @@ impl Compute for Outside {
     }
 
     async fn describe(&self, task: &TaskId) -> Result<Option<Task>, Fault> {
-        Ok(self.enter("await_address")?.tasks.get(task).cloned())
+        Ok(self.enter("await_address").await?.tasks.get(task).cloned())
     }
 
     async fn stop(
@@ -157,7 +159,7 @@ impl Compute for Outside {
         attempt: Attempt,
         _: Duration,
     ) -> Result<bool, Fault> {
-        let mut state = self.enter("stop_task")?;
+        let mut state = self.enter("stop_task").await?;
         let fence = state.fences.entry(id.clone()).or_default();
         *fence = (*fence).max((generation, attempt));
         for task in state.tasks.values_mut() {
@@ -170,19 +172,19 @@ impl Compute for Outside {
     }
 
     async fn list(&self) -> Result<Vec<Task>, Fault> {
-        let state = self.enter("list")?;
+        let state = self.enter("list").await?;
         Ok(state.tasks.values().filter(|task| alive(task)).cloned().collect())
     }
 
     async fn changes(&self, _: Duration) -> Result<Vec<Task>, Fault> {
-        Ok(self.enter("changes")?.changes.drain(..).collect())
+        Ok(self.enter("changes").await?.changes.drain(..).collect())
     }
 }
 
 #[async_trait]
 impl Agents for Outside {
     async fn probe(&self, reach: &Reach) -> Result<Probe, Fault> {
-        let mut state = self.enter("probe_ready")?;
+        let mut state = self.enter("probe_ready").await?;
         if state.not_yet > 0 {
             state.not_yet -= 1;
             return Ok(Probe::NotYet("it is still starting".to_owned()));
@@ -196,7 +198,7 @@ impl Agents for Outside {
     }
 
     async fn quiesce(&self, _: &Reach, _: &str) -> Result<Quiesce, Fault> {
-        let mut state = self.enter("quiesce")?;
+        let mut state = self.enter("quiesce").await?;
         if let Some(what) = state.busy.clone() {
             return Ok(Quiesce::Busy(what));
         }
@@ -205,11 +207,11 @@ impl Agents for Outside {
     }
 
     async fn resume(&self, _: &Reach, _: &str) -> Result<(), Fault> {
-        self.enter("resume")?.held = false;
+        self.enter("resume").await?.held = false;
         Ok(())
     }
 
     async fn wake_times(&self, _: &Reach) -> Result<Vec<Timestamp>, Fault> {
-        Ok(self.enter("wake_times")?.wakes.clone())
+        Ok(self.enter("wake_times").await?.wakes.clone())
     }
 }

@@ -25,6 +25,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// have the same time.
 pub(crate) struct TestClock(AtomicI64);
 
+impl TestClock {
+    pub(crate) fn starting() -> Self {
+        let start = Timestamp::from_second(1_780_000_000).expect("in range");
+        Self(AtomicI64::new(start.as_millisecond()))
+    }
+
+    pub(crate) fn skip(&self, time: SignedDuration) {
+        let ms = i64::try_from(time.as_millis()).expect("short");
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let ms = self.0.fetch_add(1, Ordering::SeqCst);
@@ -48,8 +60,7 @@ impl System {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let directory = std::env::temp_dir()
             .join(format!("teamclaw-engine-{}-{number}-{name}", std::process::id()));
-        let start = Timestamp::from_second(1_780_000_000).expect("in range");
-        let clock = Arc::new(TestClock(AtomicI64::new(start.as_millisecond())));
+        let clock = Arc::new(TestClock::starting());
         let ids = Arc::new(local::SystemIds::default());
         let local = Local::open_with(&directory, clock.clone(), ids).expect("a fresh directory");
         let bus = Bus::new(
@@ -81,8 +92,7 @@ impl System {
 
     /// Lets time pass, fires the timers that are due meanwhile, and lets everything come to rest.
     pub(crate) async fn pass(&self, time: SignedDuration) {
-        let ms = i64::try_from(time.as_millis()).expect("short");
-        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+        self.clock.skip(time);
         self.rest().await;
     }
 
