@@ -4,9 +4,11 @@
 //! happens next follows from the journal alone. A message that is late, doubled or out of order
 //! therefore finds nothing to do, and one that is lost can be sent again by anybody.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use events::{Class, Event, Next, Reason, Step};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
 use producers::Bus;
@@ -239,10 +241,17 @@ async fn record(
     Ok(Verdict::Delete)
 }
 
-/// Ends an effect that takes too long. It may have acted: every effect is safe to repeat.
+/// Ends an effect that takes too long. It may have acted: every effect is safe to repeat. One that
+/// panics is for a human: it would do so at every delivery, and nothing would be written down.
 async fn in_time<T>(effect: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    // Whatever it left half done in memory is dropped with it; the journal is read anew.
+    let effect = AssertUnwindSafe(effect).catch_unwind();
     match tokio::time::timeout(EFFECT_MAX, effect).await {
-        Ok(outcome) => outcome,
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => {
+            let words = "this is a bug, and the log says where".to_owned();
+            Err(Fault::Nonsense { service: "our own code", words })
+        }
         Err(late) => Err(Fault::unavailable("the step's service", late)),
     }
 }

@@ -21,6 +21,7 @@ struct State {
     waiting: BTreeMap<Class, VecDeque<(Nudge, u32)>>,
     flying: BTreeMap<Handle, (Nudge, u32)>,
     received: u64,
+    sends_that_fail: usize,
     timers: BTreeMap<WorkspaceId, Timestamp>,
     leases: Vec<Lease>,
     revoked: BTreeMap<WorkspaceId, (Gen, Attempt)>,
@@ -29,6 +30,11 @@ struct State {
 }
 
 impl Memory {
+    /// Makes the next send fail.
+    pub(crate) fn fail_a_send(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).sends_that_fail += 1;
+    }
+
     async fn turn(&self) -> MutexGuard<'_, State> {
         tokio::task::yield_now().await;
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,6 +122,10 @@ impl Queue for Memory {
         messages: &[Outgoing],
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
         let mut state = self.turn().await;
+        if state.sends_that_fail > 0 {
+            state.sends_that_fail -= 1;
+            return Err(Fault::unavailable("the queue", "it does not answer"));
+        }
         let queue = state.waiting.entry(class).or_default();
         queue.extend(messages.iter().map(|message| (message.nudge.clone(), 0)));
         Ok(messages.iter().map(|_| Ok(())).collect())
@@ -231,7 +241,8 @@ impl Leases for Memory {
         let mut state = self.turn().await;
         let fence = state.revoked.entry(id.clone()).or_default();
         *fence = (*fence).max((generation, attempt));
-        let old = |l: &Lease| l.workspace == *id && (l.generation, l.attempt) <= (generation, attempt);
+        let old =
+            |l: &Lease| l.workspace == *id && (l.generation, l.attempt) <= (generation, attempt);
         state.leases.retain(|lease| !old(lease));
         Ok(())
     }
@@ -267,7 +278,9 @@ impl Routes for Memory {
         let mut state = self.turn().await;
         let fence = state.closed.entry(id.clone()).or_default();
         *fence = (*fence).max((generation, attempt));
-        state.routes.retain(|known, r| known != id || (r.generation, r.attempt) > (generation, attempt));
+        state
+            .routes
+            .retain(|known, r| known != id || (r.generation, r.attempt) > (generation, attempt));
         Ok(())
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) wakes: Vec<Timestamp>,
     /// So many probes are told "not yet".
     pub(crate) not_yet: usize,
+    /// The call that panics.
+    pub(crate) panics: Option<&'static str>,
     /// Tasks run and do not listen.
     pub(crate) silent: bool,
     /// Effects that were made, in order.
@@ -76,6 +78,7 @@ impl Outside {
         tokio::task::yield_now().await;
         let mut state = self.state();
         state.calls.push(call);
+        assert_ne!(state.panics, Some(call), "a bug, as the test wants it");
         match state.faults.get_mut(call).and_then(VecDeque::pop_front) {
             Some(fault) => Err(fault),
             None => Ok(state),
@@ -128,6 +131,8 @@ impl Compute for Outside {
             return Err(Fault::Taken { resource: "the workspace".to_owned() });
         }
         state.starts += 1;
+        // It is another agent, and nobody has asked it to finish.
+        state.held = false;
         state.most_alive = state.most_alive.max(others + 1);
         let id = TaskId(format!("task-{}", state.starts));
         let port = 20_000 + u16::try_from(state.starts).expect("few tasks");

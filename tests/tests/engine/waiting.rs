@@ -91,6 +91,19 @@ async fn a_teardown_goes_on_after_an_hour_in_which_the_engine_was_off() {
 }
 
 #[tokio::test]
+async fn a_step_that_panics_is_parked_for_a_human() {
+    let system = System::new("bug");
+    system.outside.state().panics = Some("run_task");
+    system.log_in("ann").await;
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Parked);
+    system.outside.state().panics = None;
+    producers::command::replay(&system.world.bus, &id("ann"), None).await.expect("replayed");
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Ready);
+}
+
+#[tokio::test]
 async fn the_schedule_of_an_agent_that_answers_no_more_is_kept() {
     let system = System::new("deaf");
     system.log_in("ann").await;
