@@ -19,8 +19,9 @@ use crate::{idle, steps::quiesce};
 
 const SOURCE: &str = "/consumers/handle";
 
-/// How long one effect may take, all waiting included. The visibility time-out of a message is
-/// longer than all that a handler does, so that nobody else gets it meanwhile.
+/// How long one effect may take, all waiting included. A message is invisible for three times as
+/// long, so that nobody else gets it meanwhile; when several conflicts make one look last longer
+/// still, two handle it, which is safe.
 pub const EFFECT_MAX: Duration = Duration::from_secs(30);
 /// How long a message is invisible while it is handled.
 pub const VISIBILITY: Duration = Duration::from_secs(90);

@@ -105,10 +105,13 @@ impl Engine {
     }
 }
 
-/// Writes down the next changes of tasks.
+/// Writes down the next changes of tasks. One that cannot be written does not hold up the others;
+/// the sweeper finds it again.
 async fn observe(world: World) -> Result<(), Fault> {
     for task in world.compute.changes(WAIT).await? {
-        consumers::observer::observe(&world.bus, &task).await?;
+        if let Err(fault) = consumers::observer::observe(&world.bus, &task).await {
+            tracing::warn!(task = %task.id, %fault, "a change of a task could not be written down");
+        }
     }
     Ok(())
 }
