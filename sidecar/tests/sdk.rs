@@ -3,18 +3,25 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use support::rig::Rig;
 
-/// Names a Python that has `anthropic` and `openai`.
-const PYTHON: &str = "TEAMCLAW_SDK_PYTHON";
-
-#[expect(clippy::disallowed_methods, reason = "only the caller knows where such a Python is")]
-fn python() -> String {
-    std::env::var(PYTHON).expect("TEAMCLAW_SDK_PYTHON names a Python with anthropic and openai")
+/// The Python with `anthropic` and `openai` that `scripts/test` installs.
+fn python() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let python = root.join(".venv/bin/python");
+    let clients = Command::new(&python).args(["-c", "import anthropic, openai"]).output();
+    assert!(
+        clients.is_ok_and(|output| output.status.success()),
+        "{} has no anthropic and openai: run scripts/test once, which installs them",
+        python.display()
+    );
+    python
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs TEAMCLAW_SDK_PYTHON: a Python with anthropic 2.12.0 and openai 3.54.0"]
 async fn the_official_clients_work_and_are_counted_to_the_token() {
     let rig = Rig::new(&["sk-pool-one"]).await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk_check.py");

@@ -12,7 +12,7 @@ base, token = sys.argv[1:]
 claude = anthropic.Anthropic(base_url=f"{base}/anthropic", api_key=token, max_retries=0)
 gpt = openai.OpenAI(base_url=f"{base}/openai/v1", api_key=token, max_retries=0)
 said = [{"role": "user", "content": "hello there"}]
-wanted = "You said: hello there; I have seen 1 messages"
+wanted = "You said: hello there; I have seen 1 message"
 
 # Anthropic Messages, whole and streamed, and what is beside it.
 asked = {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": said}
