@@ -108,7 +108,7 @@ mod tests {
         ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
         ("OPENAI_API_KEY", "sk-real"),
         ("GEMINI_API_KEY", "AIza-real"),
-        ("GOOGLE_APPLICATION_CREDENTIALS", "/root/key.json"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/etc/key.json"),
         ("AWS_SECRET_ACCESS_KEY", "aws-real"),
         ("GITHUB_TOKEN", "ghp-real"),
         ("SSH_AUTH_SOCK", "/run/agent"),

@@ -16,8 +16,6 @@ use crate::steps::run_task::STOP_GRACE;
 use crate::world::World;
 
 const SOURCE: &str = "/consumers/sweeper";
-/// How many workspaces are read at a time.
-const PAGE: usize = 500;
 
 /// One kind of thing that a generation's steps make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,8 +81,8 @@ async fn nudge_late(world: &World) -> Result<usize, Fault> {
     let bus = &world.bus;
     let moving = Query { status: vec![Status::Starting, Status::Stopping], ..Query::default() };
     let due = Query { due_by: Some(bus.now()), ..Query::default() };
-    let mut late: Vec<Row> = all(world, &moving).await?;
-    late.extend(all(world, &due).await?);
+    let mut late: Vec<Row> = bus.find_all(&moving).await?;
+    late.extend(bus.find_all(&due).await?);
     late.sort_by(|a, b| a.workspace.cmp(&b.workspace));
     late.dedup_by(|a, b| a.workspace == b.workspace);
     let mut nudged = 0;
@@ -97,19 +95,6 @@ async fn nudge_late(world: &World) -> Result<usize, Fault> {
         }
     }
     Ok(nudged)
-}
-
-async fn all(world: &World, query: &Query) -> Result<Vec<Row>, Fault> {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let after = rows.last().map(|row| row.workspace.clone());
-        let page = world.bus.journal().find(query, after.as_ref(), PAGE).await?;
-        let full = page.len() == PAGE;
-        rows.extend(page);
-        if !full {
-            return Ok(rows);
-        }
-    }
 }
 
 /// Compares what exists with what the journals own. The inventories are read first, so that what a
@@ -142,7 +127,7 @@ async fn suspects(world: &World) -> Result<BTreeSet<Suspect>, Fault> {
 async fn missing(world: &World, tasks: &[Task]) -> Result<Vec<Suspect>, Fault> {
     let ready = Query { status: vec![Status::Ready], ..Query::default() };
     let mut found = Vec::new();
-    for row in all(world, &ready).await? {
+    for row in world.bus.find_all(&ready).await? {
         let Some(workspace) = read(world, &row.workspace).await else { continue };
         let generation = workspace.generation();
         let Some(task) = workspace.task(generation) else { continue };

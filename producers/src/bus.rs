@@ -10,12 +10,17 @@ use std::time::Duration;
 use events::envelope::Cause;
 use events::{Envelope, Event, Next, Policy, Stamp, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Clock, Fault, Ids, Journal, Loaded, Nudge, Outgoing, Projection, Queue, Timers};
+use ports::{
+    Clock, Fault, Ids, Journal, Loaded, Nudge, Outgoing, Projection, Query, Queue, Row, Timers,
+};
 
 /// How often a decision is made anew when somebody else recorded something first. Each round lets
 /// one other writer through, so that this many writers would have to come in between: far more than
 /// a person has tabs that log in at the same moment.
 const CONFLICTS_MAX: usize = 128;
+
+/// How many workspaces a search reads at a time.
+const PAGE: usize = 500;
 
 /// Where facts go. Cheap to clone.
 #[derive(Clone)]
@@ -80,6 +85,23 @@ impl Bus {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Every workspace that matches, however many pages that takes.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn find_all(&self, query: &Query) -> Result<Vec<Row>, Fault> {
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let after = rows.last().map(|row| row.workspace.clone());
+            let page = self.journal.find(query, after.as_ref(), PAGE).await?;
+            let full = page.len() == PAGE;
+            rows.extend(page);
+            if !full {
+                return Ok(rows);
+            }
+        }
     }
 
     /// A fact in its envelope, stamped now.

@@ -11,9 +11,6 @@ use crate::session;
 
 const SOURCE: &str = "/producers/command";
 
-/// How many workspaces a search reads at a time.
-const PAGE: usize = 500;
-
 /// Starts a workspace unless it is up or coming.
 ///
 /// # Errors
@@ -88,16 +85,7 @@ pub async fn troubled(bus: &Bus, mut query: Query) -> Result<Vec<Row>, Fault> {
     if query.status.is_empty() {
         query.status = vec![Status::Failed, Status::Parked];
     }
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let after = rows.last().map(|row| row.workspace.clone());
-        let page = bus.journal().find(&query, after.as_ref(), PAGE).await?;
-        let full = page.len() == PAGE;
-        rows.extend(page);
-        if !full {
-            return Ok(rows);
-        }
-    }
+    bus.find_all(&query).await
 }
 
 /// Sets how long the workspace may be left alone; `None` goes back to the default.

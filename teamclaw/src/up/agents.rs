@@ -22,8 +22,6 @@ const OPENCLAW_PLACE: &str = "/tmp/openclaw-state-locks-{uid}";
 const STOP_ALL_MAX: Duration = Duration::from_secs(60);
 /// How often it looks whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The most workspaces that one look reads.
-const LOOK_MAX: usize = 1_000;
 
 /// What an agent is, on this machine.
 pub(super) struct Spec<'a> {
@@ -141,7 +139,7 @@ pub(super) async fn stop_all(world: &World) {
     let up = [Status::Starting, Status::Ready, Status::Stopping];
     let find = |status: Vec<Status>| async move {
         let query = Query { status, ..Query::default() };
-        world.bus.journal().find(&query, None, LOOK_MAX).await.unwrap_or_default()
+        world.bus.find_all(&query).await.unwrap_or_default()
     };
     for row in find(up.to_vec()).await {
         if let Err(fault) =

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use events::price::PICO_PER_DOLLAR;
-
 use super::compose::Machine;
 use super::ending::Ending;
 use crate::demo::journey::{self, Demo, Journey, Line};
@@ -12,6 +10,7 @@ use crate::output::{BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::problem::Problem;
 use crate::target::Target;
 use crate::timeline::Timeline;
+use crate::words;
 
 /// Who travels in a demonstration.
 const TRAVELLER: &str = "alice";
@@ -99,16 +98,7 @@ fn summary(journey: &Journey) -> Result<(), Problem> {
         let took = phase.took.as_secs_f64();
         output::line(&format!("  {:<14}{took:>7.2} s  {}", phase.name, styled(DIM, &phase.words)))?;
     }
-    let cost = dollars(journey.pico_dollars);
-    let counted = format!("{} tokens in, {} out, {cost}", journey.input, journey.output);
+    let cost = words::dollars(journey.pico_dollars);
+    let counted = format!("{} tokens in, {} out, ${cost}", journey.input, journey.output);
     output::line(&format!("  {} {counted}", styled(WARN, "the first answer:")))
-}
-
-/// Pico-dollars exactly, with all the digits that are not zero.
-fn dollars(pico: i128) -> String {
-    let unit = i128::from(PICO_PER_DOLLAR);
-    let fraction = format!("{:012}", (pico % unit).abs());
-    let shown = fraction.trim_end_matches('0');
-    let shown = if shown.len() < 2 { &fraction[..2] } else { shown };
-    format!("${}.{shown}", pico / unit)
 }

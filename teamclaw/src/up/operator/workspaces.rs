@@ -92,17 +92,7 @@ pub(super) async fn counts(api: &Operator) -> Result<BTreeMap<String, usize>, Fa
     let mut counts = BTreeMap::new();
     for status in Status::ALL {
         let query = Query { status: vec![status], ..Query::default() };
-        let mut count = 0;
-        let mut after = None;
-        loop {
-            let rows = api.bus.journal().find(&query, after.as_ref(), LIMIT_MAX).await?;
-            count += rows.len();
-            let full = rows.len() == LIMIT_MAX;
-            after = rows.into_iter().last().map(|row| row.workspace);
-            if !full {
-                break;
-            }
-        }
+        let count = api.bus.find_all(&query).await?.len();
         counts.insert(status.name().to_owned(), count);
     }
     Ok(counts)
