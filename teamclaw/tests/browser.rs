@@ -1,16 +1,14 @@
 //! The front door in a real browser. `browser/journey.mjs` is the person; this starts the engine
 //! with the small agent and hands it a log-in link. It must not skip when a part is missing.
 
-#[path = "journey/engine.rs"]
-#[expect(dead_code, reason = "the journeys use the rest of it")]
-mod engine;
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::process::Command;
 
-use engine::{Engine, scratch, small_agent};
+use support::engine::{Engine, scratch, small_agent};
 
 /// Debian's and Ubuntu's names for it.
 const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];

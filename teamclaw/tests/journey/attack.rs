@@ -68,7 +68,7 @@ impl Attack {
         let agent = small_agent(&data);
         let place = agent_files(&agent, user);
         let (key, secret_name) = (canary("sk-canary"), canary("c"));
-        let setup = Setup { key: Secret::new(key.clone()), log: "debug", user };
+        let setup = Setup { key: Secret::new(key.clone()), log: "debug", user, ..Setup::default() };
         let command = format!("--agent=exec /bin/sh {}", place.0.join("agent").display());
         let files =
             [place.0.display().to_string(), agent].map(|path| format!("--agent-files={path}"));

@@ -5,9 +5,12 @@
 //! agents, because what they try is the engine. Everything here is a real process, a real socket
 //! and a real file.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{engine, person};
+
 mod attack;
-mod engine;
-mod person;
 
 mod demonstration;
 mod failing;

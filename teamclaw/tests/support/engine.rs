@@ -36,11 +36,18 @@ pub(crate) struct Setup {
     pub(crate) log: &'static str,
     /// Who runs it; `None` for whoever runs the test. It then runs the copy of [`small_agent`].
     pub(crate) user: Option<u32>,
+    /// What its environment holds besides the test's own.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { key: Secret::new("sk-stand-in-for-the-journey"), log: "info", user: None }
+        Self {
+            key: Secret::new("sk-stand-in-for-the-journey"),
+            log: "info",
+            user: None,
+            environment: Vec::new(),
+        }
     }
 }
 
@@ -125,6 +132,23 @@ impl Engine {
         self.child.wait().expect("reaped");
         let (child, url) = up(&self.data, &self.setup, &self.arguments).await;
         (self.child, self.url) = (child, url);
+    }
+
+    /// Kills the engine without a word and begins to start it again, and does not wait for it.
+    pub(crate) fn kill_and_begin_again(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("reaped");
+        self.child = begin(&self.data, &self.setup, &self.arguments);
+    }
+
+    /// Where it is and its operator's token, once it is up.
+    pub(crate) fn operator(&self) -> Option<(String, String)> {
+        operator(&self.data)
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("looked at")
     }
 
     /// Changes how it is started the next time.
@@ -261,29 +285,10 @@ fn agents_logs(data: &Path) -> Vec<String> {
 }
 
 async fn up(data: &Path, setup: &Setup, arguments: &[String]) -> (Child, String) {
-    let operator = data.join("operator.json");
-    drop(fs::remove_file(&operator));
-    fs::create_dir_all(data.parent().expect("a parent")).expect("made");
-    let log = fs::File::create(data.with_extension("log")).expect("a log");
-    let mut command = match setup.user {
-        Some(user) => as_user(&data.with_extension("program"), user),
-        None => Command::new(PROGRAM),
-    };
-    let mut child = command
-        .args(arguments)
-        .env("TEAMCLAW_LOG", setup.log)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("cloned"))
-        .stderr(log)
-        .spawn()
-        .expect("started");
+    let mut child = begin(data, setup, arguments);
     let until = Instant::now() + UP_WITHIN;
     loop {
-        let url = fs::read(&operator).ok().and_then(|text| {
-            let file: Value = serde_json::from_slice(&text).ok()?;
-            Some(file["url"].as_str()?.to_owned())
-        });
-        if let Some(url) = url {
+        if let Some((url, _)) = operator(data) {
             return (child, url);
         }
         let ended = child.try_wait().expect("looked at");
@@ -291,6 +296,34 @@ async fn up(data: &Path, setup: &Setup, arguments: &[String]) -> (Child, String)
         assert!(ended.is_none() && Instant::now() < until, "up did not come up:\n{log}");
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Starts `up` and does not wait for it. What it says is added to the log.
+fn begin(data: &Path, setup: &Setup, arguments: &[String]) -> Child {
+    drop(fs::remove_file(data.join("operator.json")));
+    fs::create_dir_all(data.parent().expect("a parent")).expect("made");
+    let log = fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"));
+    let log = log.expect("a log");
+    let mut command = match setup.user {
+        Some(user) => as_user(&data.with_extension("program"), user),
+        None => Command::new(PROGRAM),
+    };
+    command
+        .args(arguments)
+        .env("TEAMCLAW_LOG", setup.log)
+        .envs(setup.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("cloned"))
+        .stderr(log)
+        .spawn()
+        .expect("started")
+}
+
+/// Where the engine on this directory is, and its operator's token, once it is up.
+fn operator(data: &Path) -> Option<(String, String)> {
+    let text = fs::read(data.join("operator.json")).ok()?;
+    let file: Value = serde_json::from_slice(&text).ok()?;
+    Some((file["url"].as_str()?.to_owned(), file["token"].as_str()?.to_owned()))
 }
 
 impl Drop for Engine {

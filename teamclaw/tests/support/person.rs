@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::engine::Engine;
+use super::engine::Engine;
 
 /// How long one answer may take: a model's turn on a busy machine.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
@@ -26,12 +26,17 @@ pub(crate) struct Person {
 }
 
 impl Person {
+    /// A client with this bearer token, or with none if it is empty.
+    pub(crate) fn at(url: &str, token: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { client, url: url.to_owned(), token: token.to_owned() }
+    }
+
     /// Logs somebody in as an operator would ask them to: a link, and then a session.
     pub(crate) async fn log_in(engine: &Engine, name: &str) -> Self {
         let answer = engine.json(&["login", name, "--no-wait", "--format", "json"]);
         let link = answer["link"].as_str().expect("a link").to_owned();
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let mut person = Self { client, url: engine.url.clone(), token: String::new() };
+        let mut person = Self::at(&engine.url, "");
         let (door, once) = link.split_once("?once=").expect("a link with a secret");
         let path = door.strip_prefix(&engine.url).expect("a link to the front door");
         let secret = json!({"once": once});
@@ -50,6 +55,18 @@ impl Person {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> (StatusCode, String) {
+        self.try_send(method, path, headers, body, ANSWER_WITHIN).await.expect("an answer")
+    }
+
+    /// The same at a door that may go away: why there is no whole answer, in words.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+        within: Duration,
+    ) -> Result<(StatusCode, String), String> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         request = request.header("accept", "application/json");
         if !self.token.is_empty() {
@@ -63,11 +80,14 @@ impl Person {
         }
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let request = request.body(Full::from(body)).expect("a request");
-        let answer = tokio::time::timeout(ANSWER_WITHIN, self.client.request(request)).await;
-        let answer = answer.expect("in time").expect("an answer");
-        let status = answer.status();
-        let body = answer.into_body().collect().await.expect("a body").to_bytes();
-        (status, String::from_utf8_lossy(&body).into_owned())
+        let whole = async {
+            let answer = self.client.request(request).await.map_err(|error| error.to_string())?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+            Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+        };
+        let late = |_| format!("no answer within {within:?}");
+        tokio::time::timeout(within, whole).await.map_err(late)?
     }
 
     /// Sends JSON and reads JSON; must work.
