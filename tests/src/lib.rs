@@ -1,2 +1,5 @@
-//! What several tests share. The tests themselves stand in `tests/tests/`, one folder for each
-//! promise; nothing in the workspace depends on this crate.
+//! What several tests share: the fake [`world`] that the crash matrix and the simulation play in. The
+//! tests themselves stand in `tests/tests/`, one folder for each promise; nothing in the workspace
+//! depends on this crate.
+
+pub mod world;

@@ -1,0 +1,324 @@
+//! Compute, as an adapter to ECS would be: the port's own promises (fences, one live task of a
+//! workspace, tokens that never start a second task) are a table of the adapter's, the tasks are the
+//! [`super::ecs`] cluster's, and what runs in a task lives by a plan made at its start.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use events::{Attempt, Gen, Reason, ReasonClass, TaskId, WorkspaceId};
+use ports::{Compute, Fault, Task, TaskSpec, TaskStatus, async_trait};
+use tokio::time::{Instant, timeout_at};
+
+use super::agents::Agent;
+use super::ecs::{Cluster, EcsError, LastStatus, RunAnswer, RunTask};
+use super::seat::Call;
+use super::{Hazard, Pace, Seat, State, Weather};
+
+/// How long a fresh task may be missed.
+const UNSEEN_MAX_MS: i64 = 30_000;
+/// The port on which OpenClaw listens.
+const PORT: u16 = 18_789;
+
+/// Tasks, the adapter's table, and what is still to be told.
+#[derive(Clone, Debug, Default)]
+pub struct Cloud {
+    cluster: Cluster,
+    pub(super) tasks: BTreeMap<TaskId, Running>,
+    tokens: BTreeMap<String, TaskId>,
+    fences: BTreeMap<WorkspaceId, (Gen, Attempt)>,
+    registered: BTreeMap<WorkspaceId, ()>,
+    /// What is to be told, and when.
+    changes: Vec<(i64, Task)>,
+    addresses: u32,
+    /// How many tasks were ever started.
+    pub starts: u64,
+}
+
+/// A task and what becomes of it.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) task: Task,
+    address: SocketAddr,
+    listens_ms: i64,
+    ends_ms: Option<(i64, &'static str)>,
+    pub(super) agent: Agent,
+    /// Whether its changes are told: once, twice or never.
+    told: u8,
+}
+
+impl Cloud {
+    /// Tasks that are not gone.
+    pub fn alive(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().map(|running| &running.task).filter(|task| is_alive(task))
+    }
+
+    /// Every task that is not gone, of one workspace.
+    pub fn alive_of<'a>(&'a self, id: &'a WorkspaceId) -> impl Iterator<Item = &'a Task> {
+        self.alive().filter(move |task| task.workspace == *id)
+    }
+
+    /// When something happens by itself next.
+    pub fn next_ms(&self) -> Option<i64> {
+        let plans = self.tasks.values().filter_map(|running| match running.task.status {
+            TaskStatus::Starting => Some(running.ends_at().min(running.listens_ms)),
+            TaskStatus::Listening(_) | TaskStatus::Stopping => running.ends_ms.map(|(at, _)| at),
+            TaskStatus::Stopped(_) => None,
+        });
+        plans.filter(|at| *at < i64::MAX).min()
+    }
+
+    /// When the next change of a task is told.
+    pub fn next_change_ms(&self) -> Option<i64> {
+        self.changes.iter().map(|(at, _)| *at).min()
+    }
+
+    /// Ends a workspace's live task as if it had crashed.
+    pub fn crash(&mut self, id: &WorkspaceId, now: i64) {
+        for running in self.tasks.values_mut() {
+            if running.task.workspace == *id && is_alive(&running.task) {
+                running.ends_ms = Some((now, "it crashed"));
+            }
+        }
+        self.tick(now);
+    }
+
+    /// Lets everything happen that is due by now.
+    pub fn tick(&mut self, now: i64) {
+        let mut news = Vec::new();
+        for running in self.tasks.values_mut() {
+            if let Some(task) = running.advance(now) {
+                if matches!(task.status, TaskStatus::Stopped(_)) {
+                    self.cluster.stopped(&task.id.0, now);
+                }
+                news.extend((0..running.told).map(|copy| (now + i64::from(copy) * 45_000, task.clone())));
+            }
+        }
+        self.changes.extend(news);
+    }
+
+    fn address(&mut self, weather: &mut Weather) -> SocketAddr {
+        let used = |address: &SocketAddr, tasks: &BTreeMap<TaskId, Running>| {
+            tasks.values().any(|other| other.address == *address && is_alive(&other.task))
+        };
+        if weather.strikes(Hazard::ReusedAddress) {
+            let free = self.tasks.values().rev().map(|other| other.address);
+            if let Some(address) = free.clone().find(|address| !used(address, &self.tasks)) {
+                return address;
+            }
+        }
+        self.addresses += 1;
+        let [_, b, c, d] = self.addresses.to_be_bytes();
+        SocketAddr::from(([10, b, c, d], PORT))
+    }
+
+    fn run(&mut self, spec: &TaskSpec, now: i64, weather: &mut Weather) -> Result<TaskId, Fault> {
+        if let Some(known) = self.tokens.get(&spec.client_token) {
+            return Ok(known.clone());
+        }
+        let fence = self.fences.get(&spec.workspace);
+        if fence.is_some_and(|fence| *fence >= (spec.generation, spec.attempt)) {
+            let words = "a stop was faster";
+            return Err(Fault::Refused(Reason::new(ReasonClass::Internal, words)));
+        }
+        if self.alive_of(&spec.workspace).next().is_some() {
+            return Err(Fault::Taken { resource: format!("the workspace {}", spec.workspace) });
+        }
+        let request = RunTask {
+            client_token: spec.client_token.clone(),
+            started_by: spec.workspace.to_string(),
+            task_definition: spec.home.clone(),
+        };
+        let full = weather.strikes(Hazard::NoCapacity);
+        let room = if full { Err("Capacity is unavailable at this time") } else { Ok(()) };
+        let fresh = weather.strikes(Hazard::MissedTask);
+        let unseen = if fresh { weather.between(1, UNSEEN_MAX_MS) } else { 0 };
+        match self.cluster.run_task(&request, now, room, unseen) {
+            Ok(RunAnswer::Task(arn)) => {
+                let id = TaskId(arn);
+                self.tokens.insert(spec.client_token.clone(), id.clone());
+                self.starts += 1;
+                let running = self.plan(&id, spec, now, weather);
+                self.tasks.insert(id.clone(), running);
+                self.tick(now);
+                Ok(id)
+            }
+            Ok(RunAnswer::Failure(words)) => {
+                Err(Fault::NoCapacity { what: "Fargate", words: words.to_owned() })
+            }
+            Err(EcsError::Conflict { resource_ids }) => {
+                Err(Fault::Taken { resource: resource_ids.join(", ") })
+            }
+            Err(EcsError::InvalidParameter(words)) => {
+                Err(Fault::Nonsense { service: "ECS", words: words.to_owned() })
+            }
+        }
+    }
+
+    /// What will become of a task.
+    fn plan(&mut self, id: &TaskId, spec: &TaskSpec, now: i64, weather: &mut Weather) -> Running {
+        let mut listens_ms = now + weather.between(0, 12_000);
+        if weather.strikes(Hazard::SlowTask) {
+            listens_ms += weather.between(10_000, 170_000);
+        }
+        if weather.strikes(Hazard::SilentTask) {
+            listens_ms = i64::MAX;
+        }
+        let mut ends_ms = None;
+        if weather.strikes(Hazard::TaskDiesStarting) {
+            ends_ms = Some((now + weather.between(0, 10_000), "it ended before it listened"));
+        } else if weather.strikes(Hazard::TaskDiesReady) {
+            let at = listens_ms.saturating_add(weather.between(0, 30_000));
+            ends_ms = Some((at, "it ran out of memory"));
+        }
+        let told = match (weather.strikes(Hazard::LostChange), weather.strikes(Hazard::DoubledChange)) {
+            (true, _) => 0,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
+        let task = Task {
+            id: id.clone(),
+            workspace: spec.workspace.clone(),
+            generation: spec.generation,
+            attempt: spec.attempt,
+            version: 1,
+            status: TaskStatus::Starting,
+        };
+        let address = self.address(weather);
+        let agent = Agent::new(spec, listens_ms, weather);
+        Running { task, address, listens_ms, ends_ms, agent, told }
+    }
+
+    fn stop(&mut self, id: &WorkspaceId, up_to: (Gen, Attempt), now: i64, gone_ms: i64) -> bool {
+        let fence = self.fences.entry(id.clone()).or_default();
+        *fence = (*fence).max(up_to);
+        for running in self.tasks.values_mut() {
+            let task = &mut running.task;
+            let meant = task.workspace == *id && (task.generation, task.attempt) <= up_to;
+            if meant && matches!(task.status, TaskStatus::Starting | TaskStatus::Listening(_)) {
+                task.status = TaskStatus::Stopping;
+                task.version += 1;
+                running.ends_ms = Some((gone_ms, "it was stopped"));
+            }
+        }
+        self.tick(now);
+        let meant = |task: &&Task| (task.generation, task.attempt) <= up_to;
+        self.alive_of(id).filter(meant).next().is_none()
+    }
+
+    fn described(&self, id: &TaskId, now: i64) -> Option<Task> {
+        let seen = self.cluster.describe_task(&id.0, now)?;
+        let task = self.tasks.get(id).map(|running| running.task.clone())?;
+        debug_assert_eq!(seen.last_status == LastStatus::Alive, is_alive(&task));
+        Some(task)
+    }
+
+    fn told(&mut self, now: i64) -> Vec<Task> {
+        let changes = std::mem::take(&mut self.changes);
+        let (due, later): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(at, _)| *at <= now);
+        self.changes = later;
+        due.into_iter().map(|(_, task)| task).collect()
+    }
+}
+
+impl Running {
+    fn ends_at(&self) -> i64 {
+        self.ends_ms.map_or(i64::MAX, |(at, _)| at)
+    }
+
+    /// The change that has come by now, if any: at most one, the last.
+    fn advance(&mut self, now: i64) -> Option<Task> {
+        let ended = self.ends_ms.filter(|(at, _)| *at <= now && is_alive(&self.task));
+        if let Some((_, words)) = ended {
+            let reason = Reason::new(ReasonClass::AgentExited, words);
+            self.task.status = TaskStatus::Stopped(reason);
+        } else if self.task.status == TaskStatus::Starting && self.listens_ms <= now {
+            self.task.status = TaskStatus::Listening(self.address);
+        } else {
+            return None;
+        }
+        self.task.version += 1;
+        Some(self.task.clone())
+    }
+}
+
+fn is_alive(task: &Task) -> bool {
+    !matches!(task.status, TaskStatus::Stopped(_))
+}
+
+#[async_trait]
+impl Compute for Seat {
+    async fn register(&self, id: &WorkspaceId) -> Result<(), Fault> {
+        let register = |state: &mut State, _| {
+            state.cloud.registered.insert(id.clone(), ());
+            Ok(())
+        };
+        self.call(Call::RegisterTask, register).await
+    }
+
+    async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
+        let run = |state: &mut State, now| {
+            let State { cloud, weather, .. } = state;
+            cloud.run(spec, now, weather)
+        };
+        let ran = self.call(Call::RunTask, run).await;
+        self.world().news().changes.notify_waiters();
+        ran
+    }
+
+    async fn describe(&self, task: &TaskId) -> Result<Option<Task>, Fault> {
+        let describe = |state: &mut State, now| {
+            state.cloud.tick(now);
+            Ok(state.cloud.described(task, now))
+        };
+        self.call(Call::DescribeTask, describe).await
+    }
+
+    async fn stop(
+        &self,
+        id: &WorkspaceId,
+        generation: Gen,
+        attempt: Attempt,
+        grace: Duration,
+    ) -> Result<bool, Fault> {
+        let stop = |state: &mut State, now| {
+            let State { cloud, weather, .. } = state;
+            let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+            let gone = now + weather.between(0, grace);
+            Ok(cloud.stop(id, (generation, attempt), now, gone))
+        };
+        let gone = self.call(Call::StopTask, stop).await;
+        self.world().news().changes.notify_waiters();
+        gone
+    }
+
+    async fn list(&self) -> Result<Vec<Task>, Fault> {
+        let list = |state: &mut State, now| {
+            state.cloud.tick(now);
+            let cloud = &state.cloud;
+            let arns = cloud.cluster.list_tasks(None, now);
+            Ok(arns.into_iter().filter_map(|arn| cloud.described(&TaskId(arn), now)).collect())
+        };
+        self.call(Call::ListTasks, list).await
+    }
+
+    async fn changes(&self, wait: Duration) -> Result<Vec<Task>, Fault> {
+        let until = Instant::now() + wait;
+        loop {
+            let news = self.world().news().changes.notified();
+            let take = |state: &mut State, now| {
+                state.cloud.tick(now);
+                let next = state.cloud.next_ms().into_iter().chain(state.cloud.next_change_ms());
+                Ok((state.cloud.told(now), next.filter(|at| *at > now).min()))
+            };
+            let (told, next) = self.call(Call::Changes, take).await?;
+            let over = self.world().pace() != Pace::Live || Instant::now() >= until;
+            if !told.is_empty() || over {
+                return Ok(told);
+            }
+            let next = next.map_or(until, |next| self.world().instant(next).min(until));
+            // Whether news came or the time did: look again.
+            let _ = timeout_at(next, news).await;
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A fake world: every port in memory, with the bad parts of each contract as its default.
+//!
+//! A call may be slow, may fail before it acts, may act and lose its answer, and its process may be
+//! killed at any of its waits. What is promised on paper is kept (the ports' conformance suites
+//! pass); whatever the papers do not promise happens when the [`weather`] allows it. Nothing here
+//! decides anything for the engine, and nothing reads a real clock or real chance.
+//!
+//! Time passes in one of two ways ([`Pace`]): by hand, when a test drives futures from wait to wait
+//! in an order of its own, or live, on a paused tokio runtime that jumps from wait to wait.
+
+pub mod agents;
+pub mod clock;
+pub mod compute;
+pub mod ecs;
+pub mod homes;
+pub mod journal;
+pub mod leases;
+pub mod provider;
+pub mod queue;
+pub mod routes;
+pub mod seat;
+pub mod timers;
+pub mod trace;
+pub mod usage;
+pub mod weather;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use events::Policy;
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
+
+pub use seat::Seat;
+pub use trace::Trace;
+pub use weather::{Hazard, Weather};
+
+/// When a world begins: 2026-06-01T00:00:00Z.
+pub const START_MS: i64 = 1_780_272_000_000;
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Whoever polls the futures says what time it is. Every call gives way once before it acts.
+    ByHand,
+    /// The same, and once more before its answer is out and once after: every place to die at.
+    ByHandClosely,
+    /// On a paused runtime: waits take simulated time.
+    Live,
+}
+
+/// What exists. Cloning it is a snapshot.
+#[derive(Clone, Default)]
+pub struct State {
+    /// Milliseconds since [`START_MS`] when time passes by hand.
+    hand_ms: i64,
+    pub(crate) journal: journal::Lists,
+    pub(crate) queues: queue::Queues,
+    pub(crate) timers: timers::Set,
+    pub(crate) leases: leases::Granted,
+    pub(crate) routes: routes::Table,
+    pub(crate) homes: homes::Directory,
+    pub(crate) cloud: compute::Cloud,
+    pub(crate) ledger: usage::Ledger,
+    pub(crate) provider: provider::Provider,
+    pub(crate) clocks: clock::Clocks,
+    /// How often each process has been started; a call of an older life never ends.
+    pub(crate) lives: Vec<u64>,
+    pub(crate) weather: Weather,
+    pub(crate) trace: Trace,
+}
+
+/// A world that several processes act in.
+pub struct World {
+    pace: Pace,
+    began: Option<Instant>,
+    state: Mutex<State>,
+    news: News,
+    policy: Policy,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+pub(crate) struct News {
+    pub(crate) messages: [Notify; 3],
+    pub(crate) timers: Notify,
+    pub(crate) changes: Notify,
+    pub(crate) feed: Notify,
+    /// Anything at all that may need looking after.
+    pub(crate) stir: Notify,
+}
+
+impl World {
+    /// A world in this state. Live ones need a paused runtime around them.
+    pub fn new(pace: Pace, state: State) -> Arc<Self> {
+        let began = (pace == Pace::Live).then(Instant::now);
+        let (news, policy) = (News::default(), Policy::default());
+        Arc::new(Self { pace, began, state: Mutex::new(state), news, policy })
+    }
+
+    /// How time passes.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// The administrator's bounds in this world.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// What exists now. Never held over a wait.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// True time: milliseconds since [`START_MS`]. Only services go by it; a process has a clock.
+    pub fn now_ms(&self) -> i64 {
+        match self.began {
+            Some(began) => i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+            None => self.state().hand_ms,
+        }
+    }
+
+    /// Lets time pass by hand, and the cloud do what it does meanwhile.
+    pub fn skip(&self, time: Duration) {
+        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let mut state = self.state();
+        state.hand_ms = state.hand_ms.saturating_add(ms);
+        let now = state.hand_ms;
+        state.cloud.tick(now);
+    }
+
+    /// The instant of a true time, for a live world's waits.
+    pub(crate) fn instant(&self, at_ms: i64) -> Instant {
+        let began = self.began.unwrap_or_else(Instant::now);
+        began + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0))
+    }
+
+    /// Starts a process: whatever its earlier lives still do never ends.
+    pub fn start_process(self: &Arc<Self>, number: usize) -> Seat {
+        let mut state = self.state();
+        if state.lives.len() <= number {
+            state.lives.resize(number + 1, 0);
+        }
+        state.lives[number] += 1;
+        Seat::new(Arc::clone(self), number, state.lives[number])
+    }
+}
+
+impl State {
+    /// A world in which so much goes wrong.
+    pub fn under(weather: Weather) -> Self {
+        Self { weather, ..Self::default() }
+    }
+
+    /// The time of the last [`World::skip`]; only worlds by hand have it.
+    pub fn hand_ms(&self) -> i64 {
+        self.hand_ms
+    }
+}
