@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
-use ports::{Agents, Compute, Homes, Leases, Reach, Routes};
+use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Suspects};
 use producers::Bus;
 
 /// Every port that a consumer may need. Cheap to clone.
@@ -19,6 +19,8 @@ pub struct World {
     pub leases: Arc<dyn Leases>,
     /// Addresses.
     pub routes: Arc<dyn Routes>,
+    /// What nobody seems to own.
+    pub suspects: Arc<dyn Suspects>,
     /// The agents' own word.
     pub agents: Arc<dyn Agents>,
     /// The team of who belongs to none.

@@ -33,6 +33,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("../migrations/0002_queue.sql")),
     M::up(include_str!("../migrations/0003_stores.sql")),
     M::up(include_str!("../migrations/0004_tasks.sql")),
+    M::up(include_str!("../migrations/0005_suspects.sql")),
 ];
 
 /// The database. Dropping it waits for the writes that were accepted and closes the file.

@@ -28,6 +28,7 @@ mod secrets;
 pub mod signals;
 mod steady;
 pub mod store;
+mod suspects;
 mod timers;
 mod usage;
 mod writer;

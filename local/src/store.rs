@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ports::{Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Timers, Usage};
+use ports::{Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Suspects, Timers, Usage};
 use rusqlite::Transaction;
 
 use crate::clock::SystemClock;
@@ -27,6 +27,7 @@ use crate::random::SystemIds;
 use crate::routes::SqliteRoutes;
 use crate::secrets::pool_secret;
 use crate::steady::Steady;
+use crate::suspects::SqliteSuspects;
 use crate::timers::SqliteTimers;
 use crate::usage::SqliteUsage;
 
@@ -122,6 +123,11 @@ impl Local {
     /// The routes.
     pub fn routes(&self) -> Arc<dyn Routes> {
         Arc::new(SqliteRoutes::new(self.database()))
+    }
+
+    /// What nobody seems to own.
+    pub fn suspects(&self) -> Arc<dyn Suspects> {
+        Arc::new(SqliteSuspects::new(self.database()))
     }
 
     /// The leases.

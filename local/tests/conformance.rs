@@ -35,6 +35,7 @@ ports::queue_rules!(suite);
 ports::timers_rules!(suite);
 ports::routes_rules!(suite);
 ports::leases_rules!(suite);
+ports::suspects_rules!(suite);
 ports::usage_rules!(suite);
 ports::people_rules!(suite);
 ports::keys_rules!(suite);

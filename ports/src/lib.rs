@@ -18,6 +18,7 @@ pub mod leases;
 pub mod people;
 pub mod queue;
 pub mod routes;
+pub mod suspects;
 pub mod timers;
 pub mod usage;
 
@@ -34,5 +35,6 @@ pub use leases::{Lease, Leases};
 pub use people::{People, Person, Session};
 pub use queue::{Delivery, Handle, Letter, Nudge, Outgoing, Queue};
 pub use routes::{Route, Routes};
+pub use suspects::{Kind, Suspect, Suspects};
 pub use timers::Timers;
 pub use usage::{Grouping, Spending, Usage};

@@ -4,9 +4,9 @@
 //! (`journal_rules!` and so on) calls a macro of the caller's with all of them, so that a test
 //! runner shows every rule by name. A rule takes a `prefix` that nothing else in the store uses
 //! (1 to 12 of a-z, 0-9 and -, starting with a letter), so that an account may be shared; the
-//! queue's rules need queues that nobody else uses and that are empty. Nothing assumes that a
-//! message can be received at once after it was sent, and no visibility is below a second, except
-//! none at all.
+//! queue's rules need queues, and the suspects' a list, that nobody else uses and that are empty.
+//! Nothing assumes that a message can be received at once after it was sent, and no visibility is
+//! below a second, except none at all.
 
 /// Lists the rules of one suite in a macro that calls another with the suite's name and the rules.
 macro_rules! rules {
@@ -33,5 +33,6 @@ pub mod leases;
 pub mod people;
 pub mod queue;
 pub mod routes;
+pub mod suspects;
 pub mod timers;
 pub mod usage;

@@ -183,6 +183,7 @@ fn world(
         compute: processes,
         leases: local.leases(),
         routes: local.routes(),
+        suspects: local.suspects(),
         agents,
         default_team: settings.default_team.clone(),
     }

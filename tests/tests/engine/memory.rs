@@ -1,4 +1,4 @@
-//! Journal, queue, timers, leases and routes in memory, with the ports' promises and no more. Every
+//! Journal, queue, timers, leases, routes and suspects in memory, with the ports' promises and no more. Every
 //! call first gives way once, so that a test can drive two handlers call by call.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,7 +9,7 @@ use events::{Attempt, Class, Envelope, Gen, Secret, Version, Workspace, Workspac
 use jiff::Timestamp;
 use ports::{
     Cursor, Delivery, Fault, Handle, Journal, Lease, Leases, Letter, Loaded, Nudge, Outgoing,
-    Projection, Query, Queue, Route, Routes, Row, Timers, async_trait,
+    Projection, Query, Queue, Route, Routes, Row, Suspect, Suspects, Timers, async_trait,
 };
 
 #[derive(Default)]
@@ -27,6 +27,7 @@ struct State {
     revoked: BTreeMap<WorkspaceId, (Gen, Attempt)>,
     routes: BTreeMap<WorkspaceId, Route>,
     closed: BTreeMap<WorkspaceId, (Gen, Attempt)>,
+    suspects: BTreeMap<Suspect, Timestamp>,
 }
 
 impl Memory {
@@ -290,5 +291,24 @@ impl Routes for Memory {
 
     async fn list(&self) -> Result<Vec<(WorkspaceId, Route)>, Fault> {
         Ok(self.turn().await.routes.iter().map(|(id, route)| (id.clone(), *route)).collect())
+    }
+}
+
+#[async_trait]
+impl Suspects for Memory {
+    async fn compare(
+        &self,
+        now: Timestamp,
+        found: &[Suspect],
+    ) -> Result<Vec<(Suspect, Timestamp)>, Fault> {
+        let mut state = self.turn().await;
+        let known = std::mem::take(&mut state.suspects);
+        let since = |suspect: &Suspect| known.get(suspect).map_or(now, |since| now.min(*since));
+        state.suspects = found.iter().map(|it| (it.clone(), since(it))).collect();
+        Ok(state.suspects.clone().into_iter().collect())
+    }
+
+    async fn list(&self) -> Result<Vec<(Suspect, Timestamp)>, Fault> {
+        Ok(self.turn().await.suspects.clone().into_iter().collect())
     }
 }

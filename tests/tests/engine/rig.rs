@@ -48,6 +48,7 @@ impl Rig {
             compute: outside.clone(),
             leases: memory.clone(),
             routes: memory.clone(),
+            suspects: memory.clone(),
             agents: outside.clone(),
             default_team: "everyone".parse().expect("a name"),
         };

@@ -78,6 +78,7 @@ impl System {
             compute: outside.clone(),
             leases: local.leases(),
             routes: local.routes(),
+            suspects: local.suspects(),
             agents: outside.clone(),
             default_team: "everyone".parse().expect("a name"),
         };
