@@ -16,6 +16,8 @@ const HELD_MS: i64 = 120_000;
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pass: String,
+    /// Of the token that its sidecar goes by.
+    token_hash: String,
     ready_ms: i64,
     /// From when on it does not answer.
     deaf_ms: i64,
@@ -31,7 +33,15 @@ impl Agent {
         let deaf = weather.strikes(Hazard::DeafAgent);
         let deaf_ms = if deaf { ready_ms.saturating_add(weather.between(0, 600_000)) } else { i64::MAX };
         let pass = spec.pass.expose().to_owned();
-        Self { pass, ready_ms, deaf_ms, busy_ms: 0, held: None, wakes_ms: Vec::new() }
+        let token_hash = events::token::token_hash(spec.token.expose());
+        Self { pass, token_hash, ready_ms, deaf_ms, busy_ms: 0, held: None, wakes_ms: Vec::new() }
+    }
+
+    /// From then on it is well.
+    pub(super) fn heal(&mut self, by_ms: i64) {
+        self.deaf_ms = i64::MAX;
+        self.ready_ms = self.ready_ms.min(by_ms);
+        self.busy_ms = self.busy_ms.min(by_ms);
     }
 
     /// Whether it takes no new work now.
@@ -47,6 +57,15 @@ impl super::compute::Cloud {
             let listens = matches!(running.task.status, TaskStatus::Listening(_));
             running.task.workspace == *id && listens && running.agent.is_held(now)
         })
+    }
+
+    /// The hash of the token with which a workspace's live agent calls models.
+    pub fn token_hash_of(&self, id: &WorkspaceId) -> Option<String> {
+        let listens = |running: &&Running| {
+            running.task.workspace == *id
+                && matches!(running.task.status, TaskStatus::Listening(_))
+        };
+        self.tasks.values().find(listens).map(|running| running.agent.token_hash.clone())
     }
 
     /// What a workspace's live agent says when it is asked for its schedule.

@@ -17,6 +17,8 @@ use super::{Hazard, Pace, Seat, State, Weather};
 
 /// How long a fresh task may be missed.
 const UNSEEN_MAX_MS: i64 = 30_000;
+/// When a task whose troubles are over listens at the latest.
+const HEALED_WITHIN_MS: i64 = 10_000;
 /// The port on which OpenClaw listens.
 const PORT: u16 = 18_789;
 
@@ -95,6 +97,18 @@ impl Cloud {
             }
         }
         self.changes.extend(news);
+    }
+
+    /// What was to go wrong with tasks that run does not: they listen soon, and end only when they
+    /// are stopped.
+    pub fn heal(&mut self, now: i64) {
+        for running in self.tasks.values_mut().filter(|running| is_alive(&running.task)) {
+            if running.task.status != TaskStatus::Stopping {
+                running.ends_ms = None;
+            }
+            running.listens_ms = running.listens_ms.min(now + HEALED_WITHIN_MS);
+            running.agent.heal(now + HEALED_WITHIN_MS);
+        }
     }
 
     fn address(&mut self, weather: &mut Weather) -> SocketAddr {

@@ -1,10 +1,10 @@
-//! The journal: conditional appends over versions, reads that may be stale, conflicts that nobody
+//! The journal: conditional appends over versions, searches that lag behind, conflicts that nobody
 //! made, appends that are written although their answer is lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use events::{Envelope, EventId, Status, Version, Workspace, WorkspaceId};
+use events::{Envelope, EventId, Policy, Status, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row, async_trait};
 use tokio::time::{Instant, timeout_at};
@@ -154,7 +154,7 @@ impl Lists {
 #[async_trait]
 impl Journal for Seat {
     async fn load(&self, id: &WorkspaceId) -> Result<Loaded, Fault> {
-        self.call(Call::Load, |state, _| Ok(load(state, id))).await
+        self.call(Call::Load, |state, _| Ok(load(&state.journal, id))).await
     }
 
     async fn append(
@@ -232,19 +232,42 @@ impl Journal for Seat {
         after: Option<&WorkspaceId>,
         limit: usize,
     ) -> Result<Vec<Row>, Fault> {
-        self.call(Call::Find, |state, _| Ok(state.journal.find(query, after, limit))).await
+        let policy = self.world().policy();
+        let search = |state: &mut State, _| Ok(find(state, query, after, limit, &policy));
+        self.call(Call::Find, search).await
     }
 }
 
-fn load(state: &mut State, id: &WorkspaceId) -> Loaded {
-    let Some(list) = state.journal.lists.get(id) else { return Loaded::default() };
-    if state.weather.strikes(Hazard::StaleRead) {
-        let behind = state.weather.between(1, 4).unsigned_abs();
-        let version = Version(list.version().0.saturating_sub(behind));
-        let count = usize::try_from(version.0).unwrap_or(0);
-        return Loaded { version, workspace: list.folded(count) };
+/// A search reads an index, which may lag behind: as it was a few events ago.
+fn find(
+    state: &mut State,
+    query: &Query,
+    after: Option<&WorkspaceId>,
+    limit: usize,
+    policy: &Policy,
+) -> Vec<Row> {
+    let State { journal, weather, .. } = state;
+    let mut rows = journal.find(query, after, limit);
+    for row in &mut rows {
+        let Some(list) = journal.of(&row.workspace) else { continue };
+        if weather.strikes(Hazard::StaleRead) {
+            let behind = usize::try_from(weather.between(1, 4)).unwrap_or(1);
+            let count = list.events.len().saturating_sub(behind);
+            let then = list.events[..count].last().map(|envelope| envelope.time);
+            let workspace = list.folded(count);
+            let projection = Projection::of(workspace, policy, then.unwrap_or(Timestamp::MIN));
+            *row = Row::of(&row.workspace, &projection);
+        }
     }
-    Loaded { version: list.version(), workspace: list.workspace.clone() }
+    rows
+}
+
+fn load(journal: &Lists, id: &WorkspaceId) -> Loaded {
+    let loaded = journal.of(id).map(|list| Loaded {
+        version: list.version(),
+        workspace: list.workspace.clone(),
+    });
+    loaded.unwrap_or_default()
 }
 
 fn nonsense(words: &str) -> Fault {

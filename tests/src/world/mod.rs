@@ -19,9 +19,11 @@ pub mod provider;
 pub mod queue;
 pub mod routes;
 pub mod seat;
+pub mod suspects;
 pub mod timers;
 pub mod trace;
 pub mod usage;
+pub mod waits;
 pub mod weather;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,13 +60,18 @@ pub struct State {
     pub(crate) timers: timers::Set,
     pub(crate) leases: leases::Granted,
     pub(crate) routes: routes::Table,
+    pub(crate) suspected: suspects::Suspected,
     pub(crate) homes: homes::Directory,
     pub(crate) cloud: compute::Cloud,
     pub(crate) ledger: usage::Ledger,
+    /// What the sidecars' journals on disk hold.
+    pub(crate) outbox: provider::Outbox,
     pub(crate) provider: provider::Provider,
     pub(crate) clocks: clock::Clocks,
     /// How often each process has been started; a call of an older life never ends.
     pub(crate) lives: Vec<u64>,
+    /// Processes that were killed and not started again.
+    pub(crate) killed: Vec<usize>,
     pub(crate) weather: Weather,
     pub(crate) trace: Trace,
 }
@@ -85,6 +92,9 @@ pub(crate) struct News {
     pub(crate) timers: Notify,
     pub(crate) changes: Notify,
     pub(crate) feed: Notify,
+    pub(crate) usage: Notify,
+    /// A process was killed.
+    pub(crate) killed: Notify,
     /// Anything at all that may need looking after.
     pub(crate) stir: Notify,
 }
@@ -147,6 +157,43 @@ impl World {
         }
         state.lives[number] += 1;
         Seat::new(Arc::clone(self), number, state.lives[number])
+    }
+
+    /// The place of a process's present life.
+    pub fn seat(self: &Arc<Self>, number: usize) -> Seat {
+        let life = self.state().lives.get(number).copied().unwrap_or(0);
+        Seat::new(Arc::clone(self), number, life)
+    }
+
+    /// Until processes are killed; gives which.
+    pub(crate) async fn until_killed(&self) -> Vec<usize> {
+        self.news.killed.notified().await;
+        std::mem::take(&mut self.state().killed)
+    }
+
+    /// Until a workspace is parked.
+    pub(crate) async fn until_parked(&self) {
+        let parked = |state: &State| {
+            state.journal.all().any(|(_, list)| list.status() == events::Status::Parked)
+        };
+        loop {
+            let news = self.news.stir.notified();
+            if parked(&self.state()) {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Kills a process, wherever it is.
+    pub(crate) fn kill(&self, number: usize) {
+        let now = self.now_ms();
+        let mut state = self.state();
+        state.lives[number] += 1;
+        state.killed.push(number);
+        state.trace.note(now, number, u64::MAX, || "KILLED".to_owned());
+        drop(state);
+        self.news.killed.notify_one();
     }
 }
 

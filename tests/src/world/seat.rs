@@ -53,6 +53,8 @@ pub enum Call {
     Quiesce,
     Resume,
     WakeTimes,
+    CompareSuspects,
+    ListSuspects,
     CountUsage,
     Report,
 }
@@ -109,6 +111,7 @@ impl Seat {
             compute: seat.clone(),
             leases: seat.clone(),
             routes: seat.clone(),
+            suspects: seat.clone(),
             agents: seat,
             default_team: "everyone".parse().expect("a name"),
         }
@@ -181,6 +184,10 @@ impl Seat {
                     tokio::task::yield_now().await;
                 }
                 self.survive().await;
+                if self.world.state().weather.strikes(Hazard::Crash) {
+                    self.world.kill(self.process);
+                    self.survive().await;
+                }
             }
         }
     }
@@ -231,6 +238,7 @@ fn service(call: Call) -> &'static str {
         | Call::ListTasks
         | Call::Changes => "the compute",
         Call::Probe | Call::Quiesce | Call::Resume | Call::WakeTimes => "the agent",
+        Call::CompareSuspects | Call::ListSuspects => "the suspects",
         Call::CountUsage | Call::Report => "the ledger",
     }
 }

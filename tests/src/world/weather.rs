@@ -28,7 +28,7 @@ pub enum Hazard {
     Throttled,
     /// F11: an append meets a conflict that nobody made.
     FalseConflict,
-    /// F10: a journal is read as it was a moment ago.
+    /// F10: a search tells of a workspace as it was a few events ago.
     StaleRead,
     /// F10: a task that was just started is missed.
     MissedTask,
