@@ -1,7 +1,8 @@
 //! One data directory: takes its lock, opens what is in it, and hands out the ports.
 //!
-//! `teamclaw.db`, `keys.json`, `pool.secret` and `lock` are for the engine alone (0600); `homes/`
-//! and `runtime/` are passed through by agents of other users, so the directory itself is 0711.
+//! `teamclaw.db`, `keys.json`, `pool.secret` and `lock` are for the engine alone (0600), and so is
+//! `usage/` (0700), in which the sidecar keeps what the ledger does not have yet; `homes/` and
+//! `runtime/` are passed through by agents of other users, so the directory itself is 0711.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;

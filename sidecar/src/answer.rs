@@ -11,6 +11,7 @@ use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
 use crate::headers;
 use crate::include_usage::Asked;
+use crate::outbox::NoRoom;
 use crate::providers::{self, Api, NotServed, Provider};
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};
@@ -57,11 +58,7 @@ async fn admit(
     let mut tally = match api {
         None => None,
         Some(_) => {
-            let place = sidecar.outbox.reserve().ok_or_else(|| {
-                let words = "usage cannot be recorded right now, and nothing is answered \
-                    unrecorded; try again in a few seconds";
-                Refusal::new(Kind::Unavailable, words).after(5)
-            })?;
+            let place = sidecar.outbox.reserve().map_err(unrecorded)?;
             Some(Tally::new(sidecar.books.clone(), place, lease.clone(), provider.id))
         }
     };
@@ -71,6 +68,13 @@ async fn admit(
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
     call.send(sidecar, keys, body, Account { turn, tally }).await
+}
+
+/// Nothing is answered unrecorded.
+pub(crate) fn unrecorded(_: NoRoom) -> Refusal {
+    let words = "usage cannot be recorded right now, and nothing is answered unrecorded; try again \
+        in a few seconds, and tell an administrator to look at the engine's log if it stays so";
+    Refusal::new(Kind::Unavailable, words).after(5)
 }
 
 /// What makes a request odd before its path is looked at.

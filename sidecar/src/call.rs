@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use ports::PoolKey;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
 use crate::headers;
 use crate::meter::Meter;
@@ -75,7 +76,7 @@ impl Call {
                 continue;
             };
             if let Some(tally) = &mut tally {
-                tally.uses(&key.print);
+                tally.uses(&key.print).map_err(unrecorded)?;
             }
             let more = n + 1 < last && body.again();
             let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use http::Uri;
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::providers;
@@ -19,6 +21,33 @@ pub struct Config {
     /// Names in lower case and without port by which clients call the sidecar, besides
     /// `localhost` and loopback addresses.
     pub host_names: Vec<String>,
+    /// Where usage is kept until the ledger has it.
+    pub keep: Keep,
+    /// What becomes of a request whose usage cannot be kept.
+    pub when_full: WhenFull,
+}
+
+/// Where usage is kept until the ledger has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// In memory: a process that is killed loses the last quarter of a second, and what was under
+    /// way. For tests.
+    #[default]
+    Memory,
+    /// In a directory for this sidecar alone, which it makes if there is none.
+    Directory(PathBuf),
+}
+
+/// What becomes of a request whose usage cannot be kept, because the disk refuses or the bound on
+/// what waits for the ledger is hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// It is refused, in the provider's own error shape.
+    #[default]
+    Refuse,
+    /// It goes on, and is counted as far as memory and luck allow.
+    CountAndGoOn,
 }
 
 /// A configuration that cannot be used.
@@ -38,6 +67,14 @@ pub enum BadConfig {
     /// The TLS library refused to start.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The directory for usage cannot be used.
+    #[error("usage cannot be kept in {}: {why}", directory.display())]
+    Unfit {
+        /// Which.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// Where each provider is.
@@ -107,7 +144,7 @@ mod tests {
 
     fn with(url: &str) -> Result<Upstreams, BadConfig> {
         let upstreams = [("openai".to_owned(), url.to_owned())].into();
-        Upstreams::new(&Config { upstreams, host_names: Vec::new() })
+        Upstreams::new(&Config { upstreams, ..Config::default() })
     }
 
     #[test]
@@ -143,7 +180,7 @@ mod tests {
     #[test]
     fn an_unknown_provider_is_a_mistake_and_not_ignored() {
         let upstreams = [("opnai".to_owned(), "https://x".to_owned())].into();
-        let config = Config { upstreams, host_names: Vec::new() };
+        let config = Config { upstreams, ..Config::default() };
         assert!(matches!(Upstreams::new(&config), Err(BadConfig::UnknownProvider(_))));
     }
 }

@@ -12,6 +12,7 @@ mod config;
 mod door;
 mod headers;
 mod include_usage;
+mod journal;
 mod meter;
 mod normal;
 mod outbox;
@@ -30,6 +31,6 @@ mod target;
 mod turns;
 mod upstream;
 
-pub use config::{BadConfig, Config};
+pub use config::{BadConfig, Config, Keep, WhenFull};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

@@ -34,6 +34,8 @@ pub(crate) struct Meter {
     model: Option<String>,
     tier: Option<String>,
     completion: Completion,
+    /// Nothing that counts follows in this stream.
+    over: bool,
 }
 
 impl Meter {
@@ -48,7 +50,14 @@ impl Meter {
             model: None,
             tier: None,
             completion: Completion::Aborted,
+            over: false,
         }
+    }
+
+    /// Whether the provider's last word on usage was seen, so that the record can be made before
+    /// the client sees the end.
+    pub(crate) fn is_over(&self) -> bool {
+        if self.streams { self.over } else { self.scan.is_closed() }
     }
 
     /// Takes the next bytes of the answer.
@@ -82,7 +91,13 @@ impl Meter {
 
     fn end_document(&mut self) {
         let found = self.scan.finish();
-        if let Some(completion) = self.last_word(&found) {
+        let last = self.last_word(&found);
+        // Chat may tell its usage in every chunk; there the list in `[DONE]` is the end.
+        self.over |= match self.api {
+            Api::OpenAiChat | Api::OpenAiEmbeddings => found.closed && found.list,
+            Api::AnthropicMessages | Api::OpenAiResponses => last.is_some(),
+        };
+        if let Some(completion) = last {
             self.completion = completion;
         }
         if let Some(usage) = found.usage {

@@ -8,8 +8,9 @@ use ports::{Clock, Ids, Keys, Lease, Leases, Usage};
 use tokio::sync::Semaphore;
 
 use crate::body::HOLDING_KIB_MAX;
-use crate::config::{BadConfig, Config, Upstreams};
+use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
+use crate::journal::Journal;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::tally::Books;
@@ -54,11 +55,13 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// A sidecar with its client and its backlog. Needs a tokio runtime, on which the task that
+    /// A sidecar with its client and its backlog, and with the usage that an earlier run could not
+    /// hand over. Needs a tokio runtime, on which the task that
     /// hands usage over runs until the sidecar and every request are gone.
     ///
     /// # Errors
-    /// [`BadConfig`] for a provider that is not known or a base URL that cannot be used.
+    /// [`BadConfig`] for a provider that is not known, a base URL or a directory that cannot be
+    /// used.
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
@@ -68,7 +71,7 @@ impl Sidecar {
             pool: Pool::default(),
             upstream: Upstream::new(&upstreams)?,
             upstreams,
-            outbox: Outbox::new(usage, Arc::clone(&ids)),
+            outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
             books: Books { clock, ids, prices, on_activity },
             turns: Arc::default(),
             holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),
@@ -80,5 +83,15 @@ impl Sidecar {
     /// while the ledger is away: bound it.
     pub async fn flush(&self) {
         self.outbox.flush().await;
+    }
+}
+
+fn journal(config: &Config) -> Result<Journal, BadConfig> {
+    match &config.keep {
+        Keep::Memory => Ok(Journal::none()),
+        Keep::Directory(directory) => Journal::open(directory).map_err(|error| BadConfig::Unfit {
+            directory: directory.clone(),
+            why: error.to_string(),
+        }),
     }
 }

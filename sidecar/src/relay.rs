@@ -52,8 +52,12 @@ impl Relay {
     }
 
     fn pass(&mut self, data: Bytes) -> Bytes {
-        if let Some(Account { tally: Some(tally), .. }) = &mut self.account {
-            tally.see(&data);
+        if let Some(Account { tally, .. }) = &mut self.account {
+            if let Some(tally) = tally {
+                tally.see(&data);
+            }
+            // Recorded before the client sees the end: who has seen it may count on it.
+            tally.take_if(|tally| tally.is_over() || self.provider.is_end_stream());
         }
         match &mut self.without_usage {
             Some(filter) => filter.pass(&data),

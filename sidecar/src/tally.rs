@@ -1,18 +1,18 @@
-//! The account of one metered request. It is kept from before the request leaves and writes its
-//! record when it is dropped, so that whatever ends a request, a hung-up client included, is
-//! counted exactly once.
+//! The account of one metered request. It is written down before the request leaves and writes its
+//! record when it is dropped, so that whatever ends a request, a hung-up client or a killed process
+//! included, is counted exactly once.
 
 use std::sync::Arc;
 
 use events::price::{Cost, PriceTable};
 use events::usage::{Completion, Tokens, UsageRecord};
-use events::{Envelope, Event, KeyPrint, Stamp};
+use events::{Envelope, Event, EventId, KeyPrint, Stamp};
 use jiff::Timestamp;
 use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::meter::{Meter, Reading};
-use crate::outbox::{Item, Place};
+use crate::outbox::{NoRoom, Place};
 use crate::proxy::ActivitySink;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
@@ -34,6 +34,7 @@ pub(crate) struct Books {
 pub(crate) struct Tally {
     books: Books,
     place: Option<Place>,
+    id: EventId,
     lease: Lease,
     provider: &'static str,
     model: String,
@@ -48,10 +49,12 @@ impl Tally {
     /// Opens an account. Nothing is recorded unless a key is used.
     pub(crate) fn new(books: Books, place: Place, lease: Lease, provider: &'static str) -> Self {
         let started = books.clock.now();
+        let id = books.ids.event_id(started);
         (books.on_activity)(&lease, started);
         Self {
             books,
             place: Some(place),
+            id,
             lease,
             provider,
             model: String::new(),
@@ -68,9 +71,25 @@ impl Tally {
         self.model = model.to_owned();
     }
 
-    /// The key that is tried now.
-    pub(crate) fn uses(&mut self, key: &KeyPrint) {
-        self.key = Some(key.clone());
+    /// The key that is tried now. From here on the request is counted, whatever becomes of it.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub(crate) fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
+        let again = self.key.is_some();
+        let reading = self.reading();
+        let record = self.record(key.clone(), self.started, self.model(None), reading);
+        let written = self.place.as_ref().map_or(Ok(()), |place| place.begin(&record));
+        if written.is_ok() || again {
+            self.key = Some(key.clone());
+            return Ok(());
+        }
+        written
+    }
+
+    /// Whether the provider's last word on usage was seen.
+    pub(crate) fn is_over(&self) -> bool {
+        self.meter.as_ref().is_some_and(Meter::is_over)
     }
 
     /// The provider answered well, and what it used is read by `meter`.
@@ -123,16 +142,14 @@ impl Tally {
             None => self.books.prices.cost(self.provider, model, &reading.tokens),
         }
     }
-}
 
-impl Drop for Tally {
-    fn drop(&mut self) {
-        let now = self.books.clock.now();
-        (self.books.on_activity)(&self.lease, now);
-        let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
-        let mut reading = self.reading();
-        let named = reading.model.take().unwrap_or_else(|| std::mem::take(&mut self.model));
-        let model: String = named.chars().take(MODEL_LENGTH_MAX).collect();
+    /// The model by the provider's word, else as it was asked for, as long as a record holds.
+    fn model(&self, named: Option<String>) -> String {
+        let model = named.as_ref().unwrap_or(&self.model);
+        model.chars().take(MODEL_LENGTH_MAX).collect()
+    }
+
+    fn record(&self, key: KeyPrint, now: Timestamp, model: String, reading: Reading) -> Envelope {
         let cost = self.cost(&model, &reading);
         let waited = now.duration_since(self.started).as_millis();
         let record = UsageRecord {
@@ -150,9 +167,19 @@ impl Drop for Tally {
             cost,
             raw: reading.raw.map(Value::Object),
         };
-        let stamp = Stamp { id: self.books.ids.event_id(now), time: now, cause: None };
+        let stamp = Stamp { id: self.id, time: now, cause: None };
         let subject = Some(self.lease.workspace.clone());
-        let envelope = Envelope::new(SOURCE, subject, stamp, Event::UsageRecorded(record));
-        place.send(Item::Record(Box::new(envelope)));
+        Envelope::new(SOURCE, subject, stamp, Event::UsageRecorded(record))
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let now = self.books.clock.now();
+        (self.books.on_activity)(&self.lease, now);
+        let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
+        let mut reading = self.reading();
+        let model = self.model(reading.model.take());
+        place.end(self.record(key, now, model, reading));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) kind: Option<String>,
     /// Whether the document came to its end.
     pub(crate) closed: bool,
+    /// Whether it is a list.
+    pub(crate) list: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,11 @@ impl Scan {
             self.byte(byte);
             rest = after;
         }
+    }
+
+    /// Whether the document came to its end.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.found.closed
     }
 
     /// Ends the document and starts the next.
@@ -148,6 +155,7 @@ impl Scan {
         if self.depth <= 2 {
             self.object[self.depth as usize] = object;
         }
+        self.found.list |= self.depth == 1 && !object;
         self.key_next = object && (self.depth == 1 || (self.depth == 2 && self.inside));
     }
 

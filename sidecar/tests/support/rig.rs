@@ -87,6 +87,18 @@ impl Rig {
         stand_in: Arc<StandIn>,
         keys: &[&str],
     ) -> Self {
+        let upstreams = ["anthropic", "openai"].map(|id| (id.to_owned(), base.clone())).into();
+        let config = Config { upstreams, ..Config::default() };
+        Self::with(config, provider, stand_in, keys).await
+    }
+
+    /// A sidecar with this configuration.
+    pub async fn with(
+        config: Config,
+        provider: SocketAddr,
+        stand_in: Arc<StandIn>,
+        keys: &[&str],
+    ) -> Self {
         let tokens = Arc::new(Tokens::default());
         let ann = tokens.give("ann");
         let pool = Arc::new(Pool(Mutex::new(keys.iter().copied().map(Secret::new).collect())));
@@ -94,7 +106,6 @@ impl Rig {
         let activity = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&activity);
         let ticks = Arc::new(Ticks::default());
-        let upstreams = ["anthropic", "openai"].map(|id| (id.to_owned(), base.clone())).into();
         let outside = Outside {
             leases: Arc::clone(&tokens) as _,
             keys: Arc::clone(&pool) as _,
@@ -107,7 +118,6 @@ impl Rig {
                 noted.fetch_add(1, Ordering::Relaxed);
             }),
         };
-        let config = Config { upstreams, host_names: Vec::new() };
         let sidecar = Sidecar::new(&config, outside).expect("a good configuration");
         let (listener, address) = listener().await;
         let (stop, stopped) = oneshot::channel();

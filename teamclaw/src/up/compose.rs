@@ -15,7 +15,7 @@ use local::compute::Processes;
 use ports::{Agents, Fault, Person};
 use producers::Bus;
 use producers::activity::Meter;
-use sidecar::{Outside, Sidecar};
+use sidecar::{BadConfig, Keep, Outside, Sidecar};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,8 @@ use crate::target::OPERATOR_FILE;
 
 /// The file in which the stand-in's key is kept.
 const DEMO_KEY_FILE: &str = "demo.key";
+/// The directory in which usage waits for the ledger; for the engine alone.
+const USAGE_DIR: &str = "usage";
 /// How long the administrator's one-time link is good.
 const ADMIN_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long the last usage may take to be written at the end.
@@ -190,7 +192,12 @@ fn world(
 }
 
 fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidecar>, Problem> {
-    let config = sidecar::Config { upstreams: settings.upstreams.clone(), host_names: Vec::new() };
+    let config = sidecar::Config {
+        upstreams: settings.upstreams.clone(),
+        keep: Keep::Directory(settings.data_dir.join(USAGE_DIR)),
+        when_full: settings.when_full,
+        ..sidecar::Config::default()
+    };
     let outside = Outside {
         leases: local.leases(),
         keys: local.keys(),
@@ -203,7 +210,12 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         }),
     };
     Sidecar::new(&config, outside).map_err(|error| {
-        Problem::new("the sidecar cannot start", error.to_string(), "correct --upstream")
+        let do_this = match error {
+            BadConfig::UnknownProvider(_) | BadConfig::BadUrl { .. } => "correct --upstream",
+            BadConfig::Unfit { .. } => "check its owner and the space that is left",
+            BadConfig::Tls(_) => "report this",
+        };
+        Problem::new("the sidecar cannot start", error.to_string(), do_this)
     })
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use events::{Policy, TeamId};
 use jiff::SignedDuration;
 use serde::Deserialize;
+use sidecar::WhenFull;
 
 use crate::cli::UpArgs;
 use crate::problem::{EXIT_USAGE, Problem};
@@ -37,6 +38,14 @@ struct File {
     require_confinement: bool,
     upstreams: BTreeMap<String, String>,
     idle: Idle,
+    usage: Usage,
+}
+
+/// The file's `[usage]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Usage {
+    when_full: WhenFull,
 }
 
 /// The file's `[idle]`.
@@ -73,6 +82,8 @@ pub(super) struct Settings {
     pub(super) require_confinement: bool,
     /// Providers reached elsewhere than usual.
     pub(super) upstreams: BTreeMap<String, String>,
+    /// What becomes of model calls whose usage cannot be kept.
+    pub(super) when_full: WhenFull,
     /// The bounds within which workspaces move.
     pub(super) policy: Policy,
     /// One journey by itself.
@@ -143,6 +154,7 @@ impl Settings {
             )?,
             require_confinement: args.require_confinement || file.require_confinement,
             upstreams,
+            when_full: file.usage.when_full,
             policy,
             demo: args.demo,
             exit: args.exit,

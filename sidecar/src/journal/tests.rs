@@ -1,0 +1,419 @@
+//! What the journal promises, on a disk that fails in every way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use events::usage::{Completion, Tokens, UsageRecord};
+use events::{Envelope, Event, EventId, Gen, KeyPrint, Secret, Stamp};
+use jiff::Timestamp;
+use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
+
+use super::book::{Book, Bounds, NotKept};
+use super::fake::{Fake, Files};
+use super::keeper::run_errands;
+use super::{Journal, opened};
+use crate::config::WhenFull;
+use crate::outbox::Outbox;
+
+/// Three or four records a segment, so that tests see many.
+const SMALL: Bounds = Bounds { segment_length: 3000, segments: 6 };
+/// As small, with room for what is never settled.
+const ROOMY: Bounds = Bounds { segment_length: 9000, segments: 60 };
+
+fn id(n: u64) -> EventId {
+    EventId(uuid::Builder::from_unix_timestamp_millis(n, &[7; 10]).into_uuid())
+}
+
+/// The record of request `n`; a begin has no tokens yet.
+fn record(n: u64, output: u64) -> Envelope {
+    let at = Timestamp::from_second(1_800_000_000).expect("a time");
+    let usage = UsageRecord {
+        generation: Gen(1),
+        team: "red".parse().expect("a name"),
+        provider: "anthropic".to_owned(),
+        model: "m".to_owned(),
+        key: KeyPrint("0123456789ab".to_owned()),
+        started: at,
+        duration_ms: 0,
+        status: 200,
+        completion: if output > 0 { Completion::Complete } else { Completion::Aborted },
+        tokens: Tokens { output, ..Tokens::default() },
+        cost: events::price::Cost::Unknown { why: "a test".to_owned() },
+        raw: None,
+    };
+    let stamp = Stamp { id: id(n), time: at, cause: None };
+    let subject = Some("ann".parse().expect("a name"));
+    Envelope::new("/sidecar", subject, stamp, Event::UsageRecorded(usage))
+}
+
+fn output(envelope: &Envelope) -> u64 {
+    let Event::UsageRecorded(usage) = &envelope.event else { panic!("not usage: {envelope:?}") };
+    usage.tokens.output
+}
+
+/// A journal whose errands are run by the test and by no thread.
+fn journal(fake: &Fake, bounds: Bounds) -> (Journal, Arc<Book>) {
+    let book = Arc::new(opened(Box::new(fake.clone()), bounds).expect("opens"));
+    (Journal { book: Some(Arc::clone(&book)), ..Journal::none() }, book)
+}
+
+/// What a start on these files hands over: output by request. Each once.
+fn handed_over(files: Files) -> BTreeMap<EventId, u64> {
+    let fake = Fake::of(files);
+    let (journal, book) = journal(&fake, ROOMY);
+    let mut all = BTreeMap::new();
+    while journal.has_left() {
+        let records = journal.left();
+        for record in &records {
+            assert!(all.insert(record.id, output(record)).is_none(), "handed over twice");
+        }
+        journal.settle(&records);
+    }
+    run_errands(&book);
+    assert!(fake.platter().files.len() <= 1, "what is settled is removed");
+    all
+}
+
+/// What the tests' requests did, and how long the disk's history was when the call returned.
+#[derive(Clone, Copy, Debug)]
+enum Did {
+    Began(u64),
+    Ended(u64),
+    Settled(u64),
+}
+
+/// Many requests: some long, some that never end, some that the ledger has late.
+fn story(journal: &Journal, book: &Book, mut did: impl FnMut(Did)) {
+    for n in 0..30 {
+        journal.begin(&record(n, 0)).expect("kept");
+        did(Did::Began(n));
+        if n % 7 == 3 {
+            // Another key.
+            journal.begin(&record(n, 0)).expect("kept");
+        }
+        let ends = [Some(n).filter(|n| n % 5 != 0), n.checked_sub(10).filter(|n| n % 10 == 5)];
+        for end in ends.into_iter().flatten() {
+            journal.end(&record(end, end + 1)).expect("kept");
+            did(Did::Ended(end));
+            if end % 13 != 6 {
+                journal.settle(&[record(end, end + 1)]);
+                did(Did::Settled(end));
+            }
+        }
+        if let Some(late) = n.checked_sub(7).filter(|late| late % 13 == 6) {
+            journal.settle(&[record(late, late + 1)]);
+            did(Did::Settled(late));
+        }
+        if n % 3 == 0 {
+            run_errands(book);
+        }
+    }
+}
+
+/// What must be handed over after these calls.
+fn expected(calls: &[Did]) -> BTreeMap<EventId, u64> {
+    let mut all = BTreeMap::new();
+    for call in calls {
+        match *call {
+            Did::Began(n) => drop(all.insert(id(n), 0)),
+            Did::Ended(n) => drop(all.insert(id(n), n + 1)),
+            Did::Settled(n) => drop(all.remove(&id(n))),
+        }
+    }
+    all
+}
+
+#[test]
+fn a_kill_between_any_two_writes_or_within_one_loses_nothing() {
+    let fake = Fake::default();
+    fake.platter().history = Some(Vec::new());
+    let (journal, book) = journal(&fake, ROOMY);
+    let mut calls = Vec::new();
+    let moments = || fake.platter().history.as_ref().map_or(0, Vec::len);
+    story(&journal, &book, |did| calls.push((did, moments())));
+    let history = fake.platter().history.take().expect("was wanted");
+    assert!(history.iter().map(BTreeMap::len).max() > Some(2), "segments came and went");
+    assert!(!history.last().is_some_and(|files| files.contains_key(&1)), "segments went");
+    for (moment, files) in history.into_iter().enumerate() {
+        let returned = calls.partition_point(|(_, length)| *length <= moment + 1);
+        let done: Vec<Did> = calls.iter().map(|(did, _)| *did).collect();
+        // The call that is going on has happened, or it has not.
+        let before = expected(&done[..returned]);
+        let after = expected(&done[..done.len().min(returned + 1)]);
+        let seen = handed_over(files);
+        assert!(seen == before || seen == after, "moment {moment}: {seen:?}, not {before:?}");
+    }
+}
+
+#[test]
+fn a_power_failure_loses_nothing_that_was_brought_in_sync() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, ROOMY);
+    let mut calls = Vec::new();
+    for n in 0..12 {
+        journal.begin(&record(n, 0)).expect("kept");
+        calls.push(Did::Began(n));
+        if n % 3 != 0 {
+            journal.end(&record(n, n + 1)).expect("kept");
+            calls.push(Did::Ended(n));
+        }
+        if n % 3 == 1 {
+            journal.settle(&[record(n, n + 1)]);
+            calls.push(Did::Settled(n));
+        }
+        let synced = fake.platter().synced.clone();
+        let not_yet = handed_over(synced);
+        assert!(!not_yet.contains_key(&id(n)), "what is not in sync may be gone");
+        run_errands(&book);
+        let synced = fake.platter().synced.clone();
+        assert_eq!(handed_over(synced), expected(&calls), "after {n}");
+    }
+}
+
+#[test]
+fn nothing_is_removed_while_its_copy_is_not_in_sync() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, SMALL);
+    journal.begin(&record(0, 0)).expect("kept");
+    for n in 1..20 {
+        journal.begin(&record(n, 0)).expect("kept");
+        journal.end(&record(n, n + 1)).expect("kept");
+        journal.settle(&[record(n, n + 1)]);
+        if fake.platter().files.len() > 3 {
+            break;
+        }
+    }
+    fake.platter().sync_fails = true;
+    let before = fake.platter().files.len();
+    run_errands(&book);
+    assert_eq!(fake.platter().files.len(), before);
+    fake.platter().sync_fails = false;
+    journal.begin(&record(30, 0)).expect("kept");
+    run_errands(&book);
+    assert_eq!(fake.platter().files.len(), 1);
+    let synced = fake.platter().synced.clone();
+    assert_eq!(handed_over(synced), [(id(0), 0), (id(30), 0)].into());
+}
+
+#[test]
+fn a_long_request_holds_no_segment_back() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, SMALL);
+    journal.begin(&record(0, 0)).expect("kept");
+    for n in 1..500 {
+        journal.begin(&record(n, 0)).expect("kept");
+        journal.end(&record(n, n + 1)).expect("kept");
+        journal.settle(&[record(n, n + 1)]);
+        run_errands(&book);
+        assert!(fake.platter().files.len() <= 2, "after {n}");
+    }
+    assert_eq!(handed_over(fake.platter().files.clone()), [(id(0), 0)].into());
+}
+
+#[test]
+fn the_bound_refuses_a_begin_keeps_every_end_and_lifts_when_the_ledger_is_back() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, SMALL);
+    let mut begun = 0;
+    let error = loop {
+        match journal.begin(&record(begun, 0)) {
+            Ok(()) => begun += 1,
+            Err(error) => break error,
+        }
+        if begun % 2 == 0 {
+            journal.end(&record(begun - 1, 1)).expect("kept");
+        }
+    };
+    assert!(matches!(error, NotKept::Full), "{error}");
+    assert_eq!(fake.platter().files.len(), SMALL.segments);
+    let waits: Vec<u64> = (0..begun).filter(|n| n % 2 == 0).collect();
+    for n in &waits {
+        journal.end(&record(*n, 1)).expect("room for the end was promised");
+    }
+    assert!(fake.platter().files.len() <= SMALL.segments);
+    let all: BTreeMap<EventId, u64> = (0..begun).map(|n| (id(n), 1)).collect();
+    assert_eq!(handed_over(fake.platter().files.clone()), all);
+    let records: Vec<Envelope> = (0..begun).map(|n| record(n, 1)).collect();
+    journal.settle(&records);
+    run_errands(&book);
+    journal.begin(&record(begun, 0)).expect("there is room again");
+}
+
+#[test]
+fn a_full_disk_refuses_and_what_was_kept_before_and_after_is_there() {
+    for room in (0..6000).step_by(11) {
+        let fake = Fake::default();
+        fake.platter().room = Some(room);
+        let (journal, _book) = journal(&fake, SMALL);
+        let mut kept = BTreeMap::new();
+        for n in 0..8 {
+            if journal.begin(&record(n, 0)).is_ok() {
+                kept.insert(id(n), 0);
+            }
+            if journal.end(&record(n, n + 1)).is_ok() {
+                kept.insert(id(n), n + 1);
+            }
+        }
+        fake.platter().room = None;
+        journal.begin(&record(8, 0)).expect("there is room again");
+        kept.insert(id(8), 0);
+        let files = fake.platter().files.clone();
+        assert_eq!(handed_over(files), kept, "{room} bytes of room");
+    }
+}
+
+#[test]
+fn a_flipped_bit_costs_at_most_one_word_and_invents_none() {
+    let fake = Fake::default();
+    let (journal, _book) = journal(&fake, SMALL);
+    for n in 0..3 {
+        journal.begin(&record(n, 0)).expect("kept");
+    }
+    journal.end(&record(1, 2)).expect("kept");
+    journal.settle(&[record(2, 3)]);
+    let files = fake.platter().files.clone();
+    let whole = handed_over(files.clone());
+    assert_eq!(whole, [(id(0), 0), (id(1), 2)].into());
+    let bytes = files[&1].clone();
+    for bit in 0..bytes.len() * 8 {
+        let mut hurt = bytes.clone();
+        hurt[bit / 8] ^= 1 << (bit % 8);
+        let seen = handed_over([(1, hurt)].into());
+        let allowed: [&BTreeMap<EventId, u64>; 5] = [
+            &whole,
+            &[(id(1), 2)].into(),
+            &[(id(0), 0)].into(),
+            &[(id(0), 0), (id(1), 0)].into(),
+            &[(id(0), 0), (id(1), 2), (id(2), 0)].into(),
+        ];
+        assert!(allowed.contains(&&seen), "bit {bit}: {seen:?}");
+        assert_ne!(seen, [(id(0), 0)].into(), "one flip takes either word of 1, not both");
+    }
+}
+
+#[test]
+fn what_nobody_has_room_for_comes_back_from_the_segment() {
+    let fake = Fake::default();
+    let (journal, _book) = journal(&fake, SMALL);
+    for n in 0..10 {
+        journal.begin(&record(n, 0)).expect("kept");
+        journal.end(&record(n, n + 1)).expect("kept");
+    }
+    assert!(!journal.has_left());
+    for n in [1, 4, 9] {
+        assert!(journal.leave(id(n)));
+    }
+    assert!(!journal.leave(id(77)), "of this one the journal has no word");
+    let mut back = BTreeSet::new();
+    while journal.has_left() {
+        back.extend(journal.left().iter().map(output));
+    }
+    assert_eq!(back, [2, 5, 10].into());
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_left_alone_and_stops_nobody() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, SMALL);
+    for n in 0..10 {
+        journal.begin(&record(n, 0)).expect("kept");
+        journal.end(&record(n, 1)).expect("kept");
+        journal.leave(id(n));
+    }
+    let first = fake.platter().files.remove(&1).expect("there");
+    let mut seen = 0;
+    while journal.has_left() {
+        let records = journal.left();
+        seen += records.len();
+        journal.settle(&records);
+    }
+    assert!((1..10).contains(&seen), "{seen}");
+    fake.platter().files.insert(1, first);
+    run_errands(&book);
+    assert_eq!(handed_over(fake.platter().files.clone()).len(), 10 - seen);
+}
+
+#[test]
+fn a_group_is_brought_in_sync_once_and_by_the_thread_itself() {
+    let fake = Fake::default();
+    let journal = Journal::on(Box::new(fake.clone()), super::BOUNDS).expect("opens");
+    for n in 0..200 {
+        journal.begin(&record(n, 0)).expect("kept");
+    }
+    drop(journal);
+    let platter = fake.platter();
+    assert_eq!(platter.synced, platter.files, "all is in sync at the end");
+    assert!(platter.syncs * 10 < platter.appends, "{} for {}", platter.syncs, platter.appends);
+}
+
+#[test]
+fn a_record_too_long_for_an_entry_is_kept_without_the_providers_own_words() {
+    let fake = Fake::default();
+    let (journal, _book) = journal(&fake, SMALL);
+    let mut long = record(0, 5);
+    if let Event::UsageRecorded(usage) = &mut long.event {
+        usage.raw = Some(serde_json::json!({"x": "a".repeat(70_000)}));
+    }
+    journal.begin(&record(0, 0)).expect("kept");
+    journal.end(&long).expect("kept");
+    assert_eq!(handed_over(fake.platter().files.clone()), [(id(0), 5)].into());
+}
+
+/// A ledger that is away at first.
+#[derive(Default)]
+struct Away {
+    counted: Mutex<Vec<EventId>>,
+    tried: AtomicU64,
+}
+
+#[async_trait]
+impl Usage for Away {
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
+        if self.tried.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(Fault::unavailable("the ledger", "away"));
+        }
+        let ids = batch.iter().map(|record| record.id);
+        self.counted.lock().expect("no panic").extend(ids);
+        Ok(())
+    }
+
+    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
+struct NoIds;
+
+impl Ids for NoIds {
+    fn event_id(&self, _: Timestamp) -> EventId {
+        id(0)
+    }
+
+    fn token(&self) -> Secret {
+        Secret::new("")
+    }
+
+    fn below(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bounded() {
+    const MANY: u64 = 6000;
+    let fake = Fake::default();
+    let journal = Journal::on(Box::new(fake.clone()), super::BOUNDS).expect("opens");
+    let ledger = Arc::new(Away::default());
+    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
+    for n in 0..MANY {
+        let place = outbox.reserve().expect("the journal has room");
+        place.begin(&record(n, 0)).expect("kept");
+        place.end(record(n, n + 1));
+    }
+    outbox.flush().await;
+    let mut counted = ledger.counted.lock().expect("no panic").clone();
+    counted.sort_unstable();
+    assert_eq!(counted, (0..MANY).map(id).collect::<Vec<_>>(), "each once");
+    drop(outbox);
+}
