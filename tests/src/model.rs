@@ -15,6 +15,9 @@ use crate::world::journal::List;
 /// whether a workspace may wait for a human.
 pub fn broken(state: &State, now_ms: i64, parked: bool) -> Vec<String> {
     let mut broken = Vec::new();
+    if state.is_exhausted() {
+        broken.push("something goes round in circles".to_owned());
+    }
     for (id, list) in state.journal.all() {
         if list.folded(list.events.len()) != list.workspace {
             broken.push(format!("{id}: the projection is not what the events fold to"));
@@ -74,9 +77,7 @@ fn things(state: &State, id: &WorkspaceId, list: &List, now: i64, parked: bool) 
             broken.push(format!("{id}: stuck while {}", status.name()));
         }
     }
-    let prepared = |event: &Event| {
-        matches!(event, Event::StepDone { step: Step::PrepareHome, .. })
-    };
+    let prepared = |event: &Event| matches!(event, Event::StepDone { step: Step::PrepareHome, .. });
     let wanted = list.events.iter().any(|envelope| prepared(&envelope.event));
     if wanted && !state.homes.has(id) {
         broken.push(format!("{id}: the home is gone"));
@@ -97,7 +98,8 @@ fn history(id: &WorkspaceId, list: &List) -> Vec<String> {
                 if let StopReason::Idle { last_active } = reason
                     && used > Some(*last_active)
                 {
-                    broken.push(format!("{id}: {generation} was stopped for idleness while in use"));
+                    broken
+                        .push(format!("{id}: {generation} was stopped for idleness while in use"));
                 }
             }
             Event::StepDone { generation, step, .. } if stopped.contains(generation) => {
@@ -113,8 +115,9 @@ fn history(id: &WorkspaceId, list: &List) -> Vec<String> {
     let over = list.workspace.ending().map(|ending| ending.generation);
     let lost = stopped.into_iter().filter(|generation| Some(*generation) > over);
     let parked = list.workspace.status() == Status::Parked;
-    broken.extend(lost.filter(|_| !parked).map(|generation| {
-        format!("{id}: the stop of {generation} has no end")
-    }));
+    broken.extend(
+        lost.filter(|_| !parked)
+            .map(|generation| format!("{id}: the stop of {generation} has no end")),
+    );
     broken
 }

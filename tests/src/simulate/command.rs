@@ -58,22 +58,25 @@ pub fn main() -> ExitCode {
         }
         report.broken.iter().for_each(|words| println!("BROKEN: {words}"));
         let Report { starts, events, converged, hash, .. } = &report;
-        println!("{starts} starts, {events} events, in order after {converged:?}, trace {hash:016x}");
+        println!(
+            "{starts} starts, {events} events, in order after {converged:?}, trace {hash:016x}"
+        );
         let mut total = Total::default();
         total.add(seed, &report);
         println!("{}", total.line());
         return ended(&total);
     }
-    let threads = arguments.threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    });
+    let threads = arguments
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let total = live_all(arguments.from, arguments.seeds, threads, |line| eprintln!("{line}"));
     for (hazard, count) in &total.struck {
         println!("{:<18} {count:>14}", format!("{hazard:?}"));
     }
     println!(
-        "{} starts, {} events; in order after at most {:?}; {} seeds lived twice",
-        total.starts, total.events, total.converged, total.twice
+        "{} starts (the most: {} in seed {}), {} events; in order after at most {:?}; \
+         {} seeds lived twice",
+        total.starts, total.busiest.0, total.busiest.1, total.events, total.converged, total.twice
     );
     for (seed, words) in total.failed.iter().take(FAILURES_TOLD_MAX) {
         println!("seed {seed}: {words}");
@@ -99,6 +102,8 @@ pub struct Total {
     events: u64,
     faults: u64,
     twice: u64,
+    /// The most starts of one seed, and which.
+    busiest: (u64, u64),
     converged: Duration,
     struck: BTreeMap<Hazard, u64>,
     /// The first of those that failed, and the first promise that each broke.
@@ -110,6 +115,7 @@ impl Total {
         self.seeds += 1;
         self.user_days += report.user_days;
         self.starts += report.starts;
+        self.busiest = self.busiest.max((report.starts, seed));
         self.events += report.events;
         self.faults += report.faults;
         self.converged = self.converged.max(report.converged);

@@ -214,7 +214,8 @@ async fn converge(town: &Arc<Town>) -> Duration {
     loop {
         replay_parked(town, &mut rng).await;
         for (number, wish) in town.wishes().into_iter().enumerate() {
-            let down = matches!(town.status(&people::name(number)), Status::Asleep | Status::Failed);
+            let down =
+                matches!(town.status(&people::name(number)), Status::Asleep | Status::Failed);
             if wish == Some(Wish::Up) && down {
                 people::log_in(town, number, &mut rng).await;
             }

@@ -175,8 +175,7 @@ fn answer(town: &Town, seat: &Seat, lease: &ports::Lease, tokens: u64) {
     let id = seat.event_id(now);
     let stamp = events::Stamp { id, time: now, cause: None };
     let event = Event::UsageRecorded(record);
-    let envelope =
-        events::Envelope::new("/sidecar", Some(lease.workspace.clone()), stamp, event);
+    let envelope = events::Envelope::new("/sidecar", Some(lease.workspace.clone()), stamp, event);
     let mut state = town.world.state();
     state.provider.answer(&lease.workspace, tokens);
     state.outbox.push(envelope);

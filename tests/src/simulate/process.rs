@@ -137,10 +137,7 @@ fn is_quiet(state: &State, now_ms: i64) -> bool {
         }
     }
     // Every ready one has a task, a route and a lease: what is more belongs to nobody.
-    let things = [
-        state.cloud.alive().count(),
-        state.routes.all().count(),
-        state.leases.all().count(),
-    ];
+    let things =
+        [state.cloud.alive().count(), state.routes.all().count(), state.leases.all().count()];
     things == [ready; 3]
 }

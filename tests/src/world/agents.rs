@@ -31,7 +31,8 @@ impl Agent {
     pub(super) fn new(spec: &TaskSpec, listens_ms: i64, weather: &mut Weather) -> Self {
         let ready_ms = listens_ms.saturating_add(weather.between(0, 4_000));
         let deaf = weather.strikes(Hazard::DeafAgent);
-        let deaf_ms = if deaf { ready_ms.saturating_add(weather.between(0, 600_000)) } else { i64::MAX };
+        let deaf_ms =
+            if deaf { ready_ms.saturating_add(weather.between(0, 600_000)) } else { i64::MAX };
         let pass = spec.pass.expose().to_owned();
         let token_hash = events::token::token_hash(spec.token.expose());
         Self { pass, token_hash, ready_ms, deaf_ms, busy_ms: 0, held: None, wakes_ms: Vec::new() }
@@ -62,8 +63,7 @@ impl super::compute::Cloud {
     /// The hash of the token with which a workspace's live agent calls models.
     pub fn token_hash_of(&self, id: &WorkspaceId) -> Option<String> {
         let listens = |running: &&Running| {
-            running.task.workspace == *id
-                && matches!(running.task.status, TaskStatus::Listening(_))
+            running.task.workspace == *id && matches!(running.task.status, TaskStatus::Listening(_))
         };
         self.tasks.values().find(listens).map(|running| running.agent.token_hash.clone())
     }

@@ -93,7 +93,9 @@ impl Cloud {
                 if matches!(task.status, TaskStatus::Stopped(_)) {
                     self.cluster.stopped(&task.id.0, now);
                 }
-                news.extend((0..running.told).map(|copy| (now + i64::from(copy) * 45_000, task.clone())));
+                news.extend(
+                    (0..running.told).map(|copy| (now + i64::from(copy) * 45_000, task.clone())),
+                );
             }
         }
         self.changes.extend(news);
@@ -185,11 +187,12 @@ impl Cloud {
             let at = listens_ms.saturating_add(weather.between(0, 30_000));
             ends_ms = Some((at, "it ran out of memory"));
         }
-        let told = match (weather.strikes(Hazard::LostChange), weather.strikes(Hazard::DoubledChange)) {
-            (true, _) => 0,
-            (false, true) => 2,
-            (false, false) => 1,
-        };
+        let told =
+            match (weather.strikes(Hazard::LostChange), weather.strikes(Hazard::DoubledChange)) {
+                (true, _) => 0,
+                (false, true) => 2,
+                (false, false) => 1,
+            };
         let task = Task {
             id: id.clone(),
             workspace: spec.workspace.clone(),

@@ -263,10 +263,9 @@ fn find(
 }
 
 fn load(journal: &Lists, id: &WorkspaceId) -> Loaded {
-    let loaded = journal.of(id).map(|list| Loaded {
-        version: list.version(),
-        workspace: list.workspace.clone(),
-    });
+    let loaded = journal
+        .of(id)
+        .map(|list| Loaded { version: list.version(), workspace: list.workspace.clone() });
     loaded.unwrap_or_default()
 }
 

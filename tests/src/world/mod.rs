@@ -39,6 +39,9 @@ pub use weather::{Hazard, Weather};
 /// When a world begins: 2026-06-01T00:00:00Z.
 pub const START_MS: i64 = 1_780_272_000_000;
 
+/// After so many calls a world stands still: something goes round in circles.
+pub const CALLS_MAX: u64 = 3_000_000;
+
 /// How time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -72,6 +75,8 @@ pub struct State {
     pub(crate) lives: Vec<u64>,
     /// Processes that were killed and not started again.
     pub(crate) killed: Vec<usize>,
+    /// How many calls were made.
+    pub(crate) calls: u64,
     pub(crate) weather: Weather,
     pub(crate) trace: Trace,
 }
@@ -201,6 +206,11 @@ impl State {
     /// A world in which so much goes wrong.
     pub fn under(weather: Weather) -> Self {
         Self { weather, ..Self::default() }
+    }
+
+    /// Whether so many calls were made that the world stands still.
+    pub fn is_exhausted(&self) -> bool {
+        self.calls >= CALLS_MAX
     }
 
     /// The time of the last [`World::skip`]; only worlds by hand have it.

@@ -39,6 +39,8 @@ struct Message {
     visible_ms: i64,
     received_ms: i64,
     receives: u32,
+    /// Whether it is a copy that nobody sent: those are not doubled again.
+    copy: bool,
 }
 
 impl Message {
@@ -74,12 +76,26 @@ impl Queues {
         }
     }
 
-    fn send(&mut self, class: Class, nudge: Option<Nudge>, group: Option<TeamId>, times: (i64, i64)) {
+    fn send(
+        &mut self,
+        class: Class,
+        nudge: Option<Nudge>,
+        group: Option<TeamId>,
+        times: (i64, i64),
+    ) {
         self.sent += 1;
         let (sent_ms, visible_ms) = times;
         let number = self.sent;
-        let message =
-            Message { number, nudge, group, sent_ms, visible_ms, received_ms: 0, receives: 0 };
+        let message = Message {
+            number,
+            nudge,
+            group,
+            sent_ms,
+            visible_ms,
+            received_ms: 0,
+            receives: 0,
+            copy: false,
+        };
         self.queues[class as usize].messages.push(message);
     }
 
@@ -87,7 +103,9 @@ impl Queues {
         let (number, receives) = handle.0.split_once('.')?;
         let (number, receives) = (number.parse::<u64>().ok()?, receives.parse::<u32>().ok()?);
         let messages = &mut self.queues[class as usize].messages;
-        messages.iter_mut().find(|it| it.number == number && it.receives == receives && receives > 0)
+        messages
+            .iter_mut()
+            .find(|it| it.number == number && it.receives == receives && receives > 0)
     }
 }
 
@@ -236,7 +254,10 @@ impl Queue for Seat {
 
 fn send(state: &mut State, class: Class, message: &Outgoing, now: i64) -> Result<(), Fault> {
     if message.delay > DELAY_MAX {
-        return Err(nonsense(format!("a delay of {:?}; the most are {DELAY_MAX:?}", message.delay)));
+        return Err(nonsense(format!(
+            "a delay of {:?}; the most are {DELAY_MAX:?}",
+            message.delay
+        )));
     }
     if state.weather.strikes(Hazard::PartialBatch) {
         return Err(Fault::unavailable("the queue", "this entry was not sent"));
@@ -282,12 +303,13 @@ fn receive(
         }
         let before = queue.messages[place].clone();
         found.extend(queue.serve(place, now, millis(visibility)));
-        if weather.strikes(Hazard::DoubledMessage) {
+        if !before.copy && weather.strikes(Hazard::DoubledMessage) {
             // The other copy comes soon, or long after this one is settled.
             queues.sent += 1;
             let again = Message {
                 number: queues.sent,
                 visible_ms: now + weather.between(1, 120_000),
+                copy: true,
                 ..before
             };
             queue.messages.push(again);

@@ -124,17 +124,21 @@ impl Seat {
         act: impl FnOnce(&mut State, i64) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.give_way().await;
+        if self.world.state().is_exhausted() {
+            pending::<()>().await;
+        }
         if let Some(fault) = self.goes_wrong(call) {
             return Err(fault);
         }
         let answer = {
             let now = self.world.now_ms();
             let mut state = self.world.state();
+            state.calls += 1;
             let answer = act(&mut state, now);
             self.note(&mut state, now, call, answer.as_ref().err());
             answer
         };
-        if self.world.pace() != Pace::ByHand {
+        if self.world.pace() == Pace::ByHandClosely || self.is_slow_to_answer() {
             self.give_way().await;
         }
         // A conflict or a refusal is an answer of its own; only what acted can lose one.
@@ -192,6 +196,11 @@ impl Seat {
         }
     }
 
+    /// Whether, live, others come between an effect and its answer. Often enough; each time costs.
+    fn is_slow_to_answer(&self) -> bool {
+        self.world.pace() == Pace::Live && self.world.state().weather.between(0, 4) == 1
+    }
+
     /// How long half a call takes, in milliseconds.
     fn latency(&self) -> u64 {
         let mut state = self.world.state();
@@ -199,8 +208,8 @@ impl Seat {
         let ms = if weather.strikes(Hazard::SlowCall) {
             weather.between(1_000, 45_000)
         } else {
-            // A third of the calls are so fast that others hardly come between.
-            (weather.between(0, 30) - 10).max(0)
+            // Half of the calls are so fast that others hardly come between.
+            (weather.between(0, 40) - 20).max(0)
         };
         ms.unsigned_abs()
     }
@@ -209,9 +218,11 @@ impl Seat {
 /// Gives way once to whoever polls by hand.
 async fn once() {
     let mut gave_way = false;
-    poll_fn(|_| {
-        if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
+    poll_fn(
+        |_| {
+            if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
+        },
+    )
     .await;
 }
 

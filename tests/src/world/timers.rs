@@ -68,9 +68,8 @@ impl Timers for Seat {
             let news = self.world().news().timers.notified();
             let passed = jiff::SignedDuration::try_from(began.elapsed()).unwrap_or_default();
             let by = now.saturating_add(passed).unwrap_or(now);
-            let look = |state: &mut State, _| {
-                Ok((state.timers.due(by, limit), state.timers.next()))
-            };
+            let look =
+                |state: &mut State, _| Ok((state.timers.due(by, limit), state.timers.next()));
             let (found, next) = self.call(Call::DueTimers, look).await?;
             let over = self.world().pace() != Pace::Live || Instant::now() >= until;
             if !found.is_empty() || over {

@@ -35,7 +35,11 @@ impl Trace {
         let (day, ms) = (at_ms / 86_400_000, at_ms % 86_400_000);
         let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
         // Writing to a string cannot fail.
-        let _ = write!(line, "day {day:>2} {hour:02}:{minute:02}:{second:02}.{:03}  p{process}  ", ms % 1_000);
+        let _ = write!(
+            line,
+            "day {day:>2} {hour:02}:{minute:02}:{second:02}.{:03}  p{process}  ",
+            ms % 1_000
+        );
         line.push_str(&words());
         lines.push(line);
         if lines.len() > 2 * LINES_MAX {

@@ -112,7 +112,8 @@ fn usual(hazard: Hazard) -> u32 {
         Hazard::Unavailable | Hazard::LostAnswer => 150,
         Hazard::Throttled | Hazard::FalseConflict | Hazard::SlowCall => 200,
         Hazard::Crash => 30,
-        Hazard::DoubledMessage | Hazard::DelayedMessage => 1_500,
+        Hazard::DoubledMessage => 500,
+        Hazard::DelayedMessage => 1_500,
         Hazard::ReorderedMessage | Hazard::StaleRead => 1_500,
         Hazard::LostMessage | Hazard::PartialBatch => 300,
         Hazard::PoisonMessage => 100,
@@ -234,7 +235,8 @@ mod tests {
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
         for hazard in HAZARDS {
-            let (on, off) = (0..100).partition::<Vec<u64>, _>(|seed| Weather::of(*seed).chance(hazard) > 0);
+            let (on, off) =
+                (0..100).partition::<Vec<u64>, _>(|seed| Weather::of(*seed).chance(hazard) > 0);
             assert!(on.len() > 20 && off.len() > 20, "{hazard:?}");
         }
     }
