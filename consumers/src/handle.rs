@@ -244,7 +244,7 @@ async fn record(
 
 /// Ends an effect that takes too long. It may have acted: every effect is safe to repeat. One that
 /// panics is for a human: it would do so at every delivery, and nothing would be written down.
-async fn in_time<T>(effect: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(crate) async fn in_time<T>(effect: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     // Whatever it left half done in memory is dropped with it; the journal is read anew.
     let effect = AssertUnwindSafe(effect).catch_unwind();
     match tokio::time::timeout(EFFECT_MAX, effect).await {

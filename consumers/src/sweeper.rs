@@ -1,202 +1,104 @@
-//! Finds what was lost and what was left over.
+//! Finds what was lost and what was left over. It keeps nothing in memory between two sweeps, so
+//! that any process goes on where another was killed, and any number may sweep at once.
 //!
 //! Lost: a workspace that is due, or on its way, is nudged again. Left over: a task, route or lease
-//! that no live record owns is reported at the first good inventory and removed at the second. What
-//! an inventory could not read is not missing: a failed look counts for nothing.
+//! that no live record owns is reported at the first good inventory and removed at a second one.
+//! Missing: so is a task on record that nobody runs. What an inventory could not read is neither
+//! there nor gone: it removes nothing, and leaves every suspicion as it was.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod inventory;
+mod late;
+mod removal;
 
-use events::{
-    Attempt, Class, Event, Gen, Reason, ReasonClass, Status, TaskState, Workspace, WorkspaceId,
-};
-use ports::{Fault, Nudge, Outgoing, Query, Row, Task};
+use events::Gen;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Fault, Suspect};
 
-use crate::steps::run_task::STOP_GRACE;
 use crate::world::World;
+use inventory::Inventory;
 
 const SOURCE: &str = "/consumers/sweeper";
 
-/// One kind of thing that a generation's steps make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Task,
-    Route,
-    Lease,
-}
-
-/// A thing that nobody seems to own, or a task on record that nobody seems to run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Suspect {
-    kind: Kind,
-    missing: bool,
-    workspace: WorkspaceId,
-    generation: Gen,
-    attempt: Attempt,
-}
+/// How long something must have been suspected when the inventory begins that removes it: a little
+/// less than the minute between two sweeps, and longer than a handler takes between an effect and
+/// its record, or a compute to know of a fresh task.
+pub const SUSPECTED_FOR: SignedDuration = SignedDuration::from_secs(50);
 
 /// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Workspaces that were nudged.
     pub nudged: usize,
-    /// Things that nobody seems to own, seen for the first time.
+    /// Tasks of ready workspaces whose end the compute knew and nobody had written down.
+    pub observed: usize,
+    /// Things that are suspected for the first time.
     pub reported: usize,
-    /// Things that were removed, seen for the second time.
+    /// Things that were removed.
     pub removed: usize,
 }
 
-/// Sweeps, and remembers what it suspected.
-#[derive(Debug, Default)]
-pub struct Sweeper {
-    suspects: BTreeSet<Suspect>,
+/// One sweep. Call it once a minute, from wherever.
+///
+/// # Errors
+/// What a search or an inventory said. The other half of the sweep was done all the same, but
+/// nothing was removed if it was an inventory.
+pub async fn sweep(world: &World) -> Result<Swept, Fault> {
+    let nudged = late::nudge(&world.bus).await;
+    let swept = collect(world).await;
+    Ok(Swept { nudged: nudged?, ..swept? })
 }
 
-impl Sweeper {
-    /// One sweep. Call it once a minute.
-    ///
-    /// # Errors
-    /// What an inventory said; nothing is removed then.
-    pub async fn sweep(&mut self, world: &World) -> Result<Swept, Fault> {
-        let mut swept = Swept { nudged: nudge_late(world).await?, ..Swept::default() };
-        let found = suspects(world).await?;
-        for suspect in &found {
-            if !self.suspects.contains(suspect) {
-                swept.reported += 1;
-                tracing::warn!(?suspect, "nobody seems to own this; it goes if it is so next time");
-                continue;
-            }
-            match remove(world, suspect).await {
-                Ok(()) => swept.removed += 1,
-                Err(fault) => tracing::warn!(?suspect, %fault, "could not be removed"),
-            }
-        }
-        self.suspects = found;
-        Ok(swept)
-    }
+/// Whether something may be removed by a sweep whose inventory began at `began`, as far as time
+/// tells.
+pub fn is_ripe(since: Timestamp, began: Timestamp) -> bool {
+    began.duration_since(since) >= SUSPECTED_FOR
 }
 
-/// Nudges every workspace that is due or on its way.
-async fn nudge_late(world: &World) -> Result<usize, Fault> {
-    let bus = &world.bus;
-    let moving = Query { status: vec![Status::Starting, Status::Stopping], ..Query::default() };
-    let due = Query { due_by: Some(bus.now()), ..Query::default() };
-    let mut late: Vec<Row> = bus.find_all(&moving).await?;
-    late.extend(bus.find_all(&due).await?);
-    late.sort_by(|a, b| a.workspace.cmp(&b.workspace));
-    late.dedup_by(|a, b| a.workspace == b.workspace);
-    let mut nudged = 0;
-    for row in late {
-        let nudge = Nudge { workspace: row.workspace, cause: None };
-        let message = Outgoing { nudge, group: row.team, delay: Duration::ZERO };
-        match bus.nudge(Class::Compute, message).await {
-            Ok(()) => nudged += 1,
-            Err(fault) => tracing::warn!(%fault, "a late workspace could not be nudged"),
+/// Looks for what is left over, and removes what an earlier sweep suspected as well.
+///
+/// The order is what makes two inventories of two sweeps:
+/// 1. What is suspected is read *before* the inventory, so that whoever removes begins to look after
+///    somebody has finished looking. Two sweeps at once have both read too early, whatever their
+///    clocks say.
+/// 2. Things are listed before their owners' journals are read: what a start makes is asked for on
+///    record before it is made, so that the owner of a thing in a list is in the journal by then.
+/// 3. What was found is compared in one write, with the time after the inventory; its age is taken
+///    from the time before the inventory. Both make it younger, never older.
+/// 4. Whether the thing is still nobody's is decided once more before it is removed, by an append
+///    or a record that no later fact takes back ([`removal`]).
+async fn collect(world: &World) -> Result<Swept, Fault> {
+    let before = world.suspects.list().await?;
+    let began = world.bus.now();
+    let found = inventory::take(world).await?;
+    // Nobody could say anything of these; they keep their time and wait for the next sweep.
+    let unsure = before.iter().map(|(suspect, _)| suspect).filter(|it| found.is_unsure(it));
+    let named: Vec<Suspect> = found.suspects.iter().chain(unsure).cloned().collect();
+    let suspected = world.suspects.compare(world.bus.now(), &named).await?;
+    let mut swept = Swept { observed: found.observed, ..Swept::default() };
+    for suspect in &found.suspects {
+        if !before.iter().any(|(known, _)| known == suspect) {
+            swept.reported += 1;
+            tracing::warn!(?suspect, "nobody seems to own this; it goes if that is so next time");
         }
     }
-    Ok(nudged)
+    swept.removed = removal::all(world, ripe(&before, began, &found, suspected)).await;
+    Ok(swept)
 }
 
-/// Compares what exists with what the journals own. The inventories are read first, so that what a
-/// start makes meanwhile is on record by the time its journal is read, or is not in them.
-async fn suspects(world: &World) -> Result<BTreeSet<Suspect>, Fault> {
-    let tasks = world.compute.list().await?;
-    let routes = world.routes.list().await?;
-    let leases = world.leases.list().await?;
-    let mut found = BTreeSet::new();
-    for task in &tasks {
-        if !owns(world, &task.workspace, task.generation).await {
-            found.insert(suspect(Kind::Task, &task.workspace, task.generation, task.attempt));
-        }
-    }
-    for (id, route) in routes {
-        if !owns(world, &id, route.generation).await {
-            found.insert(suspect(Kind::Route, &id, route.generation, route.attempt));
-        }
-    }
-    for lease in leases {
-        if !owns(world, &lease.workspace, lease.generation).await {
-            found.insert(suspect(Kind::Lease, &lease.workspace, lease.generation, lease.attempt));
-        }
-    }
-    found.extend(missing(world, &tasks).await?);
-    Ok(found)
+/// What this sweep may remove: found by it and, without a gap, by one that had ended before it
+/// began, long enough ago.
+fn ripe(
+    before: &[(Suspect, Timestamp)],
+    began: Timestamp,
+    found: &Inventory,
+    suspected: Vec<(Suspect, Timestamp)>,
+) -> Vec<Suspect> {
+    let twice = suspected.into_iter().filter(|it| before.contains(it) && is_ripe(it.1, began));
+    twice.map(|(suspect, _)| suspect).filter(|it| !found.is_unsure(it)).collect()
 }
 
-/// Ready workspaces whose task is in no inventory.
-async fn missing(world: &World, tasks: &[Task]) -> Result<Vec<Suspect>, Fault> {
-    let ready = Query { status: vec![Status::Ready], ..Query::default() };
-    let mut found = Vec::new();
-    for row in world.bus.find_all(&ready).await? {
-        let Some(workspace) = read(world, &row.workspace).await else { continue };
-        let generation = workspace.generation();
-        let Some(task) = workspace.task(generation) else { continue };
-        if !tasks.iter().any(|known| known.id == *task) {
-            let mut lost = suspect(Kind::Task, &row.workspace, generation, workspace.attempt());
-            lost.missing = true;
-            found.push(lost);
-        }
-    }
-    Ok(found)
-}
-
-/// Whether a generation is still on record: it makes things, or takes them back by itself. What
-/// cannot be read may own everything.
-async fn owns(world: &World, id: &WorkspaceId, generation: Gen) -> bool {
-    let Some(workspace) = read(world, id).await else { return true };
+/// Whether a generation is still on record: it makes things, or takes them back by itself.
+fn owns(workspace: &events::Workspace, generation: Gen) -> bool {
     let over = workspace.ending().map_or(Gen(0), |ending| ending.generation);
     generation > over && generation <= workspace.generation()
-}
-
-/// A workspace; `None` when its journal cannot be read, which holds up nobody else.
-async fn read(world: &World, id: &WorkspaceId) -> Option<Workspace> {
-    match world.bus.journal().load(id).await {
-        Ok(loaded) => Some(loaded.workspace),
-        Err(fault) => {
-            tracing::warn!(workspace = %id, %fault, "a workspace cannot be read; it is left alone");
-            None
-        }
-    }
-}
-
-fn suspect(kind: Kind, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> Suspect {
-    Suspect { kind, missing: false, workspace: id.clone(), generation, attempt }
-}
-
-async fn remove(world: &World, suspect: &Suspect) -> Result<(), Fault> {
-    let Suspect { kind, missing, workspace: id, generation, attempt } = suspect;
-    if *missing {
-        return declare_lost(world, id, *generation, *attempt).await;
-    }
-    match kind {
-        Kind::Task => {
-            world.compute.stop(id, *generation, *attempt, STOP_GRACE).await?;
-            Ok(())
-        }
-        Kind::Route => world.routes.close(id, *generation, *attempt).await,
-        Kind::Lease => world.leases.revoke(id, *generation, *attempt).await,
-    }
-}
-
-async fn declare_lost(
-    world: &World,
-    id: &WorkspaceId,
-    generation: Gen,
-    attempt: Attempt,
-) -> Result<(), Fault> {
-    let words = "the agent's task is gone and nobody saw it end";
-    let state = TaskState::Stopped { reason: Reason::new(ReasonClass::AgentExited, words) };
-    let put = world.bus.put(SOURCE, id, None, |workspace, _| {
-        let same = workspace.wants_up(generation) && workspace.attempt() == attempt;
-        let task = workspace.task(generation).filter(|_| same);
-        let lost = task.map(|task| Event::TaskChanged {
-            generation,
-            attempt: workspace.task_attempt(generation),
-            task: task.clone(),
-            version: u64::MAX,
-            state: state.clone(),
-        });
-        lost.into_iter().collect()
-    });
-    put.await.map(|_| ())
 }

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consumers::sweeper::Sweeper;
-use consumers::{Verdict, World, handle};
+use consumers::{Verdict, World, handle, sweeper};
 use events::Class;
 use ports::{Delivery, Fault, Timers};
 use producers::activity::Meter;
@@ -62,7 +61,8 @@ impl Engine {
                 Ok(())
             }
         });
-        engine.spawn(sweep(world.clone(), engine.stop.clone()));
+        let swept = world.clone();
+        engine.repeat("sweeper", SWEEP_EVERY, move || sweep(swept.clone()));
         engine
     }
 
@@ -113,6 +113,13 @@ async fn observe(world: World) -> Result<(), Fault> {
             tracing::warn!(task = %task.id, %fault, "a change of a task could not be written down");
         }
     }
+    Ok(())
+}
+
+/// One sweep. What it suspects outlives this process.
+async fn sweep(world: World) -> Result<(), Fault> {
+    let swept = sweeper::sweep(&world).await?;
+    tracing::debug!(?swept, "swept");
     Ok(())
 }
 
@@ -172,18 +179,5 @@ async fn settle(world: &World, class: Class, delivery: &Delivery) {
     };
     if let Err(fault) = settled {
         tracing::warn!(class = class.name(), %fault, "a message could not be settled");
-    }
-}
-
-async fn sweep(world: World, stop: CancellationToken) {
-    let mut sweeper = Sweeper::default();
-    loop {
-        match sweeper.sweep(&world).await {
-            Ok(swept) => tracing::debug!(?swept, "swept"),
-            Err(fault) => tracing::warn!(%fault, "a sweep was cut short; nothing was removed"),
-        }
-        if !rest(&stop, SWEEP_EVERY).await {
-            return;
-        }
     }
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consumers::sweeper::Sweeper;
 use consumers::usage::RollUp;
 use consumers::{Verdict, World as Ports, handle};
 use events::{Class, Status};
@@ -93,7 +92,6 @@ async fn count(seat: Seat) {
 
 /// The idle check and the sweeper, once a minute while there may be anything to find.
 async fn look_after(seat: Seat, ports: Ports) {
-    let mut sweeper = Sweeper::default();
     loop {
         seat.until_stir(|state, now| !is_quiet(state, now)).await;
         tokio::time::sleep(SWEEP_EVERY).await;
@@ -114,7 +112,7 @@ async fn look_after(seat: Seat, ports: Ports) {
             continue;
         }
         let _ = producers::idle_check::look(&ports.bus).await;
-        let _ = sweeper.sweep(&ports).await;
+        let _ = consumers::sweeper::sweep(&ports).await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is lost is found again, what is left over is removed, what ends unexpectedly comes back.
 
-use consumers::sweeper::Sweeper;
 use events::{Attempt, Event, Gen, Status, StopReason};
 use jiff::SignedDuration;
 use ports::{Compute as _, Lease, TaskSpec};
@@ -10,10 +9,9 @@ use crate::system::{System, id};
 #[tokio::test]
 async fn lost_messages_cost_one_sweep() {
     let system = System::new("lost");
-    let mut sweeper = Sweeper::default();
     system.log_in("ann").await;
     system.lose_messages().await;
-    assert_eq!(system.sweep(&mut sweeper).await.nudged, 1);
+    assert_eq!(system.sweep().await.nudged, 1);
     system.rest().await;
     assert_eq!(system.status("ann").await, Status::Ready);
 }
@@ -58,14 +56,13 @@ async fn what_nobody_owns_is_reported_first_and_removed_at_the_second_look() {
     let lease = Lease { workspace, generation, attempt, team };
     system.world.leases.grant(&lease).await.expect("an orphan");
 
-    let mut sweeper = Sweeper::default();
-    let first = system.sweep(&mut sweeper).await;
+    let first = system.sweep().await;
     assert_eq!((first.reported, first.removed), (2, 0));
     assert_eq!(system.things().await, (2, 1, 2), "reported only");
-    let second = system.sweep(&mut sweeper).await;
+    let second = system.sweep().await;
     assert_eq!((second.reported, second.removed), (0, 2));
     assert_eq!(system.things().await, (1, 1, 1), "ann's own stay");
-    assert_eq!(system.sweep(&mut sweeper).await.removed, 0);
+    assert_eq!(system.sweep().await.removed, 0);
 }
 
 #[tokio::test]
@@ -74,10 +71,9 @@ async fn a_task_that_vanished_without_a_word_is_noticed_at_the_second_look() {
     system.log_in("ann").await;
     system.rest().await;
     system.outside.state().tasks.clear();
-    let mut sweeper = Sweeper::default();
-    system.sweep(&mut sweeper).await;
+    system.sweep().await;
     assert_eq!(system.status("ann").await, Status::Ready);
-    system.sweep(&mut sweeper).await;
+    system.sweep().await;
     system.rest().await;
     system.pass(SignedDuration::from_secs(6)).await;
     assert_eq!(system.status("ann").await, Status::Ready);
@@ -89,11 +85,10 @@ async fn a_failed_inventory_removes_nothing() {
     let system = System::new("inventory");
     system.log_in("ann").await;
     system.rest().await;
-    let mut sweeper = Sweeper::default();
     for _ in 0..3 {
         let away = ports::Fault::unavailable("the compute", "it does not answer");
         system.outside.fail("list", away);
-        sweeper.sweep(&system.world).await.expect_err("no inventory");
+        consumers::sweeper::sweep(&system.world).await.expect_err("no inventory");
     }
     assert_eq!(system.things().await, (1, 1, 1));
 }

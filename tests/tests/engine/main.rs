@@ -14,4 +14,5 @@ mod owning;
 mod racing;
 mod starting;
 mod stopping;
+mod sweeping;
 mod waiting;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use consumers::sweeper::Sweeper;
 use events::{Attempt, Gen, Policy, Status};
 use ports::{Compute as _, Lease, TaskSpec};
 use producers::Bus;
@@ -29,9 +28,8 @@ async fn what_the_compute_says_of_an_orphan_makes_nobody_own_it() {
     orphan(&system, "ghost", Gen(3)).await;
     system.rest().await;
     assert!(system.events("ghost").await.is_empty());
-    let mut sweeper = Sweeper::default();
-    system.sweep(&mut sweeper).await;
-    assert_eq!(system.sweep(&mut sweeper).await.removed, 1);
+    system.sweep().await;
+    assert_eq!(system.sweep().await.removed, 1);
     assert_eq!(system.things().await, (0, 0, 0));
 }
 
@@ -69,8 +67,7 @@ async fn a_journal_that_nobody_can_read_holds_up_nobody_else() {
     journal.state().unreadable = Some(id("ann"));
     let (queue, timers) = (local.queue(), local.timers());
     system.world.bus = Bus::new(journal, queue, timers, local.clock(), local.ids(), policy);
-    let mut sweeper = Sweeper::default();
-    system.sweep(&mut sweeper).await;
-    assert_eq!(system.sweep(&mut sweeper).await.removed, 1, "the ghost's");
+    system.sweep().await;
+    assert_eq!(system.sweep().await.removed, 1, "the ghost's");
     assert_eq!(system.things().await, (2, 2, 2), "what cannot be read may own everything");
 }

@@ -1,7 +1,7 @@
 //! Two at once, in every order of their calls: whatever the order, nothing is stuck, left over,
 //! doubled or lost.
 
-use consumers::sweeper::Sweeper;
+use consumers::sweeper::sweep;
 use events::{Activity, Class, Status};
 use jiff::SignedDuration;
 use ports::{Delivery, Handle, Nudge};
@@ -146,7 +146,7 @@ async fn an_idle_stop_that_is_on_record_lets_nobody_go_although_its_nudge_was_lo
     handles(&rig, Class::Routing).await;
     assert_eq!(rig.workspace().await.status(), Status::Stopping);
     assert!(rig.outside.state().held, "it would begin new work and be cut");
-    Sweeper::default().sweep(&rig.world).await.expect("swept");
+    sweep(&rig.world).await.expect("swept");
     rig.rest().await;
     rig.check().await;
     assert_eq!(rig.workspace().await.status(), Status::Asleep);
@@ -219,9 +219,9 @@ async fn the_sweeper_takes_nothing_that_a_start_or_a_stop_is_about_to_record() {
     let sweeps = |rig: &Rig| -> Part {
         let rig = rig.clone();
         Box::pin(async move {
-            let mut sweeper = Sweeper::default();
-            for _ in 0..3 {
-                sweeper.sweep(&rig.world).await.expect("swept");
+            for pause in [0, 51, 1] {
+                rig.skip(SignedDuration::from_secs(pause));
+                sweep(&rig.world).await.expect("swept");
             }
         })
     };

@@ -193,6 +193,20 @@ pub(crate) async fn every_order<S: AsyncFn() -> Rig>(
     parts: impl Fn(&Rig) -> [Part; 2],
     also: impl AsyncFn(&Rig),
 ) -> usize {
+    let settled = async |rig: &Rig| {
+        rig.rest().await;
+        rig.check().await;
+        also(rig).await;
+    };
+    in_every_order(setup, parts, settled).await
+}
+
+/// The same, and nothing else is done or checked afterwards than what `then` does.
+pub(crate) async fn in_every_order<S: AsyncFn() -> Rig>(
+    setup: S,
+    parts: impl Fn(&Rig) -> [Part; 2],
+    then: impl AsyncFn(&Rig),
+) -> usize {
     let mut plan: Vec<bool> = Vec::new();
     let mut orders = 0;
     loop {
@@ -210,9 +224,7 @@ pub(crate) async fn every_order<S: AsyncFn() -> Rig>(
             };
             step(&mut left[usize::from(second)]);
         }
-        rig.rest().await;
-        rig.check().await;
-        also(&rig).await;
+        then(&rig).await;
         orders += 1;
         while taken.last() == Some(&true) {
             taken.pop();
@@ -255,7 +267,7 @@ pub(crate) async fn late_at_every_call<S: AsyncFn() -> Rig>(
 }
 
 /// Lets a part make its next call.
-fn step(part: &mut Option<Part>) {
+pub(crate) fn step(part: &mut Option<Part>) {
     let mut context = Context::from_waker(Waker::noop());
     if part.as_mut().is_some_and(|part| part.as_mut().poll(&mut context).is_ready()) {
         *part = None;

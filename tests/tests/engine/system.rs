@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
-use consumers::sweeper::{Sweeper, Swept};
+use consumers::sweeper::Swept;
 use consumers::{Verdict, World, handle};
 use events::{Class, Event, Policy, Status, Workspace, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,8 @@ use crate::outside::Outside;
 
 /// Far longer than anything here takes.
 const REST_WITHIN: Duration = Duration::from_secs(20);
+/// The time between two sweeps.
+pub(crate) const SWEPT_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Real time between two looks at queues in which something is delayed.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -181,8 +183,10 @@ impl System {
         }
     }
 
-    pub(crate) async fn sweep(&self, sweeper: &mut Sweeper) -> Swept {
-        sweeper.sweep(&self.world).await.expect("swept")
+    /// A minute later, somebody sweeps.
+    pub(crate) async fn sweep(&self) -> Swept {
+        self.clock.skip(SWEPT_EVERY);
+        consumers::sweeper::sweep(&self.world).await.expect("swept")
     }
 
     pub(crate) async fn workspace(&self, name: &str) -> Workspace {
