@@ -6,6 +6,7 @@
 //! Missing: so is a task on record that nobody runs. What an inventory could not read is neither
 //! there nor gone: it removes nothing, and leaves every suspicion as it was.
 
+mod fate;
 mod inventory;
 mod late;
 mod removal;
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Fault, Suspect};
 
 use crate::world::World;
+pub use fate::{Fate, fate};
 use inventory::Inventory;
 
 const SOURCE: &str = "/consumers/sweeper";

@@ -1,10 +1,11 @@
 //! The operator's HTTP API as types: what the commands send and the engine answers, so that both
 //! sides agree by construction. The paths stand beside their types.
 
+use consumers::sweeper::Fate;
 use events::{Attempt, Envelope, Gen, KeyPrint, Policy, Reason, Status, Step, TeamId, Version};
 use events::{WorkspaceId, workspace::StopNotice};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Cursor, KeyInfo, Letter, Row, Spending};
+use ports::{Cursor, KeyInfo, Letter, Row, Spending, Suspect};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +47,9 @@ pub struct EngineStatus {
     pub counts: BTreeMap<String, usize>,
     /// Messages that were set aside.
     pub dead_letters: Vec<Letter>,
+    /// How many things the sweeper suspects to be nobody's.
+    #[serde(default)]
+    pub suspects: usize,
 }
 
 /// One measure of confinement.
@@ -208,6 +212,28 @@ pub struct ReplayedMany {
     pub replayed: usize,
     /// Those that could not be, with the reason.
     pub refused: Vec<(WorkspaceId, String)>,
+}
+
+/// `GET /orphans`: what nobody seems to own, and tasks that seem to be missing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Orphans {
+    /// In the order of kinds and workspaces.
+    pub orphans: Vec<Orphan>,
+}
+
+/// One thing that the sweeper suspects.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Orphan {
+    /// What, and whose it would be.
+    #[serde(flatten)]
+    pub suspect: Suspect,
+    /// Since when, in every inventory.
+    pub since: Timestamp,
+    /// The first sweep after this acts, if it finds the same.
+    pub not_before: Timestamp,
+    /// How.
+    pub fate: Fate,
 }
 
 /// `GET /keys`: the pool without its secrets.

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs, ParkedArgs,
-    ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
+    CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs, OrphansArgs,
+    ParkedArgs, ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
 };
 pub use choices::{By, Format, LogFormat, UsageFormat};
 #[cfg(test)]
@@ -68,6 +68,8 @@ pub enum Operation {
     Replay(ReplayArgs),
     /// List the workspaces and messages that need a human
     Parked(ParkedArgs),
+    /// List what nobody seems to own, and what becomes of it
+    Orphans(OrphansArgs),
     /// Put a person's idle stop off
     Snooze(SnoozeArgs),
     /// Set how long a person's agent may be left alone
@@ -108,6 +110,7 @@ impl Operation {
             Self::Start(args) | Self::Stop(args) => args.format,
             Self::Replay(args) => args.format,
             Self::Parked(args) => args.format,
+            Self::Orphans(args) => args.format,
             Self::Snooze(args) => args.format,
             Self::Set(args) => args.format,
             Self::Keys(args) => args.command.format(),

@@ -4,11 +4,12 @@
 //! So nothing is touched before its generation is over on record, which no later fact undoes:
 //! whatever a start or a late message still does, it does not do it for this generation.
 
-use events::{Event, Reason, ReasonClass, Status, StopReason, TaskState, Workspace};
+use events::{Event, Reason, ReasonClass, StopReason, TaskState};
 use futures_util::future::join_all;
 use ports::{Fault, Kind, Suspect};
 
 use super::SOURCE;
+use super::fate::{Fate, fate};
 use crate::handle::in_time;
 use crate::steps::run_task::STOP_GRACE;
 use crate::world::World;
@@ -17,9 +18,6 @@ use crate::world::World;
 const AT_ONCE: usize = 25;
 /// How many one sweep removes at the most, so that it ends within two minutes whatever happens.
 const REMOVED_MAX: usize = 4 * AT_ONCE;
-/// How far a thing's generation may be ahead of its workspace's. A journal that was restored from a
-/// copy is behind by some starts; a number beyond this was never a start of ours.
-const AHEAD_MAX: u64 = 1_000_000;
 
 /// Removes them side by side; gives how many went. One that cannot be removed is left to the next
 /// sweep, and chance decides which come first, so that none is passed over for ever.
@@ -57,7 +55,7 @@ async fn remove(world: &World, suspect: &Suspect) -> Result<bool, Fault> {
         return declare_lost(world, suspect).await;
     }
     if !is_over(world, suspect).await? {
-        tracing::info!(?suspect, "it waits until its workspace rests");
+        tracing::info!(?suspect, "it stays for now; see: teamclaw orphans");
         return Ok(false);
     }
     match kind {
@@ -74,18 +72,13 @@ async fn remove(world: &World, suspect: &Suspect) -> Result<bool, Fault> {
 async fn is_over(world: &World, suspect: &Suspect) -> Result<bool, Fault> {
     let generation = suspect.generation;
     let put = world.bus.put(SOURCE, &suspect.workspace, None, |workspace, _| {
-        let ahead = generation.0.saturating_sub(workspace.generation().0);
-        let unborn = (1..=AHEAD_MAX).contains(&ahead) && rests(workspace);
+        let unborn = generation > workspace.generation();
+        let goes = fate(workspace, suspect) == Fate::Goes;
         let over = Event::Stopped { generation, reason: StopReason::Superseded };
-        if unborn { vec![over] } else { Vec::new() }
+        if unborn && goes { vec![over] } else { Vec::new() }
     });
     let workspace = put.await?.workspace;
     Ok(workspace.ending().is_some_and(|ending| generation <= ending.generation))
-}
-
-/// Whether nothing of a workspace exists or is being made or taken back.
-fn rests(workspace: &Workspace) -> bool {
-    matches!(workspace.status(), Status::Asleep | Status::Failed)
 }
 
 /// Writes down that a task is gone, if it is still the one that is wanted.

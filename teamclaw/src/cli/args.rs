@@ -126,6 +126,18 @@ pub struct ParkedArgs {
     pub format: Format,
 }
 
+/// `teamclaw orphans`.
+#[derive(Args)]
+#[command(after_help = examples::ORPHANS)]
+pub struct OrphansArgs {
+    /// Where the engine is
+    #[command(flatten)]
+    pub at: At,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// `teamclaw snooze`.
 #[derive(Args)]
 #[command(after_help = examples::SNOOZE)]

@@ -84,6 +84,11 @@ pub(super) const PARKED: &str = examples! {
     "teamclaw parked --format json"
 };
 
+pub(super) const ORPHANS: &str = examples! {
+    "teamclaw orphans                  tasks, routes and leases that no workspace owns"
+    "teamclaw orphans --format json | jq '.orphans[].workspace'"
+};
+
 pub(super) const SNOOZE: &str = examples! {
     "teamclaw snooze ann               no idle stop within the next hour"
     "teamclaw snooze ann --for 4h"

@@ -7,6 +7,7 @@ mod follow;
 mod keys;
 mod lifecycle;
 mod login;
+mod orphans;
 mod parked;
 mod replay;
 mod secret_input;
@@ -39,6 +40,7 @@ pub async fn run(operation: Operation) -> Result<ExitCode, Problem> {
         Operation::Stop(args) => lifecycle::stop(&find(&args.at)?, &args).await?,
         Operation::Replay(args) => replay::run(&find(&args.at)?, &args).await?,
         Operation::Parked(args) => parked::run(&find(&args.at)?, &args).await?,
+        Operation::Orphans(args) => orphans::run(&find(&args.at)?, &args).await?,
         Operation::Snooze(args) => settings::snooze(&find(&args.at)?, &args).await?,
         Operation::Set(args) => settings::set(&find(&args.at)?, &args).await?,
         Operation::Keys(args) => keys::run(&args.command).await?,

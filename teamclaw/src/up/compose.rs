@@ -159,6 +159,7 @@ fn operator(
         people: local.people(),
         keys: local.keys(),
         usage: local.usage(),
+        suspects: local.suspects(),
         token: local.ids().token(),
         front_door: front_door.to_owned(),
         data_dir: settings.data_dir.display().to_string(),

@@ -52,6 +52,10 @@ pub(super) fn lines(engine: &EngineStatus, now: Timestamp) -> Vec<String> {
         let words = format!("{} messages; see: teamclaw parked", engine.dead_letters.len());
         lines.push(styled(BAD, &field("set aside", &words)));
     }
+    if engine.suspects > 0 {
+        let words = format!("{} may be nobody's; see: teamclaw orphans", engine.suspects);
+        lines.push(styled(WARN, &field("suspected", &words)));
+    }
     lines
 }
 
@@ -126,6 +130,7 @@ mod tests {
             policy: Policy::default(),
             counts: [("ready".to_owned(), 1), ("asleep".to_owned(), 0)].into(),
             dead_letters: Vec::new(),
+            suspects: 3,
         };
         let row = |name: &str, status, reason: Option<Reason>| Row {
             workspace: name.parse().expect("a name"),
@@ -150,6 +155,7 @@ mod tests {
               workspaces   1 ready
               confinement  ✓ files: Landlock ABI 7
                            ✗ own uid: needs root
+              suspected    3 may be nobody's; see: teamclaw orphans
 
             USER  TEAM   STATUS  LAST USED  TROUBLE
             ann   sales  ready   5 min ago

@@ -5,6 +5,7 @@
 mod answers;
 mod feed;
 mod keys;
+mod orphans;
 mod workspaces;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use events::{Secret, TeamId, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Keys, People, Usage};
+use ports::{Keys, People, Suspects, Usage};
 use producers::Bus;
 
 use answers::{Refusal, unauthorized};
@@ -36,6 +37,7 @@ pub(super) struct Operator {
     pub(super) people: Arc<dyn People>,
     pub(super) keys: Arc<dyn Keys>,
     pub(super) usage: Arc<dyn Usage>,
+    pub(super) suspects: Arc<dyn Suspects>,
     pub(super) token: Secret,
     pub(super) front_door: String,
     pub(super) data_dir: String,
@@ -62,6 +64,7 @@ pub(super) fn routes(operator: Arc<Operator>) -> Router {
         .route("/workspaces/{id}/snooze", post(workspaces::snooze))
         .route("/workspaces/{id}/settings", post(workspaces::settings))
         .route("/replay", post(workspaces::replay_many))
+        .route("/orphans", get(orphans::list))
         .route("/keys", get(keys::list).post(keys::add))
         .route("/keys/{provider}/{key}", delete(keys::remove))
         .route("/usage", get(feed::usage))
@@ -97,5 +100,6 @@ async fn status(State(operator): Api) -> Result<axum::Json<EngineStatus>, Refusa
         policy: *operator.bus.policy(),
         counts: workspaces::counts(&operator).await?,
         dead_letters,
+        suspects: operator.suspects.list().await?.len(),
     }))
 }
