@@ -31,7 +31,7 @@ pub const SUSPECTED_FOR: SignedDuration = SignedDuration::from_secs(50);
 pub struct Swept {
     /// Workspaces that were nudged.
     pub nudged: usize,
-    /// Tasks of ready workspaces whose end the compute knew and nobody had written down.
+    /// Tasks of workspaces that want them whose end the compute knew and nobody had written down.
     pub observed: usize,
     /// Things that are suspected for the first time.
     pub reported: usize,

@@ -2,6 +2,7 @@
 //! tests themselves stand in `tests/tests/`, one folder for each promise; nothing in the workspace
 //! depends on this crate.
 
+pub mod matrix;
 pub mod model;
 pub mod simulate;
 pub mod world;

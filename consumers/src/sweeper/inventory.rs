@@ -37,8 +37,8 @@ impl Inventory {
 /// that: it holds up nobody else.
 pub(super) async fn take(world: &World) -> Result<Inventory, Fault> {
     let things = things(world).await?;
-    let ready = Query { status: vec![Status::Ready], ..Query::default() };
-    let rows = world.bus.find_all(&ready).await?;
+    let up = Query { status: vec![Status::Starting, Status::Ready], ..Query::default() };
+    let rows = world.bus.find_all(&up).await?;
     // Of these, those of whom no list shows a task.
     let mut bare: BTreeSet<WorkspaceId> = rows.into_iter().map(|row| row.workspace).collect();
     let mut found = Inventory::default();
@@ -78,16 +78,17 @@ async fn things(world: &World) -> Result<BTreeMap<WorkspaceId, Vec<Suspect>>, Fa
     Ok(things)
 }
 
-/// Asks after the task of a ready workspace that no list shows to have one. The record is read first
-/// and the task asked after by its name, so that it was on record before it is missed.
+/// Asks after the task on record of a workspace that is up, or on its way, and that no list shows to
+/// have one. The record is read first and the task asked after by its name, so that it was on record
+/// before it is missed.
 async fn ask_after(world: &World, id: WorkspaceId, found: &mut Inventory) {
     let Some(workspace) = read(world, &id).await else {
         found.unread.insert(id);
         return;
     };
     let (generation, attempt) = (workspace.generation(), workspace.attempt());
-    let ready = workspace.status() == Status::Ready;
-    let Some(task) = workspace.task(generation).filter(|_| ready) else { return };
+    let up = matches!(workspace.status(), Status::Starting | Status::Ready);
+    let Some(task) = workspace.task(generation).filter(|_| up) else { return };
     let answer = match world.compute.describe(task).await {
         // The compute says itself that it has ended; only its word was lost.
         Ok(Some(it)) if matches!(it.status, TaskStatus::Stopped(_)) => {

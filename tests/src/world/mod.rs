@@ -18,6 +18,7 @@ pub mod leases;
 pub mod provider;
 pub mod queue;
 pub mod routes;
+pub mod script;
 pub mod seat;
 pub mod suspects;
 pub mod timers;
@@ -77,6 +78,9 @@ pub struct State {
     pub(crate) killed: Vec<usize>,
     /// How many calls were made.
     pub(crate) calls: u64,
+    /// Which calls were made, when somebody wants to know.
+    pub(crate) kinds: Option<Vec<seat::Call>>,
+    pub(crate) script: script::Script,
     pub(crate) weather: Weather,
     pub(crate) trace: Trace,
 }

@@ -69,10 +69,17 @@ impl Queues {
         self.queues.iter().map(|queue| queue.messages.len()).sum()
     }
 
-    /// Makes everything visible that is hidden: as if all time-outs had passed.
-    pub fn reveal(&mut self) {
-        for message in self.queues.iter_mut().flat_map(|queue| &mut queue.messages) {
-            message.visible_ms = i64::MIN;
+    /// Of each message that was received and not settled there are so many from now on.
+    pub fn copy_what_flies(&mut self, times: usize) {
+        for queue in &mut self.queues {
+            let flying = queue.messages.iter().filter(|message| message.receives > 0);
+            let copies: Vec<Message> =
+                flying.flat_map(|it| std::iter::repeat_n(it.clone(), times.max(1) - 1)).collect();
+            for mut copy in copies {
+                self.sent += 1;
+                copy.number = self.sent;
+                queue.messages.push(copy);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use consumers::World as Ports;
 use ports::Fault;
 use producers::Bus;
 
+use super::script::Strike;
 use super::{Hazard, Pace, State, World};
 
 /// A call of a port, as the trace and the faults name it.
@@ -133,8 +134,11 @@ impl Seat {
         let answer = {
             let now = self.world.now_ms();
             let mut state = self.world.state();
-            state.calls += 1;
-            let answer = act(&mut state, now);
+            let mut answer = act(&mut state, now);
+            // Somebody else's call cannot come between this act and its answer's loss.
+            if state.script.after() && answer.is_ok() {
+                answer = Err(Strike::LosesAnswer.fault(service(call)));
+            }
             self.note(&mut state, now, call, answer.as_ref().err());
             answer
         };
@@ -155,7 +159,12 @@ impl Seat {
     fn goes_wrong(&self, call: Call) -> Option<Fault> {
         let now = self.world.now_ms();
         let mut state = self.world.state();
-        let fault = if state.weather.strikes(Hazard::Unavailable) {
+        state.calls += 1;
+        let number = state.calls;
+        state.kinds.iter_mut().for_each(|kinds| kinds.push(call));
+        let fault = if let Some(strike) = state.script.before(number, call) {
+            strike.fault(service(call))
+        } else if state.weather.strikes(Hazard::Unavailable) {
             Fault::unavailable(service(call), "it did not answer")
         } else if state.weather.strikes(Hazard::Throttled) {
             let after = state.weather.between(0, 3);

@@ -1,0 +1,93 @@
+//! The crash matrix: exhaustive where the simulation is random. Every journey dies at every wait and
+//! is gone on with once and twice; every call of it goes wrong in every way; every two actors meet in
+//! every situation, interleaved at every wait. Each case ends with all in order, as the
+//! [`model`](crate::model) says.
+
+pub mod command;
+mod crashes;
+mod journey;
+mod orders;
+mod pairs;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How many cases there were, and which failed.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// By kind.
+    pub cases: BTreeMap<&'static str, u64>,
+    /// What each that failed is called, and what was broken.
+    pub failures: Vec<(String, Vec<String>)>,
+    /// Only the case of this name is played.
+    only: Option<String>,
+}
+
+impl Tally {
+    /// Plays a case. A panic is a failure like any other.
+    fn case(
+        &mut self,
+        kind: &'static str,
+        name: impl Fn() -> String,
+        play: impl FnOnce() -> Result<(), Vec<String>>,
+    ) {
+        if kind != "plain" && self.only.as_ref().is_some_and(|only| *only != name()) {
+            return;
+        }
+        *self.cases.entry(kind).or_default() += 1;
+        let played = catch_unwind(AssertUnwindSafe(play));
+        let broken = match played {
+            Ok(Ok(())) => return,
+            Ok(Err(broken)) => broken,
+            Err(_) => vec!["it panicked; what was said stands above".to_owned()],
+        };
+        self.failures.push((name(), broken));
+    }
+
+    /// Adds what another share of the work found.
+    fn add(&mut self, other: Self) {
+        for (kind, count) in other.cases {
+            *self.cases.entry(kind).or_default() += count;
+        }
+        self.failures.extend(other.failures);
+    }
+
+    /// How many cases there were.
+    pub fn count(&self) -> u64 {
+        self.cases.values().sum()
+    }
+
+    /// The last line.
+    pub fn line(&self) -> String {
+        format!("{} cases, {} failures", self.count(), self.failures.len())
+    }
+}
+
+/// A share of the work, which one thread does.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    Journey(usize),
+    Situation(usize),
+}
+
+fn shares() -> Vec<Share> {
+    let pairs = (0..pairs::count()).map(Share::Situation);
+    pairs.chain((0..journey::journeys().len()).map(Share::Journey)).collect()
+}
+
+fn play(share: Share, only: Option<String>) -> Tally {
+    // The handlers' own time-outs want a runtime around them; its time stands still.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime of one thread needs nothing from the machine");
+    let _within = runtime.enter();
+    let mut tally = Tally { only, ..Tally::default() };
+    match share {
+        Share::Journey(number) => {
+            crashes::play(&journey::journeys().swap_remove(number), &mut tally);
+        }
+        Share::Situation(number) => pairs::play(number, &mut tally),
+    }
+    tally
+}

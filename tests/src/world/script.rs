@@ -1,0 +1,86 @@
+//! What a test wants to go wrong, and exactly when: at a call of this number, or at the next call of
+//! a kind.
+
+use events::{Reason, ReasonClass};
+use ports::Fault;
+
+use super::seat::Call;
+
+/// When something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At the call that is made after so many others.
+    Call(u64),
+    /// At the next call of this kind.
+    Next(Call),
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strike {
+    /// The call does not act.
+    Fails,
+    /// It acts, and its answer is lost.
+    LosesAnswer,
+    /// It is refused for good.
+    Refuses,
+    /// It makes no sense: a human must look.
+    Nonsense,
+}
+
+/// Every way to go wrong.
+pub const STRIKES: [Strike; 4] =
+    [Strike::Fails, Strike::LosesAnswer, Strike::Refuses, Strike::Nonsense];
+
+impl Strike {
+    pub(super) fn fault(self, service: &'static str) -> Fault {
+        match self {
+            Self::Fails => Fault::unavailable(service, "as the script wants it"),
+            Self::LosesAnswer => Fault::unavailable(service, "its answer was lost, by the script"),
+            Self::Refuses => {
+                let words = "refused, as the script wants it";
+                Fault::Refused(Reason::new(ReasonClass::BadConfig, words))
+            }
+            Self::Nonsense => {
+                Fault::Nonsense { service, words: "nonsense, as the script wants it".to_owned() }
+            }
+        }
+    }
+}
+
+/// What is still to go wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    lines: Vec<(When, Strike)>,
+    /// The call that is being made loses its answer.
+    loses: bool,
+}
+
+impl Script {
+    /// Adds a line.
+    pub fn add(&mut self, when: When, strike: Strike) {
+        self.lines.push((when, strike));
+    }
+
+    /// Whether all of it has happened.
+    pub fn is_over(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// What goes wrong with the call of this number before it acts, if anything does.
+    pub(super) fn before(&mut self, number: u64, call: Call) -> Option<Strike> {
+        let fits = |(when, _): &(When, Strike)| match when {
+            When::Call(at) => *at == number,
+            When::Next(kind) => *kind == call,
+        };
+        let place = self.lines.iter().position(fits)?;
+        let (_, strike) = self.lines.remove(place);
+        self.loses = strike == Strike::LosesAnswer;
+        (!self.loses).then_some(strike)
+    }
+
+    /// Whether the call that has just acted loses its answer.
+    pub(super) fn after(&mut self) -> bool {
+        std::mem::take(&mut self.loses)
+    }
+}
