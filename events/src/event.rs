@@ -119,6 +119,18 @@ pub enum Event {
         /// Which step.
         step: Step,
     },
+    /// A human has done a parked step by hand, or undone it, and the workspace goes on past it.
+    #[serde(rename = "teamclaw.step.skipped.v1")]
+    StepSkipped {
+        /// Which generation.
+        generation: Gen,
+        /// The number of the try that goes on past it.
+        attempt: Attempt,
+        /// Which step.
+        step: Step,
+        /// Whether it was being taken back.
+        undoing: bool,
+    },
     /// Neither forward nor back is safe; a human must look.
     #[serde(rename = "teamclaw.workspace.parked.v1")]
     Parked {
@@ -334,6 +346,7 @@ impl Event {
             Self::StepRetried { .. } => "teamclaw.step.retried.v1",
             Self::StepRefused { .. } => "teamclaw.step.refused.v1",
             Self::StepUndone { .. } => "teamclaw.step.undone.v1",
+            Self::StepSkipped { .. } => "teamclaw.step.skipped.v1",
             Self::Parked { .. } => "teamclaw.workspace.parked.v1",
             Self::Quiesced { .. } => "teamclaw.workspace.quiesced.v1",
             Self::TaskChanged { .. } => "teamclaw.task.changed.v1",

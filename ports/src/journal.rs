@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use events::workspace::WayOut;
 use events::{Envelope, Policy, Reason, Status, Step, TeamId, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -129,8 +130,14 @@ pub struct Row {
     pub step: Option<Step>,
     /// Why.
     pub reason: Option<Reason>,
+    /// Whether that step was being taken back.
+    #[serde(default)]
+    pub undoing: bool,
     /// Since when it has failed or been parked.
     pub trouble_at: Option<Timestamp>,
+    /// The ways out that are open to a human, while it is parked.
+    #[serde(default)]
+    pub ways_out: Vec<WayOut>,
 }
 
 impl Row {
@@ -146,7 +153,9 @@ impl Row {
             last_active: workspace.last_active(),
             step: trouble.map(|trouble| trouble.step),
             reason: trouble.map(|trouble| trouble.reason.clone()),
+            undoing: trouble.is_some_and(|trouble| trouble.undoing),
             trouble_at: trouble.map(|trouble| trouble.at),
+            ways_out: events::workspace::ways_out(workspace),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod command;
 pub mod cron_wake;
 pub mod idle_check;
+pub mod parked;
 pub mod session;
 
 pub use bus::{Bus, Put};

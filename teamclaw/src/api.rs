@@ -3,7 +3,7 @@
 
 use consumers::sweeper::Fate;
 use events::{Attempt, Envelope, Gen, KeyPrint, Policy, Reason, Status, Step, TeamId, Version};
-use events::{WorkspaceId, workspace::StopNotice};
+use events::{Class, WorkspaceId, workspace::StopNotice};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Cursor, KeyInfo, Letter, Row, Spending, Suspect};
 use serde::{Deserialize, Serialize};
@@ -196,6 +196,8 @@ pub struct ReplayMany {
     pub since: Option<Timestamp>,
     /// Only those that failed for this class of reason.
     pub reason: Option<events::ReasonClass>,
+    /// Only those of this team.
+    pub team: Option<TeamId>,
     /// From this step; else each from the one that failed.
     pub from: Option<Step>,
     /// Only say which would be.
@@ -234,6 +236,61 @@ pub struct Orphan {
     pub not_before: Timestamp,
     /// How.
     pub fate: Fate,
+}
+
+/// `POST /parked/{retry,skip,abort,replay}`: lets parked workspaces leave their parking, `user`'s or
+/// `all` that match.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LeaveRequest {
+    /// This one's.
+    pub user: Option<WorkspaceId>,
+    /// Everybody's, as far as they match what follows.
+    pub all: bool,
+    /// Only those parked at this step.
+    pub step: Option<Step>,
+    /// Only those parked for this class of reason.
+    pub reason: Option<events::ReasonClass>,
+    /// Only those parked since.
+    pub since: Option<Timestamp>,
+    /// Only those of this team.
+    pub team: Option<TeamId>,
+    /// Where a replay begins; else at the parked step.
+    pub from: Option<Step>,
+    /// Only say which would.
+    pub dry_run: bool,
+}
+
+/// The answer to a [`LeaveRequest`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftMany {
+    /// Those that match, as they were.
+    pub rows: Vec<Row>,
+    /// How many go on; in a dry run, how many would.
+    pub left: usize,
+    /// Those for whom that way is closed, with the reason.
+    pub refused: Vec<(WorkspaceId, Reason)>,
+}
+
+/// `POST /dead-letters/redrive`: sends messages that were set aside again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct RedriveRequest {
+    /// Only those of this queue.
+    pub class: Option<Class>,
+    /// Only say which would be.
+    pub dry_run: bool,
+}
+
+/// The answer to a [`RedriveRequest`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Redriven {
+    /// The dead letters as they were, at most a hundred of each queue.
+    pub letters: Vec<Letter>,
+    /// How many are sent again; 0 in a dry run.
+    pub sent: usize,
 }
 
 /// `GET /keys`: the pool without its secrets.

@@ -3,6 +3,7 @@
 mod args;
 mod choices;
 mod examples;
+mod parked;
 mod up;
 mod values;
 
@@ -12,11 +13,12 @@ use clap::{Args, Parser, Subcommand};
 
 pub use args::{
     CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs, OrphansArgs,
-    ParkedArgs, ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
+    ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
 };
 pub use choices::{By, Format, LogFormat, UsageFormat};
 #[cfg(test)]
 pub use examples::EXIT_CODES;
+pub use parked::{Decision, LeaveArgs, ParkedArgs, RedriveArgs};
 pub use up::UpArgs;
 pub use values::{IdleWish, When};
 
@@ -66,7 +68,7 @@ pub enum Operation {
     Stop(OneArgs),
     /// Try failed or parked workspaces again, from the step that failed
     Replay(ReplayArgs),
-    /// List the workspaces and messages that need a human
+    /// List the workspaces and messages that need a human, and say how they go on
     Parked(ParkedArgs),
     /// List what nobody seems to own, and what becomes of it
     Orphans(OrphansArgs),
@@ -109,7 +111,7 @@ impl Operation {
             Self::Events(args) => args.format,
             Self::Start(args) | Self::Stop(args) => args.format,
             Self::Replay(args) => args.format,
-            Self::Parked(args) => args.format,
+            Self::Parked(args) => args.format(),
             Self::Orphans(args) => args.format,
             Self::Snooze(args) => args.format,
             Self::Set(args) => args.format,

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::output::{BOLD, DIM, WARN};
 use crate::words;
 use line::{hint, told};
+pub use steps::name_of;
 
 /// What has been told so far, and what follows from it for the next line.
 #[derive(Default)]
@@ -81,6 +82,7 @@ impl Timeline {
             }
             Event::StepRefused { step, reason, .. } => self.refused(*step, reason, at),
             Event::StepUndone { step, .. } => self.undone(*step, at),
+            Event::StepSkipped { step, undoing, .. } => self.skipped(*step, *undoing, at),
             Event::Quiesced { forced, .. } => self.quiesced(*forced, at),
             Event::Ready { generation, .. } => self.ready(*generation, at),
             Event::Failed { generation, step, reason, .. } => {

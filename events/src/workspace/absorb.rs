@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Done, Ending, Life, Notice, Retried, TaskSeen, Trouble, Workspace};
 use crate::event::{Activity, Event, StopReason};
 use crate::ids::{Attempt, Gen};
-use crate::step::Step;
+use crate::step::{Output, Step};
 
 /// So many busy answers in a row are real work. A heartbeat's turn is over sooner.
 pub(super) const BUSY_LOOKS_REAL: u32 = 3;
@@ -40,6 +40,7 @@ impl Workspace {
             | Event::StepRetried { generation, .. }
             | Event::StepRefused { generation, .. }
             | Event::StepUndone { generation, .. }
+            | Event::StepSkipped { generation, .. }
             | Event::Parked { generation, .. }
             | Event::Quiesced { generation, .. }
             | Event::TaskChanged { generation, .. }
@@ -86,12 +87,11 @@ impl Life {
                 self.progress(at);
             }
             Event::StepDone { attempt, step, output, .. } => {
-                self.step_done(*step, Done { attempt: *attempt, output: output.clone() });
-                self.progress(at);
+                self.step_done(at, *step, Done { attempt: *attempt, output: output.clone() });
             }
             Event::StepRetried { attempt, step, undoing, failures, reason, .. } => {
-                let (attempt, step, undoing) = (*attempt, *step, *undoing);
-                let (failures, reason) = (*failures, reason.clone());
+                let (attempt, step, undoing, failures) = (*attempt, *step, *undoing, *failures);
+                let reason = reason.clone();
                 let new = Retried { attempt, at, step, undoing, failures, reason };
                 join_max(&mut self.retried, new);
             }
@@ -99,10 +99,12 @@ impl Life {
                 join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));
                 self.progress(at);
             }
-            Event::StepUndone { attempt, step, .. } => {
-                let undone = self.undone.entry(*step).or_default();
-                *undone = (*undone).max(*attempt);
-                self.progress(at);
+            Event::StepUndone { attempt, step, .. }
+            | Event::StepSkipped { attempt, step, undoing: true, .. } => {
+                self.step_undone(at, *step, *attempt);
+            }
+            Event::StepSkipped { attempt, step, undoing: false, .. } => {
+                self.step_done(at, *step, Done { attempt: *attempt, output: Output::Nothing });
             }
             Event::Parked { attempt, step, undoing, reason, .. } => {
                 join_first(&mut self.parked, trouble(*attempt, at, *step, *undoing, reason));
@@ -114,13 +116,12 @@ impl Life {
             Event::Ready { attempt, .. } => join_max(&mut self.ready, (*attempt, at)),
             Event::Failed { attempt, .. } => join_max(&mut self.failed, (*attempt, at)),
             Event::TaskChanged { attempt, task, version, state, .. } => {
-                let (attempt, version) = (*attempt, *version);
-                let (task, state) = (task.clone(), state.clone());
-                join_max(&mut self.task, TaskSeen { attempt, version, task, state });
+                let (attempt, version, task) = (*attempt, *version, task.clone());
+                join_max(&mut self.task, TaskSeen { attempt, version, task, state: state.clone() });
             }
             Event::NoticeGiven { idle_since, stop_at, .. } => {
-                let (idle_since, stop_at) = (*idle_since, *stop_at);
-                join_max(&mut self.notice, Notice { given: at, idle_since, stop_at });
+                let new = Notice { given: at, idle_since: *idle_since, stop_at: *stop_at };
+                join_max(&mut self.notice, new);
             }
             Event::Snoozed { until, .. } => join_max(&mut self.snoozed, *until),
             // About the workspace as a whole, or about none.
@@ -137,7 +138,14 @@ impl Life {
         }
     }
 
-    fn step_done(&mut self, step: Step, done: Done) {
+    fn step_undone(&mut self, at: Timestamp, step: Step, attempt: Attempt) {
+        self.progress(at);
+        let undone = self.undone.entry(step).or_default();
+        *undone = (*undone).max(attempt);
+    }
+
+    fn step_done(&mut self, at: Timestamp, step: Step, done: Done) {
+        self.progress(at);
         match self.done.get_mut(&step) {
             Some(known) if *known >= done => {}
             Some(known) => *known = done,

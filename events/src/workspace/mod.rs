@@ -9,6 +9,7 @@ mod absorb;
 mod idle;
 mod next;
 mod view;
+mod ways;
 
 #[cfg(test)]
 mod properties;
@@ -24,9 +25,9 @@ mod transcripts;
 mod troubles;
 
 pub use next::{
-    CRASH_RESTARTS_MAX, FAILURES_MAX, Next, UNDO_DEADLINE, class_of, due, next, replayable,
-    too_late,
+    CRASH_RESTARTS_MAX, FAILURES_MAX, Next, UNDO_DEADLINE, class_of, due, next, too_late,
 };
+pub use ways::{WayOut, leave, replayable, ways_out};
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ use crate::step::{Output, STEPS, Step};
 ///
 /// Raise it whenever [`absorb`](Workspace::absorb) comes to another result for the same facts, or
 /// the shape of [`Workspace`] changes: else what older rules folded is taken for the truth.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// One workspace, as far as its journal tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::idle::idle;
-use super::{Life, Retried, Status, Workspace};
+use super::{Life, Retried, Workspace};
 use crate::event::{Event, StartCause, StopReason, TaskState};
 use crate::ids::{Attempt, Gen};
 use crate::policy::Policy;
@@ -119,21 +119,6 @@ pub fn class_of(next: &Next) -> Class {
         Next::Quiesce { .. } | Next::AskIdle { .. } => Class::Routing,
         Next::Record(_) | Next::Wait { .. } => Class::Compute,
     }
-}
-
-/// The step that a replay begins with when nobody names one; `None` when there is nothing to
-/// replay.
-pub fn replayable(workspace: &Workspace) -> Option<(Gen, Attempt, Step)> {
-    let failed = matches!(workspace.status(), Status::Failed | Status::Parked);
-    let (generation, life) = workspace
-        .lives
-        .iter()
-        .find(|(_, life)| life.is_parked())
-        .or_else(|| workspace.lives.last_key_value())
-        .filter(|_| failed)?;
-    let parked = life.parked.as_ref().filter(|_| life.is_parked());
-    let step = parked.or(life.refusal()).map(|trouble| trouble.step)?;
-    Some((*generation, life.attempt().next(), step))
 }
 
 fn bring_up(

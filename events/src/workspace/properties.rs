@@ -27,6 +27,8 @@ fn fact() -> impl Strategy<Value = (Timestamp, Event)> {
         "undone GA STEP",
         "parked GA STEP forward",
         "parked GA STEP undoing",
+        "skipped GA STEP forward",
+        "skipped GA STEP undoing",
         "quiesced G",
         "ended GA",
         "ready GA",
@@ -130,7 +132,7 @@ proptest! {
         }
         run.take(Turn::Stop);
         let stopped = run.workspace.generation();
-        run.no_start_of = Some(stopped);
+        run.down.insert(stopped);
         run.finish();
         prop_assert_eq!(run.workspace.status(), Status::Asleep);
         prop_assert_eq!(run.left(), 0);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::story::{DAWN, event};
-use super::{Next, Status, Workspace, next, replayable};
+use super::{Next, Status, WayOut, Workspace, leave, next, replayable};
 use crate::event::{Event, StartCause, StopReason};
 use crate::ids::{Attempt, Gen};
 use crate::policy::Policy;
@@ -23,6 +23,8 @@ pub(super) enum Turn {
     Stop,
     /// From the step that failed, or from the one of this number.
     Replay(Option<usize>),
+    /// A human chooses a way out of a parking.
+    Leave(WayOut),
     TaskEnds,
     TimePasses(i64),
 }
@@ -50,6 +52,7 @@ pub(super) fn turn() -> impl Strategy<Value = Turn> {
         2 => Just(Turn::Start),
         1 => Just(Turn::Stop),
         2 => prop::option::of(0..STEPS.len()).prop_map(Turn::Replay),
+        3 => prop::sample::select(WayOut::ALL.to_vec()).prop_map(Turn::Leave),
         1 => Just(Turn::TaskEnds),
         1 => (1..400_i64).prop_map(Turn::TimePasses),
     ]
@@ -58,7 +61,8 @@ pub(super) fn turn() -> impl Strategy<Value = Turn> {
 /// A workspace with the things that its steps made in the outside.
 pub(super) struct Run {
     pub(super) workspace: Workspace,
-    pub(super) no_start_of: Option<Gen>,
+    /// Generations that must not go on up.
+    pub(super) down: BTreeSet<Gen>,
     policy: Policy,
     now: Timestamp,
     /// What exists: generation, try, step.
@@ -71,7 +75,7 @@ impl Run {
     pub(super) fn begin() -> Self {
         Self {
             workspace: Workspace::default(),
-            no_start_of: None,
+            down: BTreeSet::new(),
             policy: Policy::default(),
             now: Timestamp::from_second(DAWN).expect("in range"),
             made: BTreeSet::new(),
@@ -102,6 +106,7 @@ impl Run {
                     self.record(&Event::ReplayRequested { generation, attempt, from, automatic });
                 }
             }
+            Turn::Leave(way) => self.leave(way),
             Turn::TaskEnds => {
                 let attempt = self.workspace.task_attempt(generation);
                 if self.made.contains(&(generation, attempt, Step::RunTask)) {
@@ -137,6 +142,24 @@ impl Run {
             }
         }
         panic!("it never rests: {:?}", next(&self.workspace, &self.policy, self.now));
+    }
+
+    /// What a human undid by hand is gone, and what they did by hand is there.
+    fn leave(&mut self, way: WayOut) {
+        for fact in leave(&self.workspace, way, None).unwrap_or_default() {
+            self.record(&fact);
+            if let Event::StepSkipped { generation, attempt, step, undoing } = fact {
+                if undoing {
+                    self.remove(generation, attempt, step);
+                    self.down.insert(generation);
+                } else {
+                    self.make(generation, attempt, step);
+                }
+            }
+            if let Event::StopRequested { generation, .. } = fact {
+                self.down.insert(generation);
+            }
+        }
     }
 
     fn record(&mut self, event: &Event) {
@@ -176,7 +199,7 @@ impl Run {
     }
 
     fn forward(&mut self, generation: Gen, attempt: Attempt, step: Step, ends: Ends) {
-        assert_ne!(Some(generation), self.no_start_of, "a stopped generation starts");
+        assert!(!self.down.contains(&generation), "a stopped generation starts");
         let it = format!("{generation}.{attempt} {}", step.name());
         if ends != Ends::Failed {
             self.make(generation, attempt, step);
@@ -199,13 +222,18 @@ impl Run {
             }
             Ends::Well | Ends::Refused | Ends::Forgotten => {}
         }
+        self.remove(generation, attempt, step);
+        if ends != Ends::Forgotten {
+            self.record(&Event::StepUndone { generation, attempt, step });
+        }
+    }
+
+    /// Takes back on the outside.
+    fn remove(&mut self, generation: Gen, attempt: Attempt, step: Step) {
         let up_to = (generation, attempt);
         self.made.retain(|(g, a, s)| !((*g, *a) <= up_to && *s == step));
         let fence = self.fences.entry(step).or_insert(up_to);
         *fence = (*fence).max(up_to);
-        if ends != Ends::Forgotten {
-            self.record(&Event::StepUndone { generation, attempt, step });
-        }
     }
 
     fn fail(&mut self, generation: Gen, step: Step, undoing: bool) {

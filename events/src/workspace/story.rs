@@ -86,6 +86,7 @@ pub(super) fn event(words: &[&str], now: Timestamp) -> Event {
         },
         "refused" => Event::StepRefused { generation, attempt, step: step(), reason: reason() },
         "undone" => Event::StepUndone { generation, attempt, step: step() },
+        "skipped" => Event::StepSkipped { generation, attempt, step: step(), undoing },
         "parked" => Event::Parked { generation, attempt, step: step(), undoing, reason: reason() },
         "quiesced" => Event::Quiesced { generation, forced: false },
         "ended" => Event::TaskChanged {

@@ -227,7 +227,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
               "2026-01-01T09:00:17Z"
             ]
           },
-          "rules": 1
+          "rules": 2
         }"#]]
     .assert_eq(&shape.expect("to JSON"));
 }

@@ -100,24 +100,15 @@ pub struct ReplayArgs {
     /// Only those that failed for this class of reason
     #[arg(long, requires = "failed", conflicts_with = "user", value_parser = values::reason_class)]
     pub reason: Option<ReasonClass>,
+    /// Only those of this team
+    #[arg(long, requires = "failed", conflicts_with = "user")]
+    pub team: Option<TeamId>,
     /// Run again from this step on [default: the one that failed]
     #[arg(long, value_name = "STEP")]
     pub from: Option<Step>,
     /// Only say which would be tried again
     #[arg(long, requires = "failed", conflicts_with = "user")]
     pub dry_run: bool,
-    /// Where the engine is
-    #[command(flatten)]
-    pub at: At,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// `teamclaw parked`.
-#[derive(Args)]
-#[command(after_help = examples::PARKED)]
-pub struct ParkedArgs {
     /// Where the engine is
     #[command(flatten)]
     pub at: At,

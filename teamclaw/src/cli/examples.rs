@@ -76,17 +76,46 @@ pub(super) const REPLAY: &str = examples! {
     "teamclaw replay ann --from prepare_home           from the beginning"
     "teamclaw replay --failed --dry-run                which would be tried again"
     "teamclaw replay --failed --step run_task --since 2h"
-    "teamclaw replay --failed --reason capacity"
+    "teamclaw replay --failed --reason capacity --team sales"
 };
 
 pub(super) const PARKED: &str = examples! {
-    "teamclaw parked"
+    "teamclaw parked                       what is parked, why, and which ways out are open"
+    "teamclaw parked retry ann             the same again: what was in the way is mended"
+    "teamclaw parked abort --all --step run_task --dry-run"
     "teamclaw parked --format json"
 };
 
 pub(super) const ORPHANS: &str = examples! {
     "teamclaw orphans                  tasks, routes and leases that no workspace owns"
     "teamclaw orphans --format json | jq '.orphans[].workspace'"
+};
+
+pub(super) const PARKED_RETRY: &str = examples! {
+    "teamclaw parked retry ann"
+    "teamclaw parked retry --all --reason unavailable --since 2h"
+    "teamclaw parked retry --all --team sales --dry-run"
+};
+
+pub(super) const PARKED_SKIP: &str = examples! {
+    "teamclaw parked skip ann              its parked step was done, or undone, by hand"
+    "teamclaw parked skip --all --step run_task --dry-run"
+};
+
+pub(super) const PARKED_ABORT: &str = examples! {
+    "teamclaw parked abort ann             stop it and take everything back"
+    "teamclaw parked abort --all --team sales --dry-run"
+};
+
+pub(super) const PARKED_REPLAY: &str = examples! {
+    "teamclaw parked replay ann --from prepare_home"
+    "teamclaw parked replay --all --step await_address --from run_task --dry-run"
+};
+
+pub(super) const PARKED_REDRIVE: &str = examples! {
+    "teamclaw parked redrive --dry-run     which messages would be sent again"
+    "teamclaw parked redrive"
+    "teamclaw parked redrive --class storage"
 };
 
 pub(super) const SNOOZE: &str = examples! {

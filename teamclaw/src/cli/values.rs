@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use events::{KeyPrint, ReasonClass};
+use events::{Class, KeyPrint, ReasonClass};
 use http::Uri;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -155,6 +155,17 @@ pub(super) fn reason_class(text: &str) -> Result<ReasonClass, String> {
     ReasonClass::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| {
         let known = ReasonClass::ALL.map(ReasonClass::name).join(", ");
         format!("the reasons are {known}")
+    })
+}
+
+/// A queue, by the class of permissions of its steps.
+///
+/// # Errors
+/// There is no such class.
+pub(super) fn class(text: &str) -> Result<Class, String> {
+    Class::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| {
+        let known = Class::ALL.map(Class::name).join(", ");
+        format!("the queues are {known}")
     })
 }
 

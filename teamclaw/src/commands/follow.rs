@@ -100,6 +100,8 @@ fn rest(view: &WorkspaceView) -> Option<Outcome> {
 
 fn judge(goal: Goal, user: &WorkspaceId, outcome: &Outcome) -> Result<(), Problem> {
     let replay = format!("mend that, then: teamclaw replay {user}");
+    let retry =
+        format!("mend that, then: teamclaw parked retry {user}; other ways out: teamclaw parked");
     match (goal, outcome) {
         (Goal::Up, Outcome::Ready(_)) | (Goal::Down, Outcome::Stopped(..)) => Ok(()),
         (_, Outcome::Failed(_, step, reason)) => {
@@ -112,7 +114,7 @@ fn judge(goal: Goal, user: &WorkspaceId, outcome: &Outcome) -> Result<(), Proble
         }
         (_, Outcome::Parked(_, step, reason)) => {
             let what = format!("{user}'s workspace is parked at {}", step.name());
-            Err(Problem::new(what, words::plain(&reason.words), replay))
+            Err(Problem::new(what, words::plain(&reason.words), retry))
         }
         (Goal::Up, Outcome::Stopped(..)) => Err(Problem::new(
             format!("{user}'s agent is not ready"),

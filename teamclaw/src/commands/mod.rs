@@ -5,6 +5,7 @@ mod events;
 mod feed;
 mod follow;
 mod keys;
+mod leave;
 mod lifecycle;
 mod login;
 mod orphans;
@@ -14,6 +15,7 @@ mod secret_input;
 mod settings;
 mod status;
 mod table;
+mod troubled;
 mod usage;
 mod usage_csv;
 
@@ -39,7 +41,7 @@ pub async fn run(operation: Operation) -> Result<ExitCode, Problem> {
         Operation::Start(args) => lifecycle::start(&find(&args.at)?, &args).await?,
         Operation::Stop(args) => lifecycle::stop(&find(&args.at)?, &args).await?,
         Operation::Replay(args) => replay::run(&find(&args.at)?, &args).await?,
-        Operation::Parked(args) => parked::run(&find(&args.at)?, &args).await?,
+        Operation::Parked(args) => parked::run(&find(args.at())?, &args).await?,
         Operation::Orphans(args) => orphans::run(&find(&args.at)?, &args).await?,
         Operation::Snooze(args) => settings::snooze(&find(&args.at)?, &args).await?,
         Operation::Set(args) => settings::set(&find(&args.at)?, &args).await?,

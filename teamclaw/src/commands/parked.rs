@@ -1,9 +1,11 @@
 //! `teamclaw parked`: what needs a human.
 
+use ::events::workspace::WayOut;
 use jiff::Timestamp;
 use ports::{Letter, Row};
 use serde::Serialize;
 
+use super::leave;
 use super::status::all_rows;
 use crate::api::EngineStatus;
 use crate::cli::ParkedArgs;
@@ -11,6 +13,7 @@ use crate::client::Engine;
 use crate::output::{self, BAD, BOLD, DIM, styled};
 use crate::problem::Problem;
 use crate::target;
+use crate::timeline::name_of;
 use crate::words;
 
 /// How much of a message that was set aside is shown.
@@ -24,8 +27,11 @@ struct Parked {
     dead_letters: Vec<Letter>,
 }
 
-/// Lists parked workspaces and messages that were set aside.
+/// Does what was decided, or lists parked workspaces and messages that were set aside.
 pub(super) async fn run(engine: &Engine, args: &ParkedArgs) -> Result<(), Problem> {
+    if let Some(decision) = &args.decision {
+        return leave::run(engine, decision).await;
+    }
     let workspaces = all_rows(engine, "&status=parked").await?;
     let status: EngineStatus = engine.get("/status").await?;
     let parked = Parked { workspaces, dead_letters: status.dead_letters };
@@ -39,31 +45,62 @@ fn report(parked: &Parked, now: Timestamp) -> Vec<String> {
     if parked.workspaces.is_empty() && parked.dead_letters.is_empty() {
         return vec!["nothing is parked".to_owned()];
     }
-    let mut lines = Vec::new();
-    for row in &parked.workspaces {
-        let step = row.step.map_or("an unknown step", ::events::Step::name);
-        let since = words::relative_or_dash(row.trouble_at, now);
-        lines.push(format!(
-            "{} parked at {step}, {since}",
-            styled(BAD.bold(), row.workspace.as_str())
-        ));
-        if let Some(reason) = &row.reason {
-            lines.push(format!("  why:  {}", words::plain(&reason.words)));
-            lines.extend(reason.hint.iter().map(|hint| format!("  do:   {}", words::plain(hint))));
-        }
-        let replay = format!("teamclaw replay {}", row.workspace);
-        lines.push(format!("  then: {}", styled(BOLD, &replay)));
-    }
-    for letter in &parked.dead_letters {
-        let (class, sent) = (letter.class.name(), words::relative(letter.sent, now));
-        let tried = letter.receives;
-        lines.push(format!(
-            "{} message of {class}, sent {sent}, tried {tried} times",
-            styled(BAD.bold(), "set aside:")
-        ));
-        lines.push(styled(DIM, &format!("  {}", words::short(&letter.body, BODY_WIDTH))));
+    let mut lines: Vec<String> =
+        parked.workspaces.iter().flat_map(|row| workspace(row, now)).collect();
+    lines.extend(parked.dead_letters.iter().flat_map(|it| letter(it, now)));
+    if !parked.dead_letters.is_empty() {
+        lines.push(format!("  then: {}", styled(BOLD, "teamclaw parked redrive")));
     }
     lines
+}
+
+fn workspace(row: &Row, now: Timestamp) -> Vec<String> {
+    let step = row.step.map_or("an unknown step", |step| name_of(step, row.undoing));
+    let since = words::relative_or_dash(row.trouble_at, now);
+    let user = &row.workspace;
+    let mut lines =
+        vec![format!("{} parked at {step}, {since}", styled(BAD.bold(), user.as_str()))];
+    if let Some(reason) = &row.reason {
+        let (class, why) = (reason.class.name(), words::plain(&reason.words));
+        lines.push(format!("  why:  {why} ({class})"));
+        lines.extend(reason.request.iter().map(|id| {
+            format!("  id:   {}, which the service's support asks for", words::plain(id))
+        }));
+        lines.extend(reason.hint.iter().map(|hint| format!("  do:   {}", words::plain(hint))));
+    }
+    let command = |way: &WayOut| {
+        let from = if *way == WayOut::Replay { " --from STEP" } else { "" };
+        format!("teamclaw parked {} {user}{from}", way.name())
+    };
+    let commands: Vec<String> = row.ways_out.iter().map(command).collect();
+    let width = commands.iter().map(String::len).max().unwrap_or_default();
+    for (place, (way, command)) in row.ways_out.iter().zip(commands).enumerate() {
+        let head = if place == 0 { "then:" } else { "or:" };
+        let command = styled(BOLD, &format!("{command:<width$}"));
+        lines.push(format!("  {head:<5} {command}  {}", way_words(*way)));
+    }
+    lines
+}
+
+/// What a way out means, in a few words.
+fn way_words(way: WayOut) -> &'static str {
+    match way {
+        WayOut::Retry => "the same again",
+        WayOut::Skip => "that step was done by hand",
+        WayOut::Abort => "give up and take everything back",
+        WayOut::Replay => "again from an earlier step",
+    }
+}
+
+/// A message that was set aside.
+pub(super) fn letter(letter: &Letter, now: Timestamp) -> Vec<String> {
+    let (class, sent) = (letter.class.name(), words::relative(letter.sent, now));
+    let aside = styled(BAD.bold(), "set aside:");
+    let tried = letter.receives;
+    vec![
+        format!("{aside} message of {class}, sent {sent}, tried {tried} times"),
+        styled(DIM, &format!("  {}", words::short(&letter.body, BODY_WIDTH))),
+    ]
 }
 
 #[cfg(test)]
@@ -84,20 +121,27 @@ mod tests {
             due: None,
             last_active: None,
             step: Some(Step::RunTask),
-            reason: Some(reason.with_hint("look at the disk")),
+            reason: Some(Reason { request: Some("4711".to_owned()), ..reason.with_hint("look") }),
+            undoing: true,
             trouble_at: Some(hour_ago),
+            ways_out: WayOut::ALL.into(),
         };
         let body = "{\"workspace\":\"bob\"}".to_owned();
         let letter = Letter { class: Class::Compute, body, receives: 5, sent: hour_ago };
         let parked = Parked { workspaces: vec![row], dead_letters: vec![letter] };
         let text = report(&parked, now).join("\n");
         expect![[r#"
-            ann parked at run_task, 1 h ago
-              why:  the disk does not answer
-              do:   look at the disk
-              then: teamclaw replay ann
+            ann parked at stop_task, 1 h ago
+              why:  the disk does not answer (unavailable)
+              id:   4711, which the service's support asks for
+              do:   look
+              then: teamclaw parked retry ann               the same again
+              or:   teamclaw parked skip ann                that step was done by hand
+              or:   teamclaw parked abort ann               give up and take everything back
+              or:   teamclaw parked replay ann --from STEP  again from an earlier step
             set aside: message of compute, sent 1 h ago, tried 5 times
-              {"workspace":"bob"}"#]]
+              {"workspace":"bob"}
+              then: teamclaw parked redrive"#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 }

@@ -1,17 +1,14 @@
 //! `teamclaw replay`: what failed is tried again, one workspace or many.
 
 use super::follow::Goal;
-use super::{lifecycle, table::Rows};
+use super::{lifecycle, troubled};
 use crate::api::{Changed, ReplayMany, ReplayRequest, ReplayedMany};
 use crate::cli::ReplayArgs;
 use crate::client::Engine;
-use crate::output::{self, PLAIN};
+use crate::output;
 use crate::problem::Problem;
 use crate::target;
 use crate::words;
-
-/// Room for a reason in a table.
-const WORDS_WIDTH: usize = 60;
 
 /// Replays one workspace and waits for it, or many without waiting.
 pub(super) async fn run(engine: &Engine, args: &ReplayArgs) -> Result<(), Problem> {
@@ -27,6 +24,7 @@ async fn many(engine: &Engine, args: &ReplayArgs) -> Result<(), Problem> {
         step: args.step,
         since: args.since.map(|when| when.seen_from(now)),
         reason: args.reason,
+        team: args.team.clone(),
         from: args.from,
         dry_run: args.dry_run,
     };
@@ -50,22 +48,7 @@ fn report(answer: &ReplayedMany, dry_run: bool, now: jiff::Timestamp) -> Vec<Str
     if answer.rows.is_empty() {
         return vec!["none has failed or is parked that matches".to_owned()];
     }
-    let mut rows = Rows::with_head(&["USER", "STATUS", "STEP", "REASON", "SINCE", "WORDS"], 0..0);
-    for row in &answer.rows {
-        let reason = row.reason.as_ref();
-        rows.add(
-            PLAIN,
-            vec![
-                row.workspace.to_string(),
-                row.status.name().to_owned(),
-                row.step.map_or_else(words::dash, |step| step.name().to_owned()),
-                reason.map_or_else(words::dash, |reason| reason.class.name().to_owned()),
-                words::relative_or_dash(row.trouble_at, now),
-                reason.map_or_else(words::dash, |r| words::short(&r.words, WORDS_WIDTH)),
-            ],
-        );
-    }
-    let mut lines = rows.lines();
+    let mut lines = troubled::table(&answer.rows, now);
     for (user, why) in &answer.refused {
         lines.push(format!("{user} was refused: {}", words::plain(why)));
     }
@@ -94,7 +77,9 @@ mod tests {
             last_active: None,
             step: Some(Step::RunTask),
             reason: Some(Reason::new(ReasonClass::Taken, "the port\nis taken")),
+            undoing: false,
             trouble_at: "2026-11-22T11:55:00Z".parse().ok(),
+            ways_out: Vec::new(),
         };
         let answer = ReplayedMany { rows: vec![row], ..ReplayedMany::default() };
         let text = report(&answer, true, now).join("\n");

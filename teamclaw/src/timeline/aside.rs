@@ -55,6 +55,7 @@ pub(super) fn lines(event: &Event, at: Timestamp) -> Vec<String> {
         | Event::StepRetried { .. }
         | Event::StepRefused { .. }
         | Event::StepUndone { .. }
+        | Event::StepSkipped { .. }
         | Event::Parked { .. }
         | Event::Quiesced { .. }
         | Event::TaskChanged { .. }

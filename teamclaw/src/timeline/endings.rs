@@ -47,7 +47,7 @@ impl Timeline {
         let words = format!("parked at {name}{after}: a human must look");
         let mut lines = vec![told(BAD.bold(), "✗", &words), detail(&reason.words)];
         lines.extend(hint(reason));
-        lines.push(next_command(&format!("teamclaw replay {user}")));
+        lines.push(next_command(&format!("teamclaw parked retry {user}")));
         lines
     }
 

@@ -37,6 +37,11 @@ impl Timeline {
         vec![step_line(DIM, "↩", name_of(step, true), self.lap(at), "")]
     }
 
+    pub(super) fn skipped(&mut self, step: Step, undoing: bool, at: Timestamp) -> Vec<String> {
+        let words = if undoing { "undone by hand" } else { "done by hand" };
+        vec![step_line(WARN, "»", name_of(step, undoing), self.lap(at), words)]
+    }
+
     pub(super) fn quiesced(&mut self, forced: bool, at: Timestamp) -> Vec<String> {
         let (style, words) =
             if forced { (WARN, "was still busy when its time was up") } else { (DIM, "") };
@@ -52,6 +57,6 @@ pub(super) fn retried(step: Step, undoing: bool, failures: u32, reason: &Reason)
 }
 
 /// What a step is called in its direction.
-pub(super) fn name_of(step: Step, undoing: bool) -> &'static str {
+pub fn name_of(step: Step, undoing: bool) -> &'static str {
     if undoing { step.undo_name().unwrap_or(step.name()) } else { step.name() }
 }

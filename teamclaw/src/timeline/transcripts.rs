@@ -273,13 +273,35 @@ fn a_parked_workspace_asks_for_a_human() {
     let timeline = check(
         vec![(0, start()), (300_000, parked)],
         expect![[r#"
-        ▶ start 1: a login
-        ✗ parked at stop_task after 5 min 00 s: a human must look
-            the process[2J does not end
-            → teamclaw replay ann
-    "#]],
+            ▶ start 1: a login
+            ✗ parked at stop_task after 5 min 00 s: a human must look
+                the process[2J does not end
+                → teamclaw parked retry ann
+        "#]],
     );
     assert!(matches!(timeline.outcome(), Some(Outcome::Parked(..))));
+}
+
+#[test]
+fn what_a_human_did_by_hand_is_told() {
+    let skipped = |step, undoing| Event::StepSkipped {
+        generation: Gen(1),
+        attempt: Attempt(2),
+        step,
+        undoing,
+    };
+    check(
+        vec![
+            (0, start()),
+            (900, skipped(Step::OpenRoute, false)),
+            (950, skipped(Step::RunTask, true)),
+        ],
+        expect![[r#"
+            ▶ start 1: a login
+              » open_route         900 ms  done by hand
+              » stop_task           50 ms  undone by hand
+        "#]],
+    );
 }
 
 #[test]

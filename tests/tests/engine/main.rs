@@ -11,6 +11,7 @@ mod healing;
 mod idleness;
 mod noting;
 mod owning;
+mod parked;
 mod racing;
 mod starting;
 mod stopping;

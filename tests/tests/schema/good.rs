@@ -58,6 +58,7 @@ fn events() -> Vec<Event> {
     all.extend(keys());
     // New kinds come last: the envelope of an event follows from its place.
     all.extend(invitations());
+    all.extend(skips());
     all
 }
 
@@ -240,4 +241,10 @@ fn keys() -> Vec<Event> {
 fn invitations() -> Vec<Event> {
     let teams = ["sales", "r-and-d", "0"];
     teams.map(|team| Event::Invited { team: team.parse().expect("a name") }).into()
+}
+
+fn skips() -> Vec<Event> {
+    let (generation, attempt) = (Gen(2), Attempt(2));
+    let skipped = |(step, undoing)| Event::StepSkipped { generation, attempt, step, undoing };
+    [(Step::OpenRoute, false), (Step::RunTask, true)].map(skipped).into()
 }

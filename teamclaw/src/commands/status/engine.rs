@@ -140,7 +140,9 @@ mod tests {
             last_active: Some(at("2026-11-22T11:58:00Z")),
             step: reason.as_ref().map(|_| Step::RunTask),
             reason,
+            undoing: false,
             trouble_at: None,
+            ways_out: Vec::new(),
         };
         let taken = Reason::new(ReasonClass::Taken, "the port 20001 is taken by somebody else");
         let rows = [row("ann", Status::Ready, None), row("bob", Status::Failed, Some(taken))];

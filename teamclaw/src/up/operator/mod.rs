@@ -6,6 +6,7 @@ mod answers;
 mod feed;
 mod keys;
 mod orphans;
+mod parked;
 mod workspaces;
 
 use std::sync::Arc;
@@ -65,6 +66,8 @@ pub(super) fn routes(operator: Arc<Operator>) -> Router {
         .route("/workspaces/{id}/settings", post(workspaces::settings))
         .route("/replay", post(workspaces::replay_many))
         .route("/orphans", get(orphans::list))
+        .route("/parked/{way}", post(parked::leave))
+        .route("/dead-letters/redrive", post(parked::redrive))
         .route("/keys", get(keys::list).post(keys::add))
         .route("/keys/{provider}/{key}", delete(keys::remove))
         .route("/usage", get(feed::usage))
@@ -85,11 +88,7 @@ async fn admit(State(operator): Api, request: Request, next: Next) -> Response {
 }
 
 async fn status(State(operator): Api) -> Result<axum::Json<EngineStatus>, Refusal> {
-    let queue = operator.bus.queue();
-    let mut dead_letters = Vec::new();
-    for class in events::Class::ALL {
-        dead_letters.extend(queue.dead_letters(class, 100).await?);
-    }
+    let dead_letters = producers::parked::letters(&operator.bus, &events::Class::ALL).await?;
     Ok(axum::Json(EngineStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         front_door: operator.front_door.clone(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query as Fields, State};
@@ -166,8 +165,8 @@ pub(super) async fn replay_many(
     State(api): Api,
     Json(request): Json<ReplayMany>,
 ) -> Answer<ReplayedMany> {
-    let ReplayMany { step, since, reason, from, dry_run } = request;
-    let query = Query { step, since, reason, ..Query::default() };
+    let ReplayMany { step, since, reason, team, from, dry_run } = request;
+    let query = Query { step, since, reason, team, ..Query::default() };
     let rows = producers::command::troubled(&api.bus, query).await?;
     let mut answer = ReplayedMany { rows, ..ReplayedMany::default() };
     if dry_run {
@@ -183,7 +182,7 @@ pub(super) async fn replay_many(
 }
 
 /// A workspace that somebody has mentioned before.
-pub(super) async fn known(api: &Arc<Operator>, id: &WorkspaceId) -> Result<Loaded, Refusal> {
+pub(super) async fn known(api: &Operator, id: &WorkspaceId) -> Result<Loaded, Refusal> {
     let loaded = api.bus.journal().load(id).await?;
     if loaded.version == events::Version(0) {
         let do_this = format!("check the name, or log them in first: teamclaw login {id}");
