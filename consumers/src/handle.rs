@@ -174,7 +174,7 @@ async fn settle(
             record(bus, nudge, loaded, vec![refused]).await
         }
         (Retry::Park, _) | (Retry::Never, true) => {
-            let attempt = loaded.workspace.attempt_of(generation);
+            let attempt = loaded.workspace.attempt_at(generation, step, undoing);
             let parked = Event::Parked { generation, attempt, step, undoing, reason };
             record(bus, nudge, loaded, vec![parked]).await
         }
@@ -195,7 +195,7 @@ async fn retry(
     after: Option<Duration>,
 ) -> Result<Verdict, Fault> {
     let generation = trace.generation;
-    let attempt = loaded.workspace.attempt_of(generation);
+    let attempt = loaded.workspace.attempt_at(generation, step, undoing);
     let failures = loaded.workspace.failures(generation, step, undoing).saturating_add(1);
     let retried = Event::StepRetried { generation, attempt, step, undoing, failures, reason };
     bus.append(SOURCE, &nudge.workspace, loaded, nudge.cause, vec![retried]).await?;

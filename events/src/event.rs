@@ -195,6 +195,21 @@ pub enum Event {
         /// Why.
         reason: StopReason,
     },
+    /// The person is to be deleted: everything up to this generation ends, and then the home and
+    /// the registration go. What begins later waits for that and begins anew.
+    #[serde(rename = "teamclaw.workspace.purge_requested.v1")]
+    PurgeRequested {
+        /// Up to which generation.
+        generation: Gen,
+        /// The number of the try: a parked purge goes on in the next one.
+        attempt: Attempt,
+    },
+    /// Nothing of these generations is left but what was recorded.
+    #[serde(rename = "teamclaw.workspace.purged.v1")]
+    Purged {
+        /// Up to which generation.
+        generation: Gen,
+    },
     /// Somebody or something used the workspace.
     #[serde(rename = "teamclaw.workspace.active.v1")]
     Active {
@@ -353,6 +368,8 @@ impl Event {
             Self::Ready { .. } => "teamclaw.workspace.ready.v1",
             Self::Failed { .. } => "teamclaw.workspace.failed.v1",
             Self::Stopped { .. } => "teamclaw.workspace.stopped.v1",
+            Self::PurgeRequested { .. } => "teamclaw.workspace.purge_requested.v1",
+            Self::Purged { .. } => "teamclaw.workspace.purged.v1",
             Self::Active { .. } => "teamclaw.workspace.active.v1",
             Self::Busy { .. } => "teamclaw.workspace.busy.v1",
             Self::NoticeGiven { .. } => "teamclaw.workspace.notice_given.v1",

@@ -86,14 +86,34 @@ impl Step {
         }
     }
 
-    /// What taking this step back is called; `None` when only a purge does.
+    /// What taking this step back is called; `None` when there is nothing to take back. What
+    /// [outlives its generation](Step::is_kept) only a purge takes back.
     pub fn undo_name(self) -> Option<&'static str> {
         match self {
+            Self::PrepareHome => Some("remove_home"),
+            Self::RegisterTask => Some("deregister_task"),
             Self::GrantLease => Some("revoke_lease"),
             Self::RunTask => Some("stop_task"),
             Self::OpenRoute => Some("close_route"),
-            Self::PrepareHome | Self::RegisterTask | Self::AwaitAddress | Self::ProbeReady => None,
+            Self::AwaitAddress | Self::ProbeReady => None,
         }
+    }
+
+    /// Whether what it makes outlives its generation, so that only a purge takes it back.
+    pub fn is_kept(self) -> bool {
+        match self {
+            Self::PrepareHome | Self::RegisterTask => true,
+            Self::GrantLease
+            | Self::RunTask
+            | Self::AwaitAddress
+            | Self::OpenRoute
+            | Self::ProbeReady => false,
+        }
+    }
+
+    /// Whether every end of a generation takes it back.
+    pub fn is_torn_down(self) -> bool {
+        self.undo_name().is_some() && !self.is_kept()
     }
 
     /// Which permissions it needs, forward and back.

@@ -62,7 +62,14 @@ pub enum TaskStatus {
 #[async_trait]
 pub trait Compute: Send + Sync {
     /// Makes known what a task of this workspace looks like. Repeating it changes nothing.
-    async fn register(&self, id: &WorkspaceId) -> Result<(), Fault>;
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] for a generation up to which [`Compute::deregister`] was called.
+    async fn register(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault>;
+
+    /// Forgets what a task of this workspace looks like; from then on no generation up to this one
+    /// registers again. None at all is a success, and what a later generation registered stays.
+    async fn deregister(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault>;
 
     /// Starts a task, or gives the one that the same client token started before, whatever became
     /// of it. The task is on record before it runs, so that a crash loses none.

@@ -1,5 +1,6 @@
 //! What an administrator, or the person themselves, asks for: start, stop, replay, settings.
 
+use events::workspace::{WayOut, leave};
 use events::{
     Event, Reason, ReasonClass, StartCause, Status, Step, StopReason, Workspace, WorkspaceId,
 };
@@ -66,7 +67,12 @@ pub async fn replay(bus: &Bus, id: &WorkspaceId, from: Option<Step>) -> Result<W
             from: from.unwrap_or(step),
             automatic: false,
         });
-        replay.into_iter().collect()
+        match (replay, from) {
+            (Some(replay), _) => vec![replay],
+            // A parked deletion has no steps to choose from; it goes on where it stood.
+            (None, None) => leave(workspace, WayOut::Retry, None).unwrap_or_default(),
+            (None, Some(_)) => Vec::new(),
+        }
     });
     let put = put.await?;
     if put.cause.is_none() {
@@ -75,6 +81,17 @@ pub async fn replay(bus: &Bus, id: &WorkspaceId, from: Option<Step>) -> Result<W
         return Err(refused(&words, "start it instead"));
     }
     Ok(put.workspace)
+}
+
+/// Asks for everything of a person to go: whatever runs is stopped, then the home is removed and the
+/// registration forgotten. What was used stays in the ledger. Asking again changes nothing. Their
+/// sessions and links are for the caller to end, first.
+///
+/// # Errors
+/// What the journal or the queue said.
+pub async fn delete(bus: &Bus, id: &WorkspaceId) -> Result<Workspace, Fault> {
+    let put = bus.put(SOURCE, id, None, |workspace, _| events::workspace::delete(workspace));
+    put.await.map(|put| put.workspace)
 }
 
 /// The failed and parked workspaces that match, for a replay of many; what a dry run shows.

@@ -90,10 +90,11 @@ pub async fn undo(world: &World, at: At<'_>, step: Step) -> Result<Outcome, Faul
         Step::GrantLease => grant_lease::undo(&at.into(), &*world.leases).await,
         Step::RunTask => run_task::undo(&at.into(), &*world.compute).await,
         Step::OpenRoute => open_route::undo(&at.into(), &*world.routes).await,
-        // Only a purge takes these back, or there is nothing to take back.
-        Step::PrepareHome | Step::RegisterTask | Step::AwaitAddress | Step::ProbeReady => {
-            Ok(Outcome::Undone)
-        }
+        // Only a purge takes these two back.
+        Step::PrepareHome => prepare_home::undo(&at.into(), &*world.homes).await,
+        Step::RegisterTask => register_task::undo(&at.into(), &*world.compute).await,
+        // There is nothing to take back.
+        Step::AwaitAddress | Step::ProbeReady => Ok(Outcome::Undone),
     }
 }
 

@@ -33,6 +33,30 @@ impl Workspace {
                 }
                 self.live(*generation, |life| join_max(&mut life.busy, (at, *looks)));
             }
+            Event::PurgeRequested { generation, attempt } => {
+                self.purge.ask(at, *generation, *attempt);
+                // What is to be deleted is to end.
+                let stop =
+                    Event::StopRequested { generation: *generation, reason: StopReason::Admin };
+                self.live(*generation, |life| life.absorb(at, &stop));
+            }
+            Event::Purged { generation } => self.purge.end(*generation),
+            Event::StepUndone { generation, step, .. } if step.is_kept() => {
+                self.purge.step_undone(at, *generation, *step);
+            }
+            Event::StepRetried { generation, attempt, step, undoing: true, failures, reason }
+                if step.is_kept() =>
+            {
+                let (attempt, step, undoing, failures) = (*attempt, *step, true, *failures);
+                let reason = reason.clone();
+                let retried = Retried { attempt, at, step, undoing, failures, reason };
+                self.purge.fail(*generation, retried);
+            }
+            Event::Parked { generation, attempt, step, undoing: true, reason }
+                if step.is_kept() =>
+            {
+                self.purge.park(*generation, trouble(*attempt, at, *step, true, reason));
+            }
             Event::StartRequested { generation, .. }
             | Event::StopRequested { generation, .. }
             | Event::ReplayRequested { generation, .. }
@@ -129,6 +153,8 @@ impl Life {
             | Event::LoggedIn { .. }
             | Event::SettingsChanged { .. }
             | Event::Stopped { .. }
+            | Event::PurgeRequested { .. }
+            | Event::Purged { .. }
             | Event::Active { .. }
             | Event::WakePlanned { .. }
             | Event::Busy { .. }
@@ -170,7 +196,7 @@ fn trouble(
     Trouble { attempt, at, step, undoing, reason: reason.clone() }
 }
 
-fn join_max<T: Ord>(known: &mut Option<T>, new: T) {
+pub(super) fn join_max<T: Ord>(known: &mut Option<T>, new: T) {
     if known.as_ref().is_none_or(|known| *known < new) {
         *known = Some(new);
     }

@@ -8,6 +8,7 @@
 mod absorb;
 mod idle;
 mod next;
+mod purge;
 mod view;
 mod ways;
 
@@ -27,6 +28,7 @@ mod troubles;
 pub use next::{
     CRASH_RESTARTS_MAX, FAILURES_MAX, Next, UNDO_DEADLINE, class_of, due, next, too_late,
 };
+pub use purge::delete;
 pub use ways::{WayOut, leave, replayable, ways_out};
 
 use std::collections::BTreeMap;
@@ -44,7 +46,7 @@ use crate::step::{Output, STEPS, Step};
 ///
 /// Raise it whenever [`absorb`](Workspace::absorb) comes to another result for the same facts, or
 /// the shape of [`Workspace`] changes: else what older rules folded is taken for the truth.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// One workspace, as far as its journal tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub struct Workspace {
     active: Option<(Timestamp, Activity)>,
     /// What the agent last said about its schedule: by which generation, when, and what.
     wake: Option<(Gen, Timestamp, Option<Timestamp>)>,
+    /// What is known of deleting what outlives generations.
+    purge: purge::Purge,
 }
 
 /// How the last generation that is over ended.

@@ -74,6 +74,9 @@ pub enum Next {
 
 /// Decides what must happen now, from what is known alone.
 pub fn next(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
+    if let Some(next) = workspace.next_of_purge(now) {
+        return next;
+    }
     // A start waits for the teardown before it: the oldest generation that is not over decides.
     let Some((&generation, life)) = workspace.lives.first_key_value() else {
         return asleep(workspace, policy, now);
@@ -104,6 +107,7 @@ pub fn due(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Option<Tim
             .lives
             .get(&generation)
             .map(|life| deadline(workspace, life, step, policy, now)),
+        Next::Undo { step, .. } if step.is_kept() => Some(workspace.purge_deadline(now)),
         Next::Undo { generation, .. } => {
             workspace.lives.get(&generation).map(|life| undo_deadline(life, now))
         }
@@ -137,7 +141,7 @@ fn bring_up(
     }
     // What an earlier try left standing and this one makes anew is taken back first: there is never
     // a second task beside the first.
-    let stale = |step: &Step| step.undo_name().is_some() && life.is_stale(*step);
+    let stale = |step: &Step| step.is_torn_down() && life.is_stale(*step);
     if let Some(step) = STEPS.into_iter().rev().find(stale) {
         return undo(generation, life, step, attempt.previous(), now);
     }
@@ -236,7 +240,7 @@ fn left_to_undo(life: &Life) -> Option<Step> {
         let came = frontier.is_none_or(|frontier| *step <= frontier);
         let reached = came || replayed || life.done.contains_key(step);
         let undone = life.undone.get(step).is_some_and(|undone| *undone >= life.attempt());
-        step.undo_name().is_some() && reached && !undone
+        step.is_torn_down() && reached && !undone
     })
 }
 
@@ -253,8 +257,10 @@ fn undo(generation: Gen, life: &Life, step: Step, attempt: Attempt, now: Timesta
 
 fn asleep(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
     let Some(ending) = &workspace.ended else { return Next::Wait { until: None } };
-    // Only an idle stop is lifted by the schedule: who stopped it on purpose meant it.
-    let idle = matches!(ending.reason, StopReason::Idle { .. });
+    // Only an idle stop is lifted by the schedule: who stopped it on purpose meant it, and who was
+    // deleted has no schedule.
+    let idle = matches!(ending.reason, StopReason::Idle { .. })
+        && !workspace.purge.covers(ending.generation);
     let planned = workspace.wake.filter(|(by, ..)| idle && *by == ending.generation);
     let Some(due) = planned.and_then(|(_, _, at)| at) else { return Next::Wait { until: None } };
     let wake = due.saturating_sub(policy.wake_lead).unwrap_or(due);
@@ -272,9 +278,10 @@ fn deadline(
     policy: &Policy,
     now: Timestamp,
 ) -> Timestamp {
-    // A start that waited for an older generation's teardown begins when that is over.
+    // A start that waited for an older generation's teardown, or for a purge, begins when that is
+    // over.
     let ended = workspace.ended.as_ref().map(|ending| ending.at);
-    let base = life.progressed.max(ended).unwrap_or(now);
+    let base = life.progressed.max(ended).max(workspace.purge.progressed()).unwrap_or(now);
     base.saturating_add(step.deadline(policy)).unwrap_or(base)
 }
 

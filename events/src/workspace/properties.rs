@@ -13,34 +13,46 @@ use crate::step::STEPS;
 
 /// Any fact at all, with the time in its envelope.
 fn fact() -> impl Strategy<Value = (Timestamp, Event)> {
-    let verbs = [
-        "login everyone",
-        "start G",
-        "stop G admin",
-        "stop G idle",
-        "replay GA STEP",
-        "restart GA STEP",
-        "done GA STEP",
-        "retried GA STEP forward N",
-        "retried GA STEP undoing N",
-        "refused GA STEP",
-        "undone GA STEP",
-        "parked GA STEP forward",
-        "parked GA STEP undoing",
-        "skipped GA STEP forward",
-        "skipped GA STEP undoing",
-        "quiesced G",
-        "ended GA",
-        "ready GA",
-        "failed GA",
-        "stopped G admin",
-        "active G",
-        "busy G N",
-        "snoozed G 10m",
-        "wake G 1h",
-        "settings N 1h",
-    ];
-    let parts = (prop::sample::select(verbs.to_vec()), 1..4_u64, 1..4_u32, 0..7_usize, 1..9_u32);
+    let mut verbs = OF_GENERATIONS.to_vec();
+    verbs.extend(["purge GA", "purged G"]);
+    one_of(verbs)
+}
+
+/// Any fact but those about what outlives its generation.
+fn of_a_generation() -> impl Strategy<Value = (Timestamp, Event)> {
+    one_of(OF_GENERATIONS.to_vec())
+}
+
+const OF_GENERATIONS: &[&str] = &[
+    "login everyone",
+    "start G",
+    "stop G admin",
+    "stop G idle",
+    "replay GA STEP",
+    "restart GA STEP",
+    "done GA STEP",
+    "retried GA STEP forward N",
+    "retried GA STEP undoing N",
+    "refused GA STEP",
+    "undone GA STEP",
+    "parked GA STEP forward",
+    "parked GA STEP undoing",
+    "skipped GA STEP forward",
+    "skipped GA STEP undoing",
+    "quiesced G",
+    "ended GA",
+    "ready GA",
+    "failed GA",
+    "stopped G admin",
+    "active G",
+    "busy G N",
+    "snoozed G 10m",
+    "wake G 1h",
+    "settings N 1h",
+];
+
+fn one_of(verbs: Vec<&'static str>) -> impl Strategy<Value = (Timestamp, Event)> {
+    let parts = (prop::sample::select(verbs), 1..4_u64, 1..4_u32, 0..7_usize, 1..9_u32);
     (parts, 0..10_i64).prop_map(|((verb, generation, attempt, step, n), second)| {
         let line = verb
             .replace("GA", &format!("{generation}.{attempt}"))
@@ -82,8 +94,8 @@ proptest! {
 
     #[test]
     fn a_generation_that_is_over_has_no_effect(
-        facts in prop::collection::vec(fact(), 0..30),
-        late in prop::collection::vec(fact(), 1..10),
+        facts in prop::collection::vec(of_a_generation(), 0..30),
+        late in prop::collection::vec(of_a_generation(), 1..10),
     ) {
         let mut workspace = fold(&facts);
         let at = Timestamp::from_second(DAWN + 100).expect("in range");
@@ -122,6 +134,7 @@ proptest! {
             "still {status:?}"
         );
         prop_assert_eq!(run.left(), if status == Status::Ready { 3 } else { 0 });
+        prop_assert!(!run.workspace.is_deleted() || run.kept() == 0, "something outlived it");
     }
 
     #[test]
@@ -136,5 +149,18 @@ proptest! {
         run.finish();
         prop_assert_eq!(run.workspace.status(), Status::Asleep);
         prop_assert_eq!(run.left(), 0);
+    }
+
+    #[test]
+    fn who_is_deleted_leaves_nothing(turns in prop::collection::vec(turn(), 0..60)) {
+        let mut run = Run::begin();
+        for turn in turns {
+            run.take(turn);
+        }
+        run.take(Turn::Delete);
+        run.finish();
+        prop_assert!(run.workspace.is_deleted());
+        prop_assert_eq!(run.workspace.status(), Status::Asleep);
+        prop_assert_eq!((run.left(), run.kept()), (0, 0));
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::story::{DAWN, event};
-use super::{Next, Status, WayOut, Workspace, leave, next, replayable};
+use super::{Next, Status, WayOut, Workspace, delete, leave, next, replayable};
 use crate::event::{Event, StartCause, StopReason};
 use crate::ids::{Attempt, Gen};
 use crate::policy::Policy;
@@ -25,6 +25,7 @@ pub(super) enum Turn {
     Replay(Option<usize>),
     /// A human chooses a way out of a parking.
     Leave(WayOut),
+    Delete,
     TaskEnds,
     TimePasses(i64),
 }
@@ -53,6 +54,7 @@ pub(super) fn turn() -> impl Strategy<Value = Turn> {
         1 => Just(Turn::Stop),
         2 => prop::option::of(0..STEPS.len()).prop_map(Turn::Replay),
         3 => prop::sample::select(WayOut::ALL.to_vec()).prop_map(Turn::Leave),
+        1 => Just(Turn::Delete),
         1 => Just(Turn::TaskEnds),
         1 => (1..400_i64).prop_map(Turn::TimePasses),
     ]
@@ -67,6 +69,8 @@ pub(super) struct Run {
     now: Timestamp,
     /// What exists: generation, try, step.
     made: BTreeSet<(Gen, Attempt, Step)>,
+    /// What outlives its generation: by which it was made last.
+    kept: BTreeMap<Step, Gen>,
     /// Up to where each step was taken back.
     fences: BTreeMap<Step, (Gen, Attempt)>,
 }
@@ -79,6 +83,7 @@ impl Run {
             policy: Policy::default(),
             now: Timestamp::from_second(DAWN).expect("in range"),
             made: BTreeSet::new(),
+            kept: BTreeMap::new(),
             fences: BTreeMap::new(),
         }
     }
@@ -107,6 +112,12 @@ impl Run {
                 }
             }
             Turn::Leave(way) => self.leave(way),
+            Turn::Delete => {
+                for fact in delete(&self.workspace) {
+                    self.record(&fact);
+                }
+                self.down.insert(generation);
+            }
             Turn::TaskEnds => {
                 let attempt = self.workspace.task_attempt(generation);
                 if self.made.contains(&(generation, attempt, Step::RunTask)) {
@@ -122,6 +133,11 @@ impl Run {
         self.made.len()
     }
 
+    /// How many homes and registrations exist.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Lets everything come to rest without letting much time pass. What is parked is replayed as
     /// it would be by a human.
     pub(super) fn finish(&mut self) {
@@ -131,7 +147,7 @@ impl Run {
                     self.now = at;
                 }
                 Next::Wait { .. } if self.workspace.status() == Status::Parked => {
-                    self.take(Turn::Replay(None));
+                    self.take(Turn::Leave(WayOut::Retry));
                 }
                 Next::Wait { .. } => return,
                 Next::Do { .. }
@@ -214,7 +230,7 @@ impl Run {
     }
 
     fn back(&mut self, generation: Gen, attempt: Attempt, step: Step, ends: Ends) {
-        let of = self.workspace.attempt_of(generation);
+        let of = self.workspace.attempt_at(generation, step, true);
         match ends {
             Ends::Failed => return self.fail(generation, step, true),
             Ends::Parked => {
@@ -232,12 +248,13 @@ impl Run {
     fn remove(&mut self, generation: Gen, attempt: Attempt, step: Step) {
         let up_to = (generation, attempt);
         self.made.retain(|(g, a, s)| !((*g, *a) <= up_to && *s == step));
+        self.kept.retain(|s, g| !(*g <= generation && *s == step));
         let fence = self.fences.entry(step).or_insert(up_to);
         *fence = (*fence).max(up_to);
     }
 
     fn fail(&mut self, generation: Gen, step: Step, undoing: bool) {
-        let attempt = self.workspace.attempt_of(generation);
+        let attempt = self.workspace.attempt_at(generation, step, undoing);
         let failures = self.workspace.failures(generation, step, undoing) + 1;
         let reason = Reason::new(ReasonClass::Unavailable, "it does not answer");
         self.record(&Event::StepRetried { generation, attempt, step, undoing, failures, reason });
@@ -261,7 +278,12 @@ impl Run {
         }
         let fenced = self.fences.get(&step).is_some_and(|fence| *fence >= (generation, attempt));
         assert!(!fenced, "{} of {generation}.{attempt} was taken back for good", step.name());
-        if step.undo_name().is_some() {
+        if step.is_kept() {
+            let gone = self.fences.get(&step).is_some_and(|(gone, _)| *gone >= generation);
+            assert!(!gone, "{} of {generation} was purged for good", step.name());
+            self.kept.insert(step, generation);
+        }
+        if step.is_torn_down() {
             self.made.insert((generation, attempt, step));
         }
     }

@@ -98,6 +98,8 @@ pub(super) fn event(words: &[&str], now: Timestamp) -> Event {
         },
         "ready" => Event::Ready { generation, attempt },
         "failed" => Event::Failed { generation, attempt, step: Step::RunTask, reason: reason() },
+        "purge" => Event::PurgeRequested { generation, attempt },
+        "purged" => Event::Purged { generation },
         "stopped" => Event::Stopped { generation, reason: stop_reason(word(2), now) },
         "active" => Event::Active { generation, activity: Activity::UserInput },
         "busy" => Event::Busy {

@@ -12,7 +12,9 @@ use super::story::Story;
 
 /// Leaves something in every field of a workspace and of a life.
 const EVERYTHING: &str = "
-    invited red; login sales; settings 1 1h; start 1; stopped 1 idle;
+    invited red; login sales; settings 1 1h; start 1; stopped 1 idle; purge 1.1;
+    undone 1.1 register_task; retried 1.1 prepare_home undoing 8; parked 1.1 prepare_home undoing;
+    purge 1.2; undone 1.2 prepare_home; purged 1;
     start 2; done 2.1 prepare_home; done 2.1 register_task; done 2.1 grant_lease;
     done 2.1 run_task; done 2.1 await_address; done 2.1 open_route; done 2.1 probe_ready;
     ready 2.1; active 2; busy 2 1; wake 2 9h; snoozed 2 10m; +2h notice; ended 2.1;
@@ -28,7 +30,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
     }
     let fold = serde_json::to_value(&story.workspace).expect("to JSON");
     let life = &fold["lives"]["2"];
-    for whole in [&fold, life] {
+    for whole in [&fold, life, &fold["purge"]] {
         let empty =
             |value: &Value| value.is_null() || *value == json!({}) || *value == json!(false);
         let fields = whole.as_object().expect("an object").iter();
@@ -41,7 +43,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
         {
           "fold": {
             "active": [
-              "2026-01-01T00:00:15Z",
+              "2026-01-01T00:00:22Z",
               "user_input"
             ],
             "ended": {
@@ -55,7 +57,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
             "lives": {
               "2": {
                 "busy": [
-                  "2026-01-01T00:00:16Z",
+                  "2026-01-01T00:00:23Z",
                   1
                 ],
                 "done": {
@@ -108,15 +110,15 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                 },
                 "failed": [
                   1,
-                  "2026-01-01T02:00:25Z"
+                  "2026-01-01T02:00:32Z"
                 ],
                 "notice": {
-                  "given": "2026-01-01T02:00:19Z",
-                  "idle_since": "2026-01-01T00:00:15Z",
-                  "stop_at": "2026-01-01T02:02:19Z"
+                  "given": "2026-01-01T02:00:26Z",
+                  "idle_since": "2026-01-01T00:00:22Z",
+                  "stop_at": "2026-01-01T02:02:26Z"
                 },
                 "parked": {
-                  "at": "2026-01-01T02:00:30Z",
+                  "at": "2026-01-01T02:00:37Z",
                   "attempt": 2,
                   "reason": {
                     "class": "agent_exited",
@@ -125,14 +127,14 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "step": "run_task",
                   "undoing": false
                 },
-                "progressed": "2026-01-01T02:00:32Z",
+                "progressed": "2026-01-01T02:00:39Z",
                 "quiesced": true,
                 "ready": [
                   1,
-                  "2026-01-01T00:00:14Z"
+                  "2026-01-01T00:00:21Z"
                 ],
                 "refused": {
-                  "at": "2026-01-01T02:00:29Z",
+                  "at": "2026-01-01T02:00:36Z",
                   "attempt": 2,
                   "reason": {
                     "class": "agent_exited",
@@ -145,17 +147,17 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   2,
                   "grant_lease",
                   true,
-                  "2026-01-01T02:00:26Z"
+                  "2026-01-01T02:00:33Z"
                 ],
                 "requested": [
-                  "2026-01-01T00:00:06Z",
+                  "2026-01-01T00:00:13Z",
                   "login"
                 ],
                 "restarts": {
                   "2": null
                 },
                 "retried": {
-                  "at": "2026-01-01T02:00:28Z",
+                  "at": "2026-01-01T02:00:35Z",
                   "attempt": 2,
                   "failures": 3,
                   "reason": {
@@ -165,9 +167,9 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "step": "run_task",
                   "undoing": false
                 },
-                "snoozed": "2026-01-01T00:10:18Z",
+                "snoozed": "2026-01-01T00:10:25Z",
                 "stop": [
-                  "2026-01-01T02:00:32Z",
+                  "2026-01-01T02:00:39Z",
                   {
                     "kind": "admin"
                   }
@@ -196,13 +198,13 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                 "failed": null,
                 "notice": null,
                 "parked": null,
-                "progressed": "2026-01-01T02:00:33Z",
+                "progressed": "2026-01-01T02:00:40Z",
                 "quiesced": false,
                 "ready": null,
                 "refused": null,
                 "replay": null,
                 "requested": [
-                  "2026-01-01T02:00:33Z",
+                  "2026-01-01T02:00:40Z",
                   "login"
                 ],
                 "restarts": {},
@@ -211,6 +213,45 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                 "stop": null,
                 "task": null,
                 "undone": {}
+              }
+            },
+            "purge": {
+              "asked": [
+                1,
+                2
+              ],
+              "over": 1,
+              "parked": [
+                1,
+                {
+                  "at": "2026-01-01T00:00:09Z",
+                  "attempt": 1,
+                  "reason": {
+                    "class": "agent_exited",
+                    "words": "the agent ended: exit code 1"
+                  },
+                  "step": "prepare_home",
+                  "undoing": true
+                }
+              ],
+              "progressed": "2026-01-01T00:00:11Z",
+              "retried": [
+                1,
+                {
+                  "at": "2026-01-01T00:00:08Z",
+                  "attempt": 1,
+                  "failures": 8,
+                  "reason": {
+                    "class": "agent_exited",
+                    "words": "the agent ended: exit code 1"
+                  },
+                  "step": "prepare_home",
+                  "undoing": true
+                }
+              ],
+              "undone": {
+                "prepare_home": 1,
+                "register_task": 1
               }
             },
             "settings": [
@@ -223,11 +264,11 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
             ],
             "wake": [
               2,
-              "2026-01-01T00:00:17Z",
-              "2026-01-01T09:00:17Z"
+              "2026-01-01T00:00:24Z",
+              "2026-01-01T09:00:24Z"
             ]
           },
-          "rules": 2
+          "rules": 3
         }"#]]
     .assert_eq(&shape.expect("to JSON"));
 }

@@ -16,7 +16,8 @@ impl Workspace {
     /// The highest generation that was ever mentioned; 0 before the first start.
     pub fn generation(&self) -> Gen {
         let ended = self.ended.as_ref().map_or(Gen(0), |ending| ending.generation);
-        self.lives.last_key_value().map_or(ended, |(generation, _)| (*generation).max(ended))
+        let newest = self.lives.last_key_value().map_or(ended, |(newest, _)| *newest);
+        newest.max(ended).max(self.purge.generation())
     }
 
     /// The try that the highest generation is at; 1 before the first replay.
@@ -56,7 +57,7 @@ impl Workspace {
 
     /// When the agent's next scheduled work is due, as far as it said.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.wake.and_then(|(_, _, at)| at)
+        self.wake.filter(|(by, ..)| !self.purge.covers(*by)).and_then(|(_, _, at)| at)
     }
 
     /// What a generation's agent last said about its schedule; `None` when it has said nothing.
@@ -65,8 +66,11 @@ impl Workspace {
     }
 
     /// Where it stands. The oldest generation that is not over decides: a start waits for the
-    /// teardown before it.
+    /// teardown before it, and for a purge.
     pub fn status(&self) -> Status {
+        if self.purge.trouble().is_some() {
+            return Status::Parked;
+        }
         let newest = self.generation();
         for (generation, life) in &self.lives {
             if life.requested.is_none() && life.stop.is_none() {
@@ -90,7 +94,7 @@ impl Workspace {
                 (false, false) => Status::Starting,
             };
         }
-        Status::Asleep
+        if self.purging().is_some() { Status::Stopping } else { Status::Asleep }
     }
 
     /// The step that is next on the way up, while starting.
@@ -103,6 +107,7 @@ impl Workspace {
     pub fn trouble(&self) -> Option<&Trouble> {
         let parked =
             self.lives.values().find_map(|life| life.parked.as_ref().filter(|_| life.is_parked()));
+        let parked = parked.or_else(|| self.purge.trouble());
         parked.or_else(|| self.lives.last_key_value().and_then(|(_, life)| life.refusal()))
     }
 
@@ -115,7 +120,16 @@ impl Workspace {
 
     /// How often the step at hand has failed within this try.
     pub fn failures(&self, generation: Gen, step: Step, undoing: bool) -> u32 {
+        if undoing && step.is_kept() {
+            return self.purge.failures(step);
+        }
         self.lives.get(&generation).map_or(0, |life| life.failures(step, undoing))
+    }
+
+    /// The try that trouble with a step of a generation belongs to: a purge counts its own.
+    pub fn attempt_at(&self, generation: Gen, step: Step, undoing: bool) -> Attempt {
+        let purge = self.purge.under_way().filter(|_| undoing && step.is_kept());
+        purge.map_or_else(|| self.attempt_of(generation), |(_, attempt)| attempt)
     }
 
     /// What a step of a generation made, while it is in effect.

@@ -65,6 +65,15 @@ pub fn ways_out(workspace: &Workspace) -> Vec<WayOut> {
 /// # Errors
 /// Why that way is closed, with what to do instead.
 pub fn leave(workspace: &Workspace, way: WayOut, from: Option<Step>) -> Result<Vec<Event>, Reason> {
+    if let Some(again) = workspace.purge_again() {
+        return match way {
+            WayOut::Retry => Ok(vec![again]),
+            WayOut::Skip | WayOut::Abort | WayOut::Replay => Err(closed(
+                "a deletion is over only when nothing is left, and cannot be called off",
+                "mend what it names, or remove that by hand, and retry it: what is gone is gone",
+            )),
+        };
+    }
     let parked = parked(workspace)?;
     match way {
         WayOut::Retry => Ok(vec![parked.replay(None)]),

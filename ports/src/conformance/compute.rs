@@ -25,6 +25,7 @@ macro_rules! compute_conformance {
     ($rig:expr) => {
         $crate::compute_conformance!(@each $rig,
             registering_twice_changes_nothing,
+            nothing_up_to_a_deregistration_registers_again,
             a_task_comes_to_listen_and_tells_where,
             the_same_client_token_starts_one_task,
             concurrent_repeats_start_one_task,
@@ -51,15 +52,15 @@ macro_rules! compute_conformance {
 
 async fn spec(homes: &dyn Homes, name: &str, generation: u64, attempt: u32) -> TaskSpec {
     let workspace: WorkspaceId = name.parse().expect("a good name");
-    let home = homes.ensure(&workspace).await.expect("a home");
     let (generation, attempt) = (Gen(generation), Attempt(attempt));
+    let home = homes.ensure(&workspace, generation).await.expect("a home");
     let client_token = events::token::client_token(&workspace, generation, attempt);
     let (token, pass) = (Secret::new("token"), Secret::new("x-pass"));
     TaskSpec { workspace, generation, attempt, client_token, home, token, pass }
 }
 
 async fn started(compute: &dyn Compute, spec: &TaskSpec) -> TaskId {
-    compute.register(&spec.workspace).await.expect("registered");
+    compute.register(&spec.workspace, spec.generation).await.expect("registered");
     compute.run(spec).await.expect("started")
 }
 
@@ -105,9 +106,34 @@ async fn living(compute: &dyn Compute, id: &WorkspaceId) -> Vec<Task> {
 /// A repeated delivery registers again.
 pub async fn registering_twice_changes_nothing(compute: &dyn Compute, _: &dyn Homes) {
     let id: WorkspaceId = "task-register".parse().expect("a good name");
-    compute.register(&id).await.expect("registered");
-    compute.register(&id).await.expect("registered, still");
+    compute.register(&id, Gen(1)).await.expect("registered");
+    compute.register(&id, Gen(1)).await.expect("registered, still");
     assert!(living(compute, &id).await.is_empty());
+    compute.deregister(&id, Gen(1)).await.expect("forgotten");
+}
+
+/// A late message registers nothing that nobody owns; who comes back registers anew, and a late
+/// deregistration does not hit them.
+pub async fn nothing_up_to_a_deregistration_registers_again(
+    compute: &dyn Compute,
+    homes: &dyn Homes,
+) {
+    let spec = spec(homes, "task-deregister", 3, 1).await;
+    let id = &spec.workspace;
+    compute.deregister(id, Gen(1)).await.expect("there was none");
+    compute.register(id, Gen(2)).await.expect("registered");
+    for _ in 0..2 {
+        compute.deregister(id, Gen(2)).await.expect("forgotten");
+    }
+    for generation in [1, 2] {
+        let late = compute.register(id, Gen(generation)).await;
+        assert!(matches!(late, Err(Fault::Refused(_))), "{generation}: {late:?}");
+    }
+    compute.register(id, Gen(3)).await.expect("registered anew");
+    compute.deregister(id, Gen(2)).await.expect("nothing to do");
+    compute.run(&spec).await.expect("it is still known");
+    gone(compute, &spec).await;
+    compute.deregister(id, Gen(3)).await.expect("forgotten");
 }
 
 /// Ready is decided by this address.

@@ -1,6 +1,6 @@
 //! Homes, compute and agents in memory, with faults on demand. They keep the ports' promises.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,11 @@ pub(crate) struct Outside(Mutex<State>);
 
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) homes: BTreeSet<WorkspaceId>,
+    /// The homes, with the generation that asked for each last.
+    pub(crate) homes: BTreeMap<WorkspaceId, Gen>,
+    purged: BTreeMap<WorkspaceId, Gen>,
+    pub(crate) registered: BTreeMap<WorkspaceId, Gen>,
+    deregistered: BTreeMap<WorkspaceId, Gen>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     tokens: BTreeMap<String, TaskId>,
     fences: BTreeMap<WorkspaceId, (Gen, Attempt)>,
@@ -98,21 +102,61 @@ impl State {
 
 #[async_trait]
 impl Homes for Outside {
-    async fn ensure(&self, id: &WorkspaceId) -> Result<String, Fault> {
-        self.enter("prepare_home").await?.homes.insert(id.clone());
+    async fn ensure(&self, id: &WorkspaceId, generation: Gen) -> Result<String, Fault> {
+        let mut state = self.enter("prepare_home").await?;
+        let State { homes, purged, .. } = &mut *state;
+        put(homes, purged, id, generation)?;
         Ok(format!("/homes/{id}"))
     }
 
-    async fn purge(&self, id: &WorkspaceId) -> Result<(), Fault> {
-        self.enter("purge").await?.homes.remove(id);
+    async fn purge(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let mut state = self.enter("remove_home").await?;
+        let State { homes, purged, .. } = &mut *state;
+        remove(homes, purged, id, generation);
         Ok(())
     }
 }
 
+/// Makes what outlives its generation, unless it was removed for good.
+fn put(
+    all: &mut BTreeMap<WorkspaceId, Gen>,
+    gone: &BTreeMap<WorkspaceId, Gen>,
+    id: &WorkspaceId,
+    generation: Gen,
+) -> Result<(), Fault> {
+    if gone.get(id).is_some_and(|gone| *gone >= generation) {
+        let words = "a purge was faster";
+        return Err(Fault::Refused(Reason::new(ReasonClass::Internal, words)));
+    }
+    let by = all.entry(id.clone()).or_default();
+    *by = (*by).max(generation);
+    Ok(())
+}
+
+fn remove(
+    all: &mut BTreeMap<WorkspaceId, Gen>,
+    gone: &mut BTreeMap<WorkspaceId, Gen>,
+    id: &WorkspaceId,
+    generation: Gen,
+) {
+    let fence = gone.entry(id.clone()).or_default();
+    *fence = (*fence).max(generation);
+    all.retain(|other, by| other != id || *by > generation);
+}
+
 #[async_trait]
 impl Compute for Outside {
-    async fn register(&self, _: &WorkspaceId) -> Result<(), Fault> {
-        self.enter("register_task").await.map(drop)
+    async fn register(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let mut state = self.enter("register_task").await?;
+        let State { registered, deregistered, .. } = &mut *state;
+        put(registered, deregistered, id, generation)
+    }
+
+    async fn deregister(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let mut state = self.enter("deregister_task").await?;
+        let State { registered, deregistered, .. } = &mut *state;
+        remove(registered, deregistered, id, generation);
+        Ok(())
     }
 
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {

@@ -59,6 +59,7 @@ fn events() -> Vec<Event> {
     // New kinds come last: the envelope of an event follows from its place.
     all.extend(invitations());
     all.extend(skips());
+    all.extend(purges());
     all
 }
 
@@ -247,4 +248,14 @@ fn skips() -> Vec<Event> {
     let (generation, attempt) = (Gen(2), Attempt(2));
     let skipped = |(step, undoing)| Event::StepSkipped { generation, attempt, step, undoing };
     [(Step::OpenRoute, false), (Step::RunTask, true)].map(skipped).into()
+}
+
+fn purges() -> Vec<Event> {
+    let asked = |(generation, attempt)| Event::PurgeRequested {
+        generation: Gen(generation),
+        attempt: Attempt(attempt),
+    };
+    let mut all: Vec<Event> = [(3, 1), (3, 2), (u64::MAX, u32::MAX)].map(asked).into();
+    all.extend([3, u64::MAX].map(|generation| Event::Purged { generation: Gen(generation) }));
+    all
 }
