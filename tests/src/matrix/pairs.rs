@@ -54,8 +54,8 @@ struct Situation {
     state: State,
 }
 
-/// Every situation that two can meet in.
-fn situations() -> Vec<Situation> {
+/// Every situation that two can meet in, and how it comes about.
+fn recipes() -> Vec<(String, Vec<Act>)> {
     use Act::{AgentEnds, Deliver, LogIn, Orphans, Rest, Skip, Stop, Sweep, Wrong};
     let up = [LogIn, Rest];
     let mut all: Vec<(String, Vec<Act>)> = vec![
@@ -79,25 +79,26 @@ fn situations() -> Vec<Situation> {
     }
     let undo = [&up[..], &[Wrong(Call::StopTask, Strike::Nonsense), Stop(true), Rest]].concat();
     all.push(("an undo is parked".to_owned(), undo));
-    let made = |(name, acts): (String, Vec<Act>)| {
-        let stage = Stage::new(Pace::ByHand, State::default());
-        for next in acts {
-            act(&stage, next).expect("a situation comes about");
-        }
-        let state = stage.world.state().clone();
-        Situation { name, state }
-    };
-    all.into_iter().map(made).collect()
+    all
+}
+
+fn situation((name, acts): (String, Vec<Act>)) -> Situation {
+    let stage = Stage::new(Pace::ByHand, State::default());
+    for next in acts {
+        act(&stage, next).expect("a situation comes about");
+    }
+    let state = stage.world.state().clone();
+    Situation { name, state }
 }
 
 /// How many situations there are; each is a share of the work.
 pub(super) fn count() -> usize {
-    situations().len()
+    recipes().len()
 }
 
 /// Plays every pair in one situation.
 pub(super) fn play(number: usize, tally: &mut Tally) {
-    let situation = situations().swap_remove(number);
+    let situation = situation(recipes().swap_remove(number));
     for (place, first) in ACTORS.into_iter().enumerate() {
         for second in &ACTORS[place..] {
             pair(&situation, [first, *second], tally);

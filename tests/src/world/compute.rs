@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::agents::Agent;
 use super::ecs::{Cluster, EcsError, LastStatus, RunAnswer, RunTask};
+use super::homes::refused;
 use super::seat::Call;
 use super::{Hazard, Pace, Seat, State, Weather};
 
@@ -29,7 +30,9 @@ pub struct Cloud {
     pub(super) tasks: BTreeMap<TaskId, Running>,
     tokens: BTreeMap<String, TaskId>,
     fences: BTreeMap<WorkspaceId, (Gen, Attempt)>,
-    registered: BTreeMap<WorkspaceId, ()>,
+    /// Which generation registered last.
+    registered: BTreeMap<WorkspaceId, Gen>,
+    deregistered: BTreeMap<WorkspaceId, Gen>,
     /// What is to be told, and when.
     changes: Vec<(i64, Task)>,
     addresses: u32,
@@ -58,6 +61,11 @@ impl Cloud {
     /// Every task that is not gone, of one workspace.
     pub fn alive_of<'a>(&'a self, id: &'a WorkspaceId) -> impl Iterator<Item = &'a Task> {
         self.alive().filter(move |task| task.workspace == *id)
+    }
+
+    /// Whose tasks are registered.
+    pub fn registered(&self) -> impl Iterator<Item = &WorkspaceId> {
+        self.registered.keys()
     }
 
     /// When something happens by itself next.
@@ -265,12 +273,28 @@ fn is_alive(task: &Task) -> bool {
 
 #[async_trait]
 impl Compute for Seat {
-    async fn register(&self, id: &WorkspaceId) -> Result<(), Fault> {
+    async fn register(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
         let register = |state: &mut State, _| {
-            state.cloud.registered.insert(id.clone(), ());
+            let cloud = &mut state.cloud;
+            if cloud.deregistered.get(id).is_some_and(|fence| *fence >= generation) {
+                return Err(refused("it was deregistered"));
+            }
+            let known = cloud.registered.entry(id.clone()).or_default();
+            *known = (*known).max(generation);
             Ok(())
         };
         self.call(Call::RegisterTask, register).await
+    }
+
+    async fn deregister(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let deregister = |state: &mut State, _| {
+            let cloud = &mut state.cloud;
+            let fence = cloud.deregistered.entry(id.clone()).or_default();
+            *fence = (*fence).max(generation);
+            cloud.registered.retain(|known, by| known != id || *by > generation);
+            Ok(())
+        };
+        self.call(Call::DeregisterTask, deregister).await
     }
 
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {

@@ -45,6 +45,7 @@ pub enum Call {
     EnsureHome,
     PurgeHome,
     RegisterTask,
+    DeregisterTask,
     RunTask,
     DescribeTask,
     StopTask,
@@ -252,6 +253,7 @@ fn service(call: Call) -> &'static str {
         Call::OpenRoute | Call::CloseRoute | Call::FindRoute | Call::ListRoutes => "the routes",
         Call::EnsureHome | Call::PurgeHome => "the homes",
         Call::RegisterTask
+        | Call::DeregisterTask
         | Call::RunTask
         | Call::DescribeTask
         | Call::StopTask
