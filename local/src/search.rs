@@ -1,5 +1,7 @@
 //! Which workspaces match: the journal's search over its projections.
 
+use std::borrow::Cow;
+
 use events::{ReasonClass, Status, Step, TeamId, WorkspaceId};
 use ports::{Query, Row};
 use rusqlite::{Connection, ToSql, params_from_iter};
@@ -10,13 +12,13 @@ use crate::error::Error;
 /// Conditions and what they compare with, in the same order.
 #[derive(Default)]
 struct Conditions {
-    sql: Vec<&'static str>,
+    sql: Vec<Cow<'static, str>>,
     values: Vec<Box<dyn ToSql>>,
 }
 
 impl Conditions {
     fn add(&mut self, sql: &'static str, value: impl ToSql + 'static) {
-        self.sql.push(sql);
+        self.sql.push(sql.into());
         self.values.push(Box::new(value));
     }
 }
@@ -29,10 +31,7 @@ pub(crate) fn find(
 ) -> Result<Vec<Row>, Error> {
     let mut conditions = conditions(query, after);
     conditions.values.push(Box::new(limit(most)));
-    let sql = format!(
-        "SELECT found FROM workspaces WHERE {} ORDER BY id LIMIT ?",
-        conditions.sql.join(" AND ")
-    );
+    let sql = sql(query, &conditions);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.values))?;
     let mut found = Vec::new();
@@ -42,13 +41,23 @@ pub(crate) fn find(
     Ok(found)
 }
 
+fn sql(query: &Query, conditions: &Conditions) -> String {
+    // A few of many are due. With the plus SQLite finds them first and sorts them, and does not look
+    // at everybody in the order of their ids.
+    let by_due = query.due_by.is_some() && query.status.is_empty();
+    let order = if by_due { "+id" } else { "id" };
+    let conditions = conditions.sql.join(" AND ");
+    format!("SELECT found FROM workspaces WHERE {conditions} ORDER BY {order} LIMIT ?")
+}
+
 fn conditions(query: &Query, after: Option<&WorkspaceId>) -> Conditions {
     let mut conditions = Conditions::default();
     conditions.add("id > ?", after.map_or("", WorkspaceId::as_str).to_owned());
     if !query.status.is_empty() {
-        // A list of any length in one parameter.
-        let names: Vec<_> = query.status.iter().copied().map(Status::name).collect();
-        conditions.add("instr(?, ',' || status || ',') > 0", format!(",{},", names.join(",")));
+        let names = query.status.iter().copied().map(Status::name);
+        conditions.values.extend(names.map(|name| Box::new(name) as Box<dyn ToSql>));
+        let places = vec!["?"; query.status.len()].join(", ");
+        conditions.sql.push(format!("status IN ({places})").into());
     }
     if let Some(team) = query.team.as_ref().map(TeamId::as_str) {
         conditions.add("team = ?", team.to_owned());
@@ -66,4 +75,43 @@ fn conditions(query: &Query, after: Option<&WorkspaceId>) -> Conditions {
         conditions.add("trouble_at >= ?", nanos(since));
     }
     conditions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Database;
+    use crate::scratch::Scratch;
+    use jiff::Timestamp;
+
+    async fn plan(query: Query) -> String {
+        let scratch = Scratch::new();
+        let database = Database::open(&scratch.path("teamclaw.db")).expect("opens");
+        let look = move |connection: &Connection| {
+            let mut conditions = conditions(&query, None);
+            conditions.values.push(Box::new(limit(500)));
+            let sql = format!("EXPLAIN QUERY PLAN {}", sql(&query, &conditions));
+            let mut statement = connection.prepare(&sql)?;
+            let steps = statement
+                .query_map(params_from_iter(conditions.values), |row| row.get::<_, String>(3))?;
+            Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+        };
+        database.read(look).await.expect("a plan")
+    }
+
+    /// What is asked once a minute must not look at everybody who sleeps.
+    #[tokio::test]
+    async fn the_sweeper_s_and_the_idle_check_s_searches_use_indexes() {
+        let moving = Query { status: vec![Status::Starting, Status::Stopping], ..Query::default() };
+        let due = Query { due_by: Some(Timestamp::UNIX_EPOCH), ..Query::default() };
+        let idle = Query { status: vec![Status::Ready], ..due.clone() };
+        for (query, index) in [
+            (moving, "workspaces_by_status (status=? AND id>?)"),
+            (idle, "workspaces_by_status (status=? AND id>?)"),
+            (due, "workspaces_by_due (due<?)"),
+        ] {
+            let plan = plan(query).await;
+            assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+        }
+    }
 }

@@ -276,3 +276,33 @@ async fn a_launcher_that_is_missing_is_said_at_the_start_of_the_engine() {
     let Err(fault) = opened else { panic!("it is missing") };
     assert!(matches!(fault, Fault::Refused(_)), "{fault}");
 }
+
+/// An inventory is of what is ours: neither a program that somebody runs beside us, even in an
+/// agent's home and with its name, nor another engine's agent of the same name is seen or ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_run_is_neither_listed_nor_stopped() {
+    let (ours, theirs) = (Rig::new(SERVER).await, Rig::new(SERVER).await);
+    let (spec, their_spec) = (ours.spec("ann", 1, 1).await, theirs.spec("ann", 3, 1).await);
+    let id = ours.processes.run(&spec).await.expect("started");
+    let their_id = theirs.processes.run(&their_spec).await.expect("started");
+    let mut foreign = Command::new("/bin/sleep")
+        .arg("1000")
+        .env("TEAMCLAW_PORT", "1")
+        .env("TEAMCLAW_WORKSPACE", "ann")
+        .current_dir(&ours.data.0)
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("somebody's program");
+    theirs.until_listening(&their_id).await;
+    let listed = ours.processes.list().await.expect("listed");
+    assert_eq!(listed.into_iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
+    let (all, most) = (events::Gen(u64::MAX), events::Attempt(u32::MAX));
+    let gone = ours.processes.stop(&spec.workspace, all, most, GRACE).await;
+    assert!(gone.expect("an answer"));
+    assert!(foreign.try_wait().expect("an answer").is_none(), "somebody's program runs on");
+    let still = theirs.status(&their_id).await.expect("known");
+    assert!(matches!(still.status, TaskStatus::Listening(_)), "{:?}", still.status);
+    foreign.kill().expect("ours to end");
+    foreign.wait().expect("ended");
+    assert!(theirs.stop(&their_spec, GRACE).await);
+}

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::{Envelope, Event, Stamp, Version, Workspace, WorkspaceId};
 use local::{Database, Error, Local};
-use ports::{Fault, Journal, Loaded, Projection};
+use ports::{Fault, Journal, Kind, Loaded, Projection, Suspect};
 use proptest::prelude::*;
 use scratch::Scratch;
 
@@ -291,4 +291,21 @@ async fn a_full_disk_is_said_plainly_and_when_there_is_room_again_it_goes_on() {
     // Committed or told that it was not; never the one while the other was said.
     assert_eq!(database.read(there).await.expect("read"), i64::from(before.is_ok()));
     database.write(fill(1_000_000)).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn what_is_suspected_is_known_after_a_restart() {
+    let scratch = Scratch::new();
+    let open = || Local::open(&scratch.path("data")).expect("opens");
+    let (kind, missing, workspace) = (Kind::Lease, false, ann());
+    let (generation, attempt) = (events::Gen(3), events::Attempt(1));
+    let found = [Suspect { kind, missing, workspace, generation, attempt }];
+    let first = open();
+    let now = first.clock().now();
+    first.suspects().compare(now, &found).await.expect("compared");
+    drop(first);
+    let second = open();
+    let later = now + std::time::Duration::from_secs(59);
+    let suspected = second.suspects().compare(later, &found).await.expect("compared");
+    assert_eq!(suspected, [(found[0].clone(), now)]);
 }

@@ -94,7 +94,12 @@ pub trait Compute: Send + Sync {
         grace: Duration,
     ) -> Result<bool, Fault>;
 
-    /// Every task that is not gone, for the sweeper.
+    /// Every task of ours that is not gone, for the sweeper, which ends what no workspace owns. Ours
+    /// is only what carries the mark that [`Compute::run`] put on it before it ran (on one machine
+    /// its record, in a cloud the start's own name and tags): what others run beside it, even under
+    /// a workspace's name, is neither listed nor stopped.
+    ///
+    /// All of them or a fault: who reads page by page gives no part.
     async fn list(&self) -> Result<Vec<Task>, Fault>;
 
     /// The next changes of tasks, each at least once, waiting up to `wait` for one.

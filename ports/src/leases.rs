@@ -45,6 +45,6 @@ pub trait Leases: Send + Sync {
     /// What a token stands for, by its SHA-256 in hex.
     async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault>;
 
-    /// Every lease in force, for the sweeper.
+    /// Every lease in force, for the sweeper: all of them or a fault.
     async fn list(&self) -> Result<Vec<Lease>, Fault>;
 }

@@ -35,6 +35,7 @@ pub trait Routes: Send + Sync {
     /// The route in force.
     async fn find(&self, id: &WorkspaceId) -> Result<Option<Route>, Fault>;
 
-    /// Every route in force, for the sweeper.
+    /// Every route in force that [`Routes::open`] made, for the sweeper: all of them or a fault, and
+    /// nothing that others put beside them.
     async fn list(&self) -> Result<Vec<(WorkspaceId, Route)>, Fault>;
 }
