@@ -141,24 +141,21 @@ struct Courier {
 }
 
 impl Courier {
+    /// In turn what is in memory and a segment of what waits in the journal, so that neither holds
+    /// up the other.
     async fn run(mut self) {
         loop {
             let first = match self.receiver.try_recv() {
-                Ok(first) => first,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected)
-                    if self.journal.has_left() =>
-                {
-                    self.catch_up().await;
-                    continue;
-                }
-                Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) => match self.receiver.recv().await {
-                    Some(first) => first,
-                    None => continue,
-                },
+                Err(TryRecvError::Empty) if !self.journal.has_left() => self.receiver.recv().await,
+                Ok(first) => Some(first),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
             };
+            if first.is_none() && self.receiver.is_closed() && !self.journal.has_left() {
+                return;
+            }
             let (batch, flushes) = self.gather(first).await;
             self.hand_over(&batch).await;
+            self.catch_up().await;
             while !flushes.is_empty() && self.journal.has_left() {
                 self.catch_up().await;
             }
@@ -171,6 +168,9 @@ impl Courier {
 
     /// Hands over what waits in one segment of the journal.
     async fn catch_up(&self) {
+        if !self.journal.has_left() {
+            return;
+        }
         let journal = Arc::clone(&self.journal);
         // A panic has already been told; what was in hand is read again at the next start.
         let left = tokio::task::spawn_blocking(move || journal.left()).await.unwrap_or_default();
@@ -180,10 +180,10 @@ impl Courier {
     }
 
     /// A batch that is full, old enough, or waited for.
-    async fn gather(&mut self, first: Item) -> (Vec<Envelope>, Vec<oneshot::Sender<()>>) {
+    async fn gather(&mut self, first: Option<Item>) -> (Vec<Envelope>, Vec<oneshot::Sender<()>>) {
         let (mut batch, mut flushes) = (Vec::new(), Vec::new());
         let until = Instant::now() + BATCH_AGE_MAX;
-        let mut next = Some(first);
+        let mut next = first;
         while let Some(item) = next {
             match item {
                 Item::Record(envelope) => batch.push(*envelope),

@@ -181,7 +181,9 @@ async fn give_targets(engine: &Engine, place: &Path) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let text = |path: PathBuf| path.display().to_string();
-    let files = ["keys.json", "teamclaw.db", "teamclaw.db-wal", "pool.secret", "operator.json"];
+    let usage = "usage/00000000000000000001.usage";
+    let files =
+        ["keys.json", "teamclaw.db", "teamclaw.db-wal", "pool.secret", "operator.json", usage];
     let address = engine.view("bob")["address"].as_str().expect("an address").to_owned();
     let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
     let bobs = engine.processes_of("bob").pop().expect("bob's agent");

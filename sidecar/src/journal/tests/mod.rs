@@ -1,20 +1,18 @@
 //! What the journal promises, on a disk that fails in every way.
 
+mod ledger;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use events::usage::{Completion, Tokens, UsageRecord};
-use events::{Envelope, Event, EventId, Gen, KeyPrint, Secret, Stamp};
+use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp};
 use jiff::Timestamp;
-use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
 
 use super::book::{Book, Bounds, NotKept};
 use super::fake::{Fake, Files};
 use super::keeper::run_errands;
 use super::{Journal, opened};
-use crate::config::WhenFull;
-use crate::outbox::Outbox;
 
 /// Three or four records a segment, so that tests see many.
 const SMALL: Bounds = Bounds { segment_length: 3000, segments: 6 };
@@ -358,62 +356,4 @@ fn a_record_too_long_for_an_entry_is_kept_without_the_providers_own_words() {
     journal.begin(&record(0, 0)).expect("kept");
     journal.end(&long).expect("kept");
     assert_eq!(handed_over(fake.platter().files.clone()), [(id(0), 5)].into());
-}
-
-/// A ledger that is away at first.
-#[derive(Default)]
-struct Away {
-    counted: Mutex<Vec<EventId>>,
-    tried: AtomicU64,
-}
-
-#[async_trait]
-impl Usage for Away {
-    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        if self.tried.fetch_add(1, Ordering::Relaxed) < 2 {
-            return Err(Fault::unavailable("the ledger", "away"));
-        }
-        let ids = batch.iter().map(|record| record.id);
-        self.counted.lock().expect("no panic").extend(ids);
-        Ok(())
-    }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
-    }
-}
-
-struct NoIds;
-
-impl Ids for NoIds {
-    fn event_id(&self, _: Timestamp) -> EventId {
-        id(0)
-    }
-
-    fn token(&self) -> Secret {
-        Secret::new("")
-    }
-
-    fn below(&self, _: u64) -> u64 {
-        0
-    }
-}
-
-#[tokio::test]
-async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bounded() {
-    const MANY: u64 = 6000;
-    let fake = Fake::default();
-    let journal = Journal::on(Box::new(fake.clone()), super::BOUNDS).expect("opens");
-    let ledger = Arc::new(Away::default());
-    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
-    for n in 0..MANY {
-        let place = outbox.reserve().expect("the journal has room");
-        place.begin(&record(n, 0)).expect("kept");
-        place.end(record(n, n + 1));
-    }
-    outbox.flush().await;
-    let mut counted = ledger.counted.lock().expect("no panic").clone();
-    counted.sort_unstable();
-    assert_eq!(counted, (0..MANY).map(id).collect::<Vec<_>>(), "each once");
-    drop(outbox);
 }

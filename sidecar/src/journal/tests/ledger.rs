@@ -1,0 +1,118 @@
+//! The journal between requests and a ledger that is away or busy.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use events::{Envelope, EventId, Secret};
+use jiff::Timestamp;
+use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
+
+use super::super::fake::Fake;
+use super::super::{BOUNDS, Journal};
+use super::{id, journal, record};
+use crate::config::WhenFull;
+use crate::outbox::Outbox;
+
+/// A ledger that is away at first.
+#[derive(Default)]
+struct Away {
+    counted: Mutex<Vec<EventId>>,
+    tried: AtomicU64,
+}
+
+#[async_trait]
+impl Usage for Away {
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
+        if self.tried.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(Fault::unavailable("the ledger", "away"));
+        }
+        let ids = batch.iter().map(|record| record.id);
+        self.counted.lock().expect("no panic").extend(ids);
+        Ok(())
+    }
+
+    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
+struct NoIds;
+
+impl Ids for NoIds {
+    fn event_id(&self, _: Timestamp) -> EventId {
+        id(0)
+    }
+
+    fn token(&self) -> Secret {
+        Secret::new("")
+    }
+
+    fn below(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bounded() {
+    const MANY: u64 = 6000;
+    let fake = Fake::default();
+    let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
+    let ledger = Arc::new(Away::default());
+    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
+    for n in 0..MANY {
+        let place = outbox.reserve().expect("the journal has room");
+        place.begin(&record(n, 0)).expect("kept");
+        place.end(record(n, n + 1));
+    }
+    outbox.flush().await;
+    let mut counted = ledger.counted.lock().expect("no panic").clone();
+    counted.sort_unstable();
+    assert_eq!(counted, (0..MANY).map(id).collect::<Vec<_>>(), "each once");
+    drop(outbox);
+}
+
+/// A ledger that makes a new request with each batch, so that there is always one.
+#[derive(Default)]
+struct Busy {
+    counted: Mutex<Vec<EventId>>,
+    outbox: OnceLock<Outbox>,
+}
+
+#[async_trait]
+impl Usage for Busy {
+    async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
+        let mut counted = self.counted.lock().expect("no panic");
+        counted.extend(batch.iter().map(|record| record.id));
+        let next = 1000 + counted.len() as u64;
+        let place = self.outbox.get().expect("set").reserve().expect("a place");
+        place.begin(&record(next, 0)).expect("kept");
+        place.end(record(next, 1));
+        Ok(())
+    }
+
+    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_left_is_not_held_up_by_requests_of_today() {
+    let fake = Fake::default();
+    let (earlier, _book) = journal(&fake, BOUNDS);
+    earlier.begin(&record(1, 0)).expect("kept");
+    let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
+    let ledger = Arc::new(Busy::default());
+    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
+    ledger.outbox.set(outbox.clone()).ok().expect("set once");
+    outbox.reserve().expect("a place").end(record(1000, 1));
+    let counted = || ledger.counted.lock().expect("no panic").clone();
+    for _ in 0..500 {
+        if counted().contains(&id(1)) {
+            assert!(counted().len() < 5, "{:?}", counted());
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never counted; but {} others", counted().len());
+}
