@@ -145,6 +145,7 @@ impl Courier {
     /// up the other.
     async fn run(mut self) {
         loop {
+            self.catch_up().await;
             let first = match self.receiver.try_recv() {
                 Err(TryRecvError::Empty) if !self.journal.has_left() => self.receiver.recv().await,
                 Ok(first) => Some(first),
@@ -155,7 +156,6 @@ impl Courier {
             }
             let (batch, flushes) = self.gather(first).await;
             self.hand_over(&batch).await;
-            self.catch_up().await;
             while !flushes.is_empty() && self.journal.has_left() {
                 self.catch_up().await;
             }

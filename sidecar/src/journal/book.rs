@@ -22,13 +22,17 @@ use super::entry::{self, Entry};
 pub(super) struct Bounds {
     /// From which length on a segment gets a successor, in bytes.
     pub(super) segment_length: u64,
+    /// How long all segments together may be, in bytes. Ends that were promised room may go beyond.
+    pub(super) length: u64,
     /// How many segments there may be.
     pub(super) segments: usize,
 }
 
 /// 256 MiB: about 150,000 requests that the ledger does not have yet. A segment is large enough
-/// that the copies at its start are few, and small enough to be read at once.
-pub(super) const BOUNDS: Bounds = Bounds { segment_length: 4 * 1024 * 1024, segments: 64 };
+/// that the copies at its start are few, and small enough to be read at once. Each start makes a
+/// segment, however little it writes, so their number allows for a process that dies in a loop.
+pub(super) const BOUNDS: Bounds =
+    Bounds { segment_length: 4 * 1024 * 1024, length: 256 * 1024 * 1024, segments: 4096 };
 
 /// Why an entry is not in the journal.
 #[derive(Debug, Error)]
@@ -60,10 +64,12 @@ struct Request {
     stage: Stage,
 }
 
-/// How many requests a segment holds.
+/// What a segment holds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
-    /// Not settled.
+    /// Its bytes; the newest segment's are counted elsewhere.
+    length: u64,
+    /// Requests that are not settled.
     open: usize,
     /// Of those, [`Stage::Left`].
     left: usize,
@@ -76,7 +82,7 @@ struct Newest {
     in_sync: bool,
 }
 
-/// What [`Book::sync`] is to do.
+/// What the keeper is to do.
 pub(super) struct Errands {
     pub(super) unsynced: Vec<Arc<dyn Segment>>,
     pub(super) new_names: bool,
@@ -106,17 +112,19 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// A book of what lies there: the segments, and each request that is not settled with the one
-    /// that has the last word about it. New segments are numbered from `next` on.
+    /// A book of what lies there: the segments and their lengths, and each request that is not
+    /// settled with the segment that has the last word about it. New segments are numbered from `next` on.
     pub(super) fn new(
         disk: Box<dyn Disk>,
         bounds: Bounds,
         next: u64,
-        segments: &[u64],
+        segments: &[(u64, u64)],
         left: BTreeMap<EventId, u64>,
     ) -> Self {
         let mut state = State { next, news: !segments.is_empty(), ..State::default() };
-        state.held = segments.iter().map(|number| (*number, Held::default())).collect();
+        let held =
+            |(number, length): &(u64, u64)| (*number, Held { length: *length, open: 0, left: 0 });
+        state.held = segments.iter().map(held).collect();
         for (id, segment) in left {
             state.put(id, segment, Stage::Left);
         }
@@ -231,7 +239,11 @@ impl Book {
 
     /// Starts a new segment with a copy of every begin.
     fn turn(&self, state: &mut State) -> Result<(), NotKept> {
-        if state.held.len() >= self.bounds.segments {
+        let newest = state.newest.as_ref().map_or(0, |newest| newest.length);
+        let all = state.held.values().fold(newest, |sum, held| sum.saturating_add(held.length));
+        if all + self.bounds.segment_length > self.bounds.length
+            || state.held.len() >= self.bounds.segments
+        {
             // The keeper may have fallen behind.
             self.wake(state);
             return Err(NotKept::Full);
@@ -251,6 +263,11 @@ impl Book {
             // If it stays, it holds copies and nothing else.
             let _stays = self.disk.remove(number);
             return Err(error.into());
+        }
+        if let Some(newest) = &state.newest
+            && let Some(held) = state.held.get_mut(&newest.number)
+        {
+            held.length = newest.length;
         }
         state.held.insert(number, Held::default());
         for id in copied {

@@ -166,7 +166,7 @@ fn opened(disk: Box<dyn Disk>, bounds: Bounds) -> io::Result<Book> {
                 continue;
             }
         };
-        read.push(*number);
+        read.push((*number, bytes.len() as u64));
         let (entries, odd) = entry::read(&bytes);
         damaged += odd;
         for entry in entries {
