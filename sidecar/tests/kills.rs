@@ -45,7 +45,8 @@ struct Lines(Mutex<std::fs::File>);
 #[async_trait]
 impl Usage for Lines {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let mut lines = String::new();
+        // Ends the line that a kill may have cut in the midst of an earlier batch.
+        let mut lines = String::from("\n");
         for record in batch {
             lines += &serde_json::to_string(record).expect("JSON");
             lines.push('\n');
