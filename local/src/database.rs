@@ -34,6 +34,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("../migrations/0003_stores.sql")),
     M::up(include_str!("../migrations/0004_tasks.sql")),
     M::up(include_str!("../migrations/0005_suspects.sql")),
+    M::up(include_str!("../migrations/0006_purge.sql")),
 ];
 
 /// The database. Dropping it waits for the writes that were accepted and closes the file.

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use events::WorkspaceId;
+use events::{Gen, WorkspaceId};
 use ports::Fault;
+use rusqlite::Transaction;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::compute::seats::{self, Users};
 use crate::database::Database;
 use crate::purge;
+use crate::turns::Turns;
 
 /// The directory of homes in the data directory.
 pub(crate) const HOMES: &str = "homes";
@@ -26,12 +28,14 @@ const GONE: &str = ".gone";
 /// The directory of logs in the data directory.
 pub(crate) const LOGS: &str = "logs";
 
-/// Homes on this machine.
+/// Homes on this machine. Cheap to clone.
+#[derive(Clone)]
 pub struct Homes {
     database: Arc<Database>,
     data_dir: PathBuf,
     places: Vec<String>,
     users: Option<Arc<Users>>,
+    turns: Arc<Turns>,
 }
 
 /// The service as an operator knows it.
@@ -43,15 +47,18 @@ impl Homes {
         data_dir: PathBuf,
         places: Vec<String>,
         users: Option<Arc<Users>>,
+        turns: Arc<Turns>,
     ) -> Self {
-        Self { database, data_dir, places, users }
+        Self { database, data_dir, places, users, turns }
     }
 
-    async fn seat(&self, id: &WorkspaceId) -> Result<(seats::Seat, Option<u32>), Fault> {
-        let name = id.clone();
-        let seat = self.database.write(move |work| seats::seat(work, &name)).await?;
-        let uid = self.users.as_deref().map(|users| users.of(seat.number)).transpose()?;
-        Ok((seat, uid))
+    /// A workspace's home, if there is one.
+    pub fn place(&self, id: &WorkspaceId) -> Option<PathBuf> {
+        Some(self.data_dir.join(HOMES).join(id.as_str())).filter(|place| place.is_dir())
+    }
+
+    fn uid(&self, seat: seats::Seat) -> Result<Option<u32>, Fault> {
+        self.users.as_deref().map(|users| users.of(seat.number)).transpose()
     }
 
     async fn set_home(&self, id: &WorkspaceId, has: bool) -> Result<(), Fault> {
@@ -62,8 +69,38 @@ impl Homes {
 
 #[async_trait]
 impl ports::Homes for Homes {
-    async fn ensure(&self, id: &WorkspaceId) -> Result<String, Fault> {
-        let (seat, uid) = self.seat(id).await?;
+    async fn ensure(&self, id: &WorkspaceId, generation: Gen) -> Result<String, Fault> {
+        let (homes, id) = (self.clone(), id.clone());
+        self.alone(&id.clone(), async move { homes.make(&id, generation).await }).await
+    }
+
+    async fn purge(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let (homes, id) = (self.clone(), id.clone());
+        self.alone(&id.clone(), async move { homes.remove(&id, generation).await }).await
+    }
+}
+
+impl Homes {
+    /// Does one thing at a time with a workspace's home, so that what is made late finds its fence.
+    /// On its own, so that a caller who goes away leaves nothing that is still being made.
+    async fn alone<T: Send + 'static>(
+        &self,
+        id: &WorkspaceId,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let turn = self.turns.take(id).await;
+        let done = tokio::spawn(async move {
+            let _turn = turn;
+            work.await
+        });
+        done.await.map_err(|error| Fault::unavailable(SERVICE, error))?
+    }
+
+    async fn make(&self, id: &WorkspaceId, generation: Gen) -> Result<String, Fault> {
+        let name = id.clone();
+        let ask = move |work: &Transaction<'_>| seats::ask_home(work, &name, generation);
+        let seat = self.database.write(ask).await?;
+        let uid = self.uid(seat)?;
         let path = self.data_dir.join(HOMES).join(id.as_str());
         let place = path.clone();
         blocking(move || {
@@ -72,7 +109,7 @@ impl ports::Homes for Homes {
             {
                 let words = format!(
                     "{} was there before and is missing; is its disk mounted? Put it back, or \
-                     purge the workspace to begin anew",
+                     delete the person to begin anew",
                     place.display()
                 );
                 return Err(Fault::unavailable(SERVICE, words));
@@ -89,8 +126,14 @@ impl ports::Homes for Homes {
         })
     }
 
-    async fn purge(&self, id: &WorkspaceId) -> Result<(), Fault> {
-        let (_, uid) = self.seat(id).await?;
+    async fn remove(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let name = id.clone();
+        let fence = move |work: &Transaction<'_>| seats::fence_home(work, &name, generation);
+        let (seat, may) = self.database.write(fence).await?;
+        if !may {
+            return Ok(());
+        }
+        let uid = self.uid(seat)?;
         let homes = self.data_dir.join(HOMES);
         let gone = homes.join(GONE).join(id.as_str());
         let home = homes.join(id.as_str());
@@ -105,9 +148,7 @@ impl ports::Homes for Homes {
         })
         .await
     }
-}
 
-impl Homes {
     /// What else belongs to the workspace alone: its logs and, with a user of its own, its places.
     fn others(&self, id: &WorkspaceId, uid: Option<u32>) -> Vec<PathBuf> {
         let logs = self.data_dir.join(LOGS).join(id.as_str());

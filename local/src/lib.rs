@@ -30,6 +30,7 @@ mod steady;
 pub mod store;
 mod suspects;
 mod timers;
+mod turns;
 mod usage;
 mod writer;
 

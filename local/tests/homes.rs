@@ -5,12 +5,13 @@ mod rig;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
+use events::Gen;
 use ports::{Fault, Homes};
 use rig::{Rig, SERVER};
 
 async fn home(rig: &Rig, name: &str) -> PathBuf {
     let id = name.parse().expect("a name");
-    PathBuf::from(rig.homes.ensure(&id).await.expect("a home"))
+    PathBuf::from(rig.homes.ensure(&id, Gen(1)).await.expect("a home"))
 }
 
 #[tokio::test]
@@ -33,11 +34,11 @@ async fn a_home_that_was_made_and_is_missing_is_a_fault_and_not_an_empty_home() 
     let away = path.with_file_name("away");
     std::fs::rename(&path, &away).expect("moved");
     let id = "ann".parse().expect("a name");
-    let fault = rig.homes.ensure(&id).await.expect_err("it is missing");
+    let fault = rig.homes.ensure(&id, Gen(1)).await.expect_err("it is missing");
     assert!(matches!(fault, Fault::Unavailable { .. }), "{fault}");
     assert!(!path.exists());
     std::fs::rename(&away, &path).expect("moved back");
-    rig.homes.ensure(&id).await.expect("there again");
+    rig.homes.ensure(&id, Gen(1)).await.expect("there again");
 }
 
 #[tokio::test]
@@ -47,7 +48,7 @@ async fn a_link_in_the_place_of_a_home_is_not_followed() {
     std::fs::create_dir(&elsewhere).expect("a directory");
     symlink(&elsewhere, rig.data.0.join("homes/ann")).expect("a link");
     let before = std::fs::metadata(&elsewhere).expect("there");
-    let fault = rig.homes.ensure(&"ann".parse().expect("a name")).await;
+    let fault = rig.homes.ensure(&"ann".parse().expect("a name"), Gen(1)).await;
     assert!(matches!(fault, Err(Fault::Taken { .. })), "{fault:?}");
     let after = std::fs::metadata(&elsewhere).expect("there");
     assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
@@ -76,7 +77,7 @@ async fn a_purge_removes_a_hostile_tree_and_nothing_outside_of_it() {
     std::fs::create_dir_all(&closed).expect("directories");
     std::fs::set_permissions(path.join("closed"), PermissionsExt::from_mode(0o000))
         .expect("closed");
-    rig.homes.purge(&"ann".parse().expect("a name")).await.expect("removed");
+    rig.homes.purge(&"ann".parse().expect("a name"), Gen(1)).await.expect("removed");
     assert!(!path.exists());
     let gone = std::fs::read_dir(rig.data.0.join("homes/.gone")).expect("the waiting room");
     assert_eq!(gone.count(), 0, "nothing waits to be removed");
@@ -90,7 +91,7 @@ async fn a_purge_takes_the_logs_too() {
     ports::Compute::run(&*rig.processes, &spec).await.expect("started");
     assert!(rig.stop(&spec, rig::PATIENCE).await);
     assert!(rig.data.0.join("logs/ann").exists());
-    rig.homes.purge(&spec.workspace).await.expect("removed");
+    rig.homes.purge(&spec.workspace, spec.generation).await.expect("removed");
     assert!(!rig.data.0.join("logs/ann").exists());
 }
 
@@ -116,7 +117,7 @@ async fn a_place_outside_the_home_is_the_agents_own_and_goes_with_a_purge() {
     assert_eq!(found.permissions().mode() & 0o777, 0o700);
     assert!(place.join("written").exists() && found.uid() != 0);
     assert!(rig.stop(&spec, rig::PATIENCE).await);
-    rig.homes.purge(&spec.workspace).await.expect("removed");
+    rig.homes.purge(&spec.workspace, spec.generation).await.expect("removed");
     let root = std::fs::metadata("/proc/self").expect("/proc").uid() == 0;
     // Without users of their own, agents share one place, so it outlives one of them.
     assert_eq!(place.exists(), !root);

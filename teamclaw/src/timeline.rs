@@ -48,6 +48,8 @@ pub enum Outcome {
     Parked(Gen, Step, Reason),
     /// Nothing runs any more.
     Stopped(Gen, StopReason),
+    /// Nothing is left but what was recorded.
+    Deleted(Gen),
 }
 
 impl Timeline {
@@ -92,6 +94,8 @@ impl Timeline {
                 self.parked((*generation, *step, reason), *undoing, at, user)
             }
             Event::Stopped { generation, reason } => self.stopped(*generation, reason, at),
+            Event::PurgeRequested { generation, attempt } => self.delete(*generation, *attempt, at),
+            Event::Purged { generation } => self.deleted(*generation, at),
             Event::TaskChanged { generation, state, .. } => self.task(*generation, state),
             Event::NoticeGiven { idle_since, stop_at, .. } => {
                 aside::notice(*idle_since, *stop_at, at, user)
@@ -137,6 +141,15 @@ impl Timeline {
         let from = from.name();
         let words = format!("replay of start {generation}, try {attempt}, from {from}{by}");
         vec![told(BOLD, "▶", &words)]
+    }
+
+    fn delete(&mut self, generation: Gen, attempt: Attempt, at: Timestamp) -> Vec<String> {
+        self.begin(generation, at, "deleting");
+        let words = match attempt {
+            Attempt(1) => format!("delete everything up to start {generation}"),
+            attempt => format!("delete everything up to start {generation}, try {attempt}"),
+        };
+        vec![told(BOLD, "■", &words)]
     }
 
     fn begin(&mut self, generation: Gen, at: Timestamp, doing: &str) {

@@ -79,7 +79,7 @@ fn engine(data: &str, first: &str, last: &str, workspaces: &[&str]) -> Result<()
         let mut ids = Vec::new();
         for name in workspaces {
             let id: WorkspaceId = name.parse()?;
-            let home = homes.ensure(&id).await?;
+            let home = homes.ensure(&id, Gen(1)).await?;
             processes.run(&spec(&id, home)).await?;
             ids.push(id);
         }

@@ -33,6 +33,7 @@ use crate::confine::Confinement;
 use crate::database::Database;
 use crate::homes::Homes;
 use crate::signals::{Topic, deadline};
+use crate::turns::Turns;
 
 pub(crate) use ground::place_of;
 pub use log::LOG_BYTES_MAX;
@@ -60,8 +61,7 @@ struct Inner {
     database: Arc<Database>,
     settings: Arc<Settings>,
     users: Option<Arc<seats::Users>>,
-    /// One at a time decides about a workspace.
-    turns: Mutex<BTreeMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Arc<Turns>,
     keepers: Mutex<BTreeMap<TaskId, Handle>>,
 }
 
@@ -85,7 +85,7 @@ impl Processes {
         let settings = Arc::new(settings);
         let confinement = start::look_at_walls(&settings, users.as_deref()).await?;
         let inner =
-            Inner { database, settings, users, turns: Mutex::default(), keepers: Mutex::default() };
+            Inner { database, settings, users, turns: Arc::default(), keepers: Mutex::default() };
         let inner = Arc::new(inner);
         adopt::all(&inner).await?;
         Ok(Arc::new(Self { inner, confinement, handed: Mutex::default() }))
@@ -98,12 +98,13 @@ impl Processes {
 
     /// The homes of the agents that are started here.
     pub fn homes(&self) -> Homes {
-        let Inner { database, settings, users, .. } = &*self.inner;
+        let Inner { database, settings, users, turns, .. } = &*self.inner;
         Homes::new(
             Arc::clone(database),
             settings.data_dir.clone(),
             settings.places.clone(),
             users.clone(),
+            Arc::clone(turns),
         )
     }
 
@@ -126,17 +127,6 @@ impl Drop for Processes {
 }
 
 impl Inner {
-    /// The right to decide about one workspace.
-    async fn turn(&self, id: &WorkspaceId) -> tokio::sync::OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those that nobody holds or waits for are forgotten, so that the map stays small.
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(id.clone()).or_default())
-        };
-        turn.lock_owned().await
-    }
-
     fn keep(&self, id: TaskId, handle: Handle) {
         let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
         keepers.retain(|_, keeper| !keeper.is_done());
@@ -163,13 +153,18 @@ impl Inner {
 
 #[async_trait]
 impl Compute for Processes {
-    async fn register(&self, id: &WorkspaceId) -> Result<(), Fault> {
+    async fn register(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
         let id = id.clone();
-        self.inner.database.write(move |work| seats::seat(work, &id).map(drop)).await
+        self.inner.database.write(move |work| seats::register(work, &id, generation)).await
+    }
+
+    async fn deregister(&self, id: &WorkspaceId, generation: Gen) -> Result<(), Fault> {
+        let id = id.clone();
+        self.inner.database.write(move |work| seats::deregister(work, &id, generation)).await
     }
 
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
-        let turn = self.inner.turn(&spec.workspace).await;
+        let turn = self.inner.turns.take(&spec.workspace).await;
         let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
         // On its own, so that a caller who goes away leaves no half-started task.
         let started = tokio::spawn(async move {
@@ -192,7 +187,7 @@ impl Compute for Processes {
         attempt: Attempt,
         grace: Duration,
     ) -> Result<bool, Fault> {
-        let turn = self.inner.turn(id).await;
+        let turn = self.inner.turns.take(id).await;
         let name = id.clone();
         let fence = move |work: &Transaction<'_>| table::fence(work, &name, generation, attempt);
         let tasks = self.inner.database.write_for(Topic::Tasks, fence).await?;

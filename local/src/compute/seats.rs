@@ -5,11 +5,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 
-use events::WorkspaceId;
+use events::{Gen, Reason, ReasonClass, WorkspaceId};
 use ports::Fault;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::kernel;
+use super::table::number;
 use crate::database::Database;
 use crate::error::Error;
 
@@ -44,6 +45,79 @@ pub(crate) fn seat(work: &Transaction<'_>, id: &WorkspaceId) -> Result<Seat, Err
 pub(crate) fn set_home(work: &Transaction<'_>, id: &WorkspaceId, has: bool) -> Result<(), Error> {
     work.prepare_cached("UPDATE seats SET home = ?2 WHERE workspace = ?1")?
         .execute(params![id.as_str(), has])?;
+    Ok(())
+}
+
+/// The seat of a workspace that asks for its home in this generation.
+///
+/// # Errors
+/// [`Fault::Refused`] when a purge up to this generation has been there.
+pub(crate) fn ask_home(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    generation: Gen,
+) -> Result<Seat, Error> {
+    let seat = seat(work, id)?;
+    pass(work, id, "home_fence", generation)?;
+    raise(work, id, "home_generation", generation)?;
+    Ok(seat)
+}
+
+/// Fences a workspace's home. Gives whether it may be removed: no later generation asked for it.
+pub(crate) fn fence_home(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    generation: Gen,
+) -> Result<(Seat, bool), Error> {
+    let seat = seat(work, id)?;
+    raise(work, id, "home_fence", generation)?;
+    let mut find = work.prepare_cached("SELECT home_generation FROM seats WHERE workspace = ?1")?;
+    let asked: i64 = find.query_row(params![id.as_str()], |row| row.get(0))?;
+    Ok((seat, asked <= number(generation)))
+}
+
+/// Gives a workspace its seat, unless it was deregistered up to this generation.
+pub(crate) fn register(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    generation: Gen,
+) -> Result<(), Error> {
+    seat(work, id)?;
+    pass(work, id, "task_fence", generation)
+}
+
+/// Fences a workspace's registration. The seat stays: its number is never given to another.
+pub(crate) fn deregister(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    generation: Gen,
+) -> Result<(), Error> {
+    seat(work, id)?;
+    raise(work, id, "task_fence", generation)
+}
+
+fn pass(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    fence: &'static str,
+    generation: Gen,
+) -> Result<(), Error> {
+    let sql = format!("SELECT 1 FROM seats WHERE workspace = ?1 AND {fence} >= ?2");
+    if work.prepare_cached(&sql)?.exists(params![id.as_str(), number(generation)])? {
+        let words = format!("everything of generation {generation} was deleted");
+        return Err(Fault::Refused(Reason::new(ReasonClass::Taken, words)).into());
+    }
+    Ok(())
+}
+
+fn raise(
+    work: &Transaction<'_>,
+    id: &WorkspaceId,
+    column: &'static str,
+    generation: Gen,
+) -> Result<(), Error> {
+    let sql = format!("UPDATE seats SET {column} = MAX({column}, ?2) WHERE workspace = ?1");
+    work.prepare_cached(&sql)?.execute(params![id.as_str(), number(generation)])?;
     Ok(())
 }
 

@@ -73,7 +73,7 @@ fn decode(text: &str) -> Result<TaskStatus, Error> {
 }
 
 /// A generation as SQLite can hold it: a caller may name the highest there is to mean all.
-fn number(generation: Gen) -> i64 {
+pub(crate) fn number(generation: Gen) -> i64 {
     i64::try_from(generation.0).unwrap_or(i64::MAX)
 }
 

@@ -80,8 +80,8 @@ impl Rig {
 
     pub(crate) async fn spec(&self, name: &str, generation: u64, attempt: u32) -> TaskSpec {
         let workspace: WorkspaceId = name.parse().expect("a name");
-        let home = self.homes.ensure(&workspace).await.expect("a home");
         let (generation, attempt) = (Gen(generation), Attempt(attempt));
+        let home = self.homes.ensure(&workspace, generation).await.expect("a home");
         let client_token = events::token::client_token(&workspace, generation, attempt);
         let token = Secret::new("the-token-of-the-lease");
         let pass = Secret::new("x-the-pass");

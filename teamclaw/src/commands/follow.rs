@@ -17,6 +17,8 @@ pub(super) enum Goal {
     Up,
     /// Stopped.
     Down,
+    /// Deleted.
+    Gone,
 }
 
 /// Waits until the workspace is where it shall be, showing the events after `from`. Every state on
@@ -45,7 +47,9 @@ pub(super) async fn until(
                 lines.iter().try_for_each(|line| live.line(line))?;
                 live.doing(timeline.doing());
             }
-            if let Some(outcome) = timeline.outcome().filter(|outcome| concerns(outcome, wanted)) {
+            if let Some(outcome) =
+                timeline.outcome().filter(|outcome| concerns(goal, outcome, wanted))
+            {
                 judge(goal, user, outcome)?;
                 return look(engine, user).await;
             }
@@ -76,11 +80,14 @@ pub(super) async fn wait(
 }
 
 /// An older generation's end is on the way, not the end; only a parked one blocks the rest.
-fn concerns(outcome: &Outcome, wanted: Gen) -> bool {
+fn concerns(goal: Goal, outcome: &Outcome, wanted: Gen) -> bool {
     match outcome {
+        // On the way to being deleted it is stopped.
+        Outcome::Stopped(..) if goal == Goal::Gone => false,
         Outcome::Ready(generation)
         | Outcome::Failed(generation, ..)
-        | Outcome::Stopped(generation, _) => *generation >= wanted,
+        | Outcome::Stopped(generation, _)
+        | Outcome::Deleted(generation) => *generation >= wanted,
         Outcome::Parked(..) => true,
     }
 }
@@ -104,6 +111,9 @@ fn judge(goal: Goal, user: &WorkspaceId, outcome: &Outcome) -> Result<(), Proble
         format!("mend that, then: teamclaw parked retry {user}; other ways out: teamclaw parked");
     match (goal, outcome) {
         (Goal::Up, Outcome::Ready(_)) | (Goal::Down, Outcome::Stopped(..)) => Ok(()),
+        // A start waits for a deletion, so that one is over by the time that somebody is back.
+        (Goal::Down | Goal::Gone, Outcome::Deleted(_))
+        | (Goal::Gone, Outcome::Stopped(..) | Outcome::Ready(_)) => Ok(()),
         (_, Outcome::Failed(_, step, reason)) => {
             let what = format!("{user}'s agent did not start: {} failed", step.name());
             let do_this = reason
@@ -116,7 +126,7 @@ fn judge(goal: Goal, user: &WorkspaceId, outcome: &Outcome) -> Result<(), Proble
             let what = format!("{user}'s workspace is parked at {}", step.name());
             Err(Problem::new(what, words::plain(&reason.words), retry))
         }
-        (Goal::Up, Outcome::Stopped(..)) => Err(Problem::new(
+        (Goal::Up, Outcome::Stopped(..) | Outcome::Deleted(_)) => Err(Problem::new(
             format!("{user}'s agent is not ready"),
             "it was stopped while it started",
             format!("see who did with: teamclaw events {user}"),
@@ -137,11 +147,11 @@ mod tests {
     #[test]
     fn the_end_of_an_older_generation_is_not_waited_for() {
         let stopped = Outcome::Stopped(Gen(1), StopReason::Superseded);
-        assert!(!concerns(&stopped, Gen(2)));
-        assert!(concerns(&Outcome::Ready(Gen(2)), Gen(2)));
-        assert!(concerns(&Outcome::Ready(Gen(3)), Gen(2)), "somebody was faster");
+        assert!(!concerns(Goal::Up, &stopped, Gen(2)));
+        assert!(concerns(Goal::Up, &Outcome::Ready(Gen(2)), Gen(2)));
+        assert!(concerns(Goal::Up, &Outcome::Ready(Gen(3)), Gen(2)), "somebody was faster");
         let reason = Reason::new(ReasonClass::Internal, "stuck");
-        assert!(concerns(&Outcome::Parked(Gen(1), Step::RunTask, reason), Gen(2)));
+        assert!(concerns(Goal::Up, &Outcome::Parked(Gen(1), Step::RunTask, reason), Gen(2)));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) async fn settle(
 ) -> Result<(), Problem> {
     let there = match goal {
         Goal::Up => Status::Ready,
-        Goal::Down => Status::Asleep,
+        Goal::Down | Goal::Gone => Status::Asleep,
     };
     let view = if changed.status == there {
         if !format.is_json() {

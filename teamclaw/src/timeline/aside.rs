@@ -56,6 +56,8 @@ pub(super) fn lines(event: &Event, at: Timestamp) -> Vec<String> {
         | Event::StepRefused { .. }
         | Event::StepUndone { .. }
         | Event::StepSkipped { .. }
+        | Event::PurgeRequested { .. }
+        | Event::Purged { .. }
         | Event::Parked { .. }
         | Event::Quiesced { .. }
         | Event::TaskChanged { .. }

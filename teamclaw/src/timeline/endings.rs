@@ -62,6 +62,12 @@ impl Timeline {
         vec![told(BOLD, "■", &words)]
     }
 
+    pub(super) fn deleted(&mut self, generation: Gen, at: Timestamp) -> Vec<String> {
+        self.settle(generation, Outcome::Deleted(generation));
+        let words = format!("deleted{}: only the ledger remains", self.after(generation, at));
+        vec![told(BOLD, "■", &words)]
+    }
+
     fn settle(&mut self, generation: Gen, outcome: Outcome) {
         if generation >= self.generation {
             self.generation = generation;

@@ -305,6 +305,22 @@ fn what_a_human_did_by_hand_is_told() {
 }
 
 #[test]
+fn a_deletion_is_told_to_its_end() {
+    let generation = Gen(1);
+    let timeline = check(
+        vec![
+            (0, Event::PurgeRequested { generation, attempt: Attempt(1) }),
+            (20, Event::Stopped { generation, reason: StopReason::Admin }),
+            (30, undone(Step::RegisterTask)),
+            (90, undone(Step::PrepareHome)),
+            (95, Event::Purged { generation }),
+        ],
+        expect![[r#""#]],
+    );
+    assert_eq!(timeline.outcome(), Some(&Outcome::Deleted(generation)));
+}
+
+#[test]
 fn the_end_of_an_older_start_is_not_the_outcome_of_the_newer() {
     let newer = Event::StartRequested { generation: Gen(2), cause: StartCause::Request };
     let older = Event::Stopped { generation: Gen(1), reason: StopReason::Superseded };
