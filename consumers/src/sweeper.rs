@@ -23,7 +23,8 @@ const SOURCE: &str = "/consumers/sweeper";
 
 /// How long something must have been suspected when the inventory begins that removes it: a little
 /// less than the minute between two sweeps, and longer than a handler takes between an effect and
-/// its record, or a compute to know of a fresh task.
+/// its record, or a compute to know of a fresh task. Sweepers whose clocks differ by more may follow
+/// each other sooner; their inventories never overlap.
 pub const SUSPECTED_FOR: SignedDuration = SignedDuration::from_secs(50);
 
 /// What one sweep did.

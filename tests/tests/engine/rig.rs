@@ -9,7 +9,7 @@ use std::time::Duration;
 use consumers::{Verdict, World, handle};
 use events::{Class, Envelope, Event, Policy, Status, Version, Workspace};
 use jiff::SignedDuration;
-use ports::{Compute as _, Delivery, Journal as _, Person, Queue as _, TaskStatus};
+use ports::{Clock, Compute as _, Delivery, Journal as _, Person, Queue as _, TaskStatus};
 use producers::Bus;
 
 use crate::memory::Memory;
@@ -33,15 +33,7 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let (memory, outside) = (Arc::new(Memory::default()), Arc::new(Outside::default()));
         let clock = Arc::new(TestClock::starting());
-        let ids = Arc::new(local::SystemIds::default());
-        let bus = Bus::new(
-            memory.clone(),
-            memory.clone(),
-            memory.clone(),
-            clock.clone(),
-            ids,
-            Policy::default(),
-        );
+        let bus = bus(&memory, clock.clone());
         let world = World {
             bus,
             homes: outside.clone(),
@@ -61,6 +53,13 @@ impl Rig {
         rig.log_in().await;
         rig.rest().await;
         assert_eq!(rig.workspace().await.status(), Status::Ready);
+        rig
+    }
+
+    /// The same system, from a process whose clock is ahead.
+    pub(crate) fn ahead(&self, by: SignedDuration) -> Self {
+        let mut rig = self.clone();
+        rig.world.bus = bus(&self.memory, Arc::new(Ahead(self.clock.clone(), by)));
         rig
     }
 
@@ -183,6 +182,21 @@ impl Rig {
             let used = history[..place].iter().filter(used).map(|e| e.time).max();
             assert!(used <= Some(*last_active), "stopped for idleness while in use");
         }
+    }
+}
+
+fn bus(memory: &Arc<Memory>, clock: Arc<dyn Clock>) -> Bus {
+    let ids = Arc::new(local::SystemIds::default());
+    let (journal, queue, timers) = (memory.clone(), memory.clone(), memory.clone());
+    Bus::new(journal, queue, timers, clock, ids, Policy::default())
+}
+
+/// A clock that goes like another, and is ahead of it.
+struct Ahead(Arc<TestClock>, SignedDuration);
+
+impl Clock for Ahead {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now() + self.1
     }
 }
 

@@ -61,30 +61,31 @@ async fn things(rig: &Rig) -> [usize; 3] {
     [tasks, routes, rig.world.leases.list().await.expect("listed").len()]
 }
 
-/// Somebody sweeps, by a clock that jumps when it begins.
-fn sweeps(rig: &Rig, jump: SignedDuration) -> Part {
-    let rig = rig.clone();
+/// Somebody sweeps, by a clock that is so far ahead.
+fn sweeps(rig: &Rig, ahead: SignedDuration) -> Part {
+    let rig = rig.ahead(ahead);
     Box::pin(async move {
-        rig.skip(jump);
         sweep(&rig.world).await.expect("swept");
     })
 }
 
-/// Past what it does for whoever is late, which is nobody.
-fn looking(rig: &Rig, jump: SignedDuration) -> Part {
-    let mut part = Some(sweeps(rig, jump));
-    (0..=SEARCHES).for_each(|_| step(&mut part));
+/// Past what it does for whoever is late, which is nobody, and so many calls of the look itself.
+fn looking(rig: &Rig, ahead: SignedDuration, calls: usize) -> Part {
+    let mut part = Some(sweeps(rig, ahead));
+    (0..=SEARCHES + calls).for_each(|_| step(&mut part));
     part.expect("still looking")
 }
 
 #[tokio::test]
 async fn two_sweepers_at_once_make_no_two_inventories_of_one_moment() {
-    for jump in [SignedDuration::ZERO, HOUR] {
-        let both = |rig: &Rig| [looking(rig, SignedDuration::ZERO), looking(rig, jump)];
+    let none = SignedDuration::ZERO;
+    // When their clocks differ, at once means that both have read what was suspected before.
+    for (calls, ahead) in [(0, none), (1, HOUR), (1, -HOUR)] {
+        let both = |rig: &Rig| [looking(rig, none, calls), looking(rig, ahead, calls)];
         let setup = async || with_ghost(Rig::new()).await;
         let all_stand = async |rig: &Rig| assert_eq!(things(rig).await, [1, 1, 1]);
         let orders = in_every_order(setup, both, all_stand).await;
-        assert!(orders > 1_000, "{orders} orders");
+        assert!(orders > 500, "{orders} orders");
     }
 }
 
