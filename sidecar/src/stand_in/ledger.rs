@@ -13,6 +13,9 @@ pub struct Ledger {
     pub keys: BTreeMap<KeyPrint, BTreeMap<String, Billed>>,
     /// Requests with a key that it does not know.
     pub strangers: u64,
+    /// Requests for an answer that is billed, whatever became of them.
+    #[serde(default)]
+    pub begun: u64,
 }
 
 /// One line of the ledger.

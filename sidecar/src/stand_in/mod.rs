@@ -49,6 +49,8 @@ pub struct Script {
     pub event_delay_ms: u64,
     /// After so many events each stream breaks off.
     pub cut_after: Option<usize>,
+    /// Each answer names a model of its own, so that answers can be told apart in any ledger.
+    pub numbered_models: bool,
 }
 
 /// The stand-in.

@@ -62,14 +62,18 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
         let told = token(&head.headers).unwrap_or_default();
         return problem(StatusCode::UNAUTHORIZED, &format!("Incorrect API key provided: {told}"));
     };
+    let begun = begin(this, path);
     let script = this.state().script.clone();
     sleep(Duration::from_millis(script.head_delay_ms)).await;
     if head.method == Method::GET {
         return models(path, head.headers.contains_key("anthropic-version"));
     }
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&body) else {
         return problem(StatusCode::BAD_REQUEST, "the body is no JSON");
     };
+    if script.numbered_models {
+        body["model"] = format!("{}-{begun}", body["model"].as_str().unwrap_or_default()).into();
+    }
     if let Some(failure) = failure(this, &key, &body) {
         return failure;
     }
@@ -83,6 +87,15 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
         _ => return problem(StatusCode::NOT_FOUND, "no such path"),
     };
     tell(this, print, metered)
+}
+
+/// Counts a request whose answer is billed, before anything can become of it; gives how many there
+/// were.
+fn begin(this: &StandIn, path: &str) -> u64 {
+    let billed = ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"];
+    let mut state = this.state();
+    state.ledger.begun += u64::from(billed.contains(&path));
+    state.ledger.begun
 }
 
 fn key(this: &StandIn, headers: &HeaderMap) -> Option<Secret> {
