@@ -9,11 +9,15 @@ use events::{Envelope, Version, WorkspaceId};
 use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::columns::{count, integer, limit, nanos};
+use crate::columns::{count, integer, limit, nanos, timestamp};
 use crate::database::Database;
 use crate::error::{Error, SERVICE};
 use crate::search;
 use crate::signals::{Topic, deadline};
+
+/// How many of the last events may be out of the order of their times: what is written together,
+/// and usage that waited for the ledger, many times over.
+const SAME_MOMENT: i64 = 10_000;
 
 /// The journal of one machine.
 pub(crate) struct SqliteJournal {
@@ -273,6 +277,14 @@ fn unreadable(error: rusqlite::types::FromSqlError) -> Error {
 
 fn nonsense(words: String) -> Error {
     Fault::Nonsense { service: SERVICE, words }.into()
+}
+
+/// The time of the newest fact, if there is one. Times rise with the order of recording except for
+/// what was recorded at about the same moment, so that the end of the feed is enough.
+pub(crate) fn newest(connection: &Connection) -> Result<Option<jiff::Timestamp>, Error> {
+    let sql = "SELECT MAX(time) FROM (SELECT time FROM events ORDER BY seq DESC LIMIT ?1)";
+    let found: Option<i64> = connection.query_row(sql, [SAME_MOMENT], |row| row.get(0))?;
+    found.map(timestamp).transpose()
 }
 
 /// Folds anew what other rules folded, so that searches are right, too. Such a workspace is due

@@ -59,8 +59,10 @@ impl Local {
     /// [`OpenError`], in words for the person who starts the program: in use by another process,
     /// not writable, not ours, damaged.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let (clock, ids) = (Arc::new(SystemClock::new()), Arc::new(SystemIds::default()));
-        Self::open_with(directory, clock, ids)
+        let clock = Arc::new(SystemClock::new());
+        let follow = Arc::clone(&clock);
+        let after = move |newest| follow.not_before(newest);
+        Self::open_after(directory, clock, Arc::new(SystemIds::default()), after)
     }
 
     /// The same with a clock and a randomness of the caller's, for tests and simulations.
@@ -72,6 +74,16 @@ impl Local {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Result<Self, OpenError> {
+        Self::open_after(directory, clock, ids, |_| {})
+    }
+
+    /// The same; `after` is told when the newest fact was, before anybody asks for the time.
+    fn open_after(
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        after: impl FnOnce(Timestamp),
+    ) -> Result<Self, OpenError> {
         make_directory(directory)?;
         let directory =
             std::fs::canonicalize(directory).map_err(OpenError::file("find", directory))?;
@@ -79,7 +91,10 @@ impl Local {
         make_rooms(&directory)?;
         let steady = Steady::starting(clock.now());
         let path = directory.join("teamclaw.db");
-        let first = |tx: &Transaction<'_>| make_good(tx, clock.now(), steady);
+        let first = |tx: &Transaction<'_>| {
+            journal::newest(tx)?.map(after);
+            make_good(tx, clock.now(), steady)
+        };
         let database = Arc::new(Database::open_under(&path, Some(Arc::clone(&lock)), first)?);
         let secret = pool_secret(&directory.join("pool.secret"), &*ids)?;
         let keys = FileKeys::under(&directory.join("keys.json"), Some(lock));
