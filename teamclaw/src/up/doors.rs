@@ -47,13 +47,19 @@ pub(super) async fn sidecar_listener(
         Problem { do_this, ..problem }
     })?;
     let address = listener.local_addr().map_err(|error| no_address(&error))?;
-    std::fs::write(&file, address.port().to_string()).map_err(|error| {
-        Problem::new(
-            format!("{} cannot be written", file.display()),
-            error.to_string(),
-            "make room, or check the directory's owner",
-        )
-    })?;
+    if known != Some(address.port()) {
+        // In one move: on a full disk a half-written file would forget the port that agents know.
+        let fresh = file.with_extension("port.new");
+        std::fs::write(&fresh, address.port().to_string())
+            .and_then(|()| std::fs::rename(&fresh, &file))
+            .map_err(|error| {
+                Problem::new(
+                    format!("{} cannot be written", file.display()),
+                    error.to_string(),
+                    "make room, or check the directory's owner",
+                )
+            })?;
+    }
     Ok((listener, address))
 }
 
@@ -100,4 +106,25 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
 /// A listener that does not know where it listens.
 pub(super) fn no_address(error: &std::io::Error) -> Problem {
     Problem::new("a listener has no address", error.to_string(), "try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_sidecar_keeps_its_port_and_does_not_put_the_file_that_holds_it_at_risk() {
+        let data = std::env::temp_dir().join(format!("teamclaw-doors-{}", std::process::id()));
+        std::fs::create_dir_all(&data).expect("made");
+        let (first, address) = sidecar_listener(&data).await.expect("a port");
+        drop(first);
+        let file = data.join(SIDECAR_PORT_FILE);
+        // A full disk empties a file that is written anew, so one that is right is left alone.
+        std::fs::write(&file, format!("{}\n", address.port())).expect("written");
+        let (_again, same) = sidecar_listener(&data).await.expect("the same port");
+        assert_eq!(same, address);
+        let text = std::fs::read_to_string(&file).expect("read");
+        assert_eq!(text, format!("{}\n", address.port()), "it was written again");
+        std::fs::remove_dir_all(&data).expect("removed");
+    }
 }
