@@ -8,7 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{engine, person};
+use support::{engine, person, runtime};
 
 mod attack;
 

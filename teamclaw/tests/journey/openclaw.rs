@@ -2,53 +2,18 @@
 //! through the sidecar with a pooled key, counted to the token, stopped when idle, woken with its
 //! state intact.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, is_root};
+use crate::engine::Engine;
 use crate::person::Person;
+use crate::runtime::runtime;
 
 /// OpenClaw is ready after about 16 s on two idle cores; CI's are not idle.
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(170);
 /// The idle time-out and the notice below, with what a busy machine adds.
 const ASLEEP_WITHIN: Duration = Duration::from_secs(180);
-
-/// Where `scripts/test` installs Node and OpenClaw; a copy of it where agents with users of their
-/// own could not get to it.
-pub(crate) fn runtime() -> PathBuf {
-    static RUNTIME: OnceLock<PathBuf> = OnceLock::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let runtime = root.join(".cache/runtime");
-    assert!(
-        runtime.join("node_modules/openclaw").is_dir(),
-        "{} is not there: run scripts/test once, which installs it",
-        runtime.display()
-    );
-    let passable =
-        |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
-    if !is_root() || runtime.ancestors().all(passable) {
-        return runtime;
-    }
-    RUNTIME.get_or_init(|| reachable_copy(&runtime)).clone()
-}
-
-/// The copy is kept for the next run: it is large, and the same as long as the lock is.
-fn reachable_copy(runtime: &Path) -> PathBuf {
-    let copy = PathBuf::from("/var/lib/teamclaw-test-runtime");
-    let lock = |place: &Path| fs::read(place.join("installed.json")).ok();
-    if lock(&copy) != lock(runtime) {
-        drop(fs::remove_dir_all(&copy));
-        let copied = Command::new("cp").arg("-a").arg(runtime).arg(&copy).status().expect("cp");
-        assert!(copied.success(), "no copy of {} in {}", runtime.display(), copy.display());
-    }
-    copy
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_chats_is_counted_falls_asleep_and_finds_the_conversation_again() {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::engine::Engine;
-use crate::openclaw::{READY_WITHIN, runtime};
+use crate::openclaw::READY_WITHIN;
 use crate::person::Person;
+use crate::runtime::runtime;
 
 /// A refusal takes no longer than this; nothing of OpenClaw has run then.
 const REFUSED_WITHIN: Duration = Duration::from_secs(30);

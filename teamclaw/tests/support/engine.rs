@@ -3,11 +3,9 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use events::Secret;
@@ -16,17 +14,13 @@ use sidecar::stand_in::StandIn;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-/// The command under test.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_teamclaw");
+pub(crate) use super::ground::{PROGRAM, as_user, is_root, scratch, small_agent};
+use super::ground::{agents_logs, ports};
+
 /// Far longer than `up` takes to answer on a busy machine.
 const UP_WITHIN: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// The usual range of agents' ports (`local::compute`), cut into slots.
-const PORT_FIRST: u32 = 20_000;
-const PORT_SLOTS: u32 = 100;
-const PORTS_EACH: u32 = 40;
 
 /// What differs from one test's engine to another's.
 pub(crate) struct Setup {
@@ -59,35 +53,8 @@ pub(crate) struct Engine {
     pub(crate) url: String,
     pub(crate) provider: Arc<StandIn>,
     arguments: Vec<String>,
-}
-
-/// A data directory that is gone afterwards.
-pub(crate) fn scratch(name: &str) -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-    let path = std::env::temp_dir()
-        .join(format!("teamclaw-journey-{}-{number}-{name}", std::process::id()));
-    drop(fs::remove_dir_all(&path));
-    path
-}
-
-/// Agents' ports of one engine's own: engines know nothing of each other, and tests run side by
-/// side.
-fn ports() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let slot = (std::process::id() + NUMBER.fetch_add(1, Ordering::SeqCst)) % PORT_SLOTS;
-    let first = PORT_FIRST + slot * PORTS_EACH;
-    format!("{first}-{}", first + PORTS_EACH - 1)
-}
-
-/// The built-in small agent as a command of one's own, from a place that every user can reach.
-pub(crate) fn small_agent(data: &Path) -> String {
-    let program = data.with_extension("program");
-    // Not by this process: a test beside this one that starts something just now would hand the
-    // copy down open for writing, and the kernel runs no such file.
-    let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("cp");
-    assert!(copied.success(), "a copy of the command");
-    program.display().to_string()
+    /// Where in the log the latest of its lives begins.
+    begun_at: usize,
 }
 
 impl Engine {
@@ -119,7 +86,7 @@ impl Engine {
             all.push(format!("--agent-ports={}", ports()));
         }
         let (child, url) = up(&data, &setup, &all).await;
-        let engine = Self { child, setup, data, url, provider, arguments: all };
+        let engine = Self { child, setup, data, url, provider, arguments: all, begun_at: 0 };
         for id in ["anthropic", "openai"] {
             engine.run_with_input(&["keys", "add", id], engine.setup.key.expose());
         }
@@ -138,7 +105,44 @@ impl Engine {
     pub(crate) fn kill_and_begin_again(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("reaped");
+        self.begin_again();
+    }
+
+    /// Begins to start it again after it has ended, and does not wait for it.
+    pub(crate) fn begin_again(&mut self) {
+        self.begun_at = self.log().len();
         self.child = begin(&self.data, &self.setup, &self.arguments);
+    }
+
+    /// Whether it comes up after it was begun again; otherwise it has ended, which it must within
+    /// this time.
+    pub(crate) async fn is_up_within(&mut self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        // The banner comes last, after everything that can still fail.
+        while !self.log()[self.begun_at..].contains("TeamClaw is up") {
+            if self.ended().is_some() {
+                return false;
+            }
+            assert!(Instant::now() < until, "neither up nor ended:\n{}", self.log());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.until_up().await;
+        true
+    }
+
+    /// Waits until it is up.
+    pub(crate) async fn until_up(&mut self) {
+        self.url = come_up(&mut self.child, &self.data).await;
+    }
+
+    /// Another process is the engine from now on; the one before has ended.
+    pub(crate) fn replace_by(&mut self, other: Child) {
+        self.child = other;
+    }
+
+    /// How it was started.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 
     /// Where it is and its operator's token, once it is up.
@@ -261,35 +265,18 @@ impl Engine {
     }
 }
 
-/// A command as another user, without any of root's groups (std empties them) and root's home.
-pub(crate) fn as_user(program: &Path, user: u32) -> Command {
-    let mut command = Command::new(program);
-    command.uid(user).gid(user).env("HOME", std::env::temp_dir());
-    command
-}
-
-/// Whether the test itself is root.
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// The ends of all agents' logs.
-fn agents_logs(data: &Path) -> Vec<String> {
-    let logs = fs::read_dir(data.join("logs")).into_iter().flatten().flatten();
-    let logs = logs.filter_map(|entry| fs::read_to_string(entry.path().join("agent.log")).ok());
-    let end = |text: String| {
-        let skip = text.lines().count().saturating_sub(60);
-        text.lines().skip(skip).collect::<Vec<_>>().join("\n")
-    };
-    logs.map(end).collect()
-}
-
 async fn up(data: &Path, setup: &Setup, arguments: &[String]) -> (Child, String) {
     let mut child = begin(data, setup, arguments);
+    let url = come_up(&mut child, data).await;
+    (child, url)
+}
+
+/// Waits until a process that was started as the engine is up, and gives where.
+async fn come_up(child: &mut Child, data: &Path) -> String {
     let until = Instant::now() + UP_WITHIN;
     loop {
         if let Some((url, _)) = operator(data) {
-            return (child, url);
+            return url;
         }
         let ended = child.try_wait().expect("looked at");
         let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
@@ -320,7 +307,7 @@ fn begin(data: &Path, setup: &Setup, arguments: &[String]) -> Child {
 }
 
 /// Where the engine on this directory is, and its operator's token, once it is up.
-fn operator(data: &Path) -> Option<(String, String)> {
+pub(crate) fn operator(data: &Path) -> Option<(String, String)> {
     let text = fs::read(data.join("operator.json")).ok()?;
     let file: Value = serde_json::from_slice(&text).ok()?;
     Some((file["url"].as_str()?.to_owned(), file["token"].as_str()?.to_owned()))
@@ -331,7 +318,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // Ctrl-C: agents are stopped, too.
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        if let Some(pid) = pid {
+        if let Some(pid) = pid.filter(|_| matches!(self.child.try_wait(), Ok(None))) {
             rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("asked to end");
         }
         drop(self.child.wait());

@@ -4,4 +4,6 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub(crate) mod engine;
+mod ground;
 pub(crate) mod person;
+pub(crate) mod runtime;
