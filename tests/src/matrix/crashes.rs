@@ -90,7 +90,8 @@ fn whole(stage: &Stage, journey: &Journey, forgiving: bool) -> Result<(), Vec<St
     if forgiving {
         help(stage)?;
     }
-    let broken = model::broken(&stage.world.state(), stage.world.now_ms(), false);
+    let now = stage.world.now_ms();
+    let broken = model::broken(&stage.world.state(), now, false);
     if broken.is_empty() { Ok(()) } else { Err(broken) }
 }
 

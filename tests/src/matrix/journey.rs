@@ -40,8 +40,10 @@ pub(super) enum Act {
     Busy(i64),
     /// The agent's next scheduled work is due in so many seconds.
     Plan(i64),
-    /// The next call of this kind goes wrong.
+    /// Every call of this kind goes wrong.
     Wrong(Call, Strike),
+    /// No call goes wrong for its kind any more.
+    Right,
     /// There are a task, a route and a lease that nobody owns.
     Orphans,
     /// The sweeper and the idle check come by.
@@ -166,14 +168,14 @@ fn lives() -> Vec<Journey> {
 
 /// What is refused, or makes no sense, at each step forward and back.
 fn refusals() -> Vec<Journey> {
-    use Act::{LogIn, Replay, Rest, Skip, Stands, Stop, Wrong};
+    use Act::{LogIn, Replay, Rest, Right, Skip, Stands, Stop, Wrong};
     let mut all = Vec::new();
     for (step, call) in EFFECTS {
         let at = step.name();
         for (strike, stands) in
             [(Strike::Refuses, Status::Failed), (Strike::Nonsense, Status::Parked)]
         {
-            let begin = [Wrong(call, strike), LogIn, Rest, Stands(stands)];
+            let begin = [Wrong(call, strike), LogIn, Rest, Stands(stands), Right];
             let replayed = [Replay(None), Rest, Skip(6), Rest, Stands(Status::Ready)];
             let stopped = [Stop(true), Rest, Stands(Status::Asleep), LogIn, Rest];
             let from = [Replay(Some(Step::PrepareHome)), Rest, Stands(Status::Ready)];
@@ -187,7 +189,7 @@ fn refusals() -> Vec<Journey> {
     }
     for call in UNDOS {
         let parked = [LogIn, Rest, Wrong(call, Strike::Nonsense), Stop(true), Rest];
-        let lifted = [Stands(Status::Parked), Replay(None), Rest, Stands(Status::Asleep)];
+        let lifted = [Stands(Status::Parked), Right, Replay(None), Rest, Stands(Status::Asleep)];
         let acts = [&parked[..], &lifted].concat();
         all.push(Journey { name: format!("{call:?} makes no sense"), acts });
     }
@@ -237,7 +239,8 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
         Act::Plan(seconds) => {
             stage.world.state().cloud.schedule(&id, &[now_ms + seconds * 1_000]);
         }
-        Act::Wrong(call, strike) => stage.world.state().script.add(When::Next(call), strike),
+        Act::Wrong(call, strike) => stage.world.state().script.add(When::Every(call), strike),
+        Act::Right => stage.world.state().script.set_right(),
         Act::Orphans => orphans(stage),
         Act::Sweep => stage.sweep(),
         Act::Stands(status) => {

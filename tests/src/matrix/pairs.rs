@@ -56,7 +56,7 @@ struct Situation {
 
 /// Every situation that two can meet in, and how it comes about.
 fn recipes() -> Vec<(String, Vec<Act>)> {
-    use Act::{AgentEnds, Deliver, LogIn, Orphans, Rest, Skip, Stop, Sweep, Wrong};
+    use Act::{AgentEnds, Deliver, LogIn, Orphans, Rest, Right, Skip, Stop, Sweep, Wrong};
     let up = [LogIn, Rest];
     let mut all: Vec<(String, Vec<Act>)> = vec![
         ("nobody yet".to_owned(), Vec::new()),
@@ -75,9 +75,10 @@ fn recipes() -> Vec<(String, Vec<Act>)> {
         all.push((format!("stopping, {deliveries} done"), acts));
     }
     for (name, strike) in [("failed", Strike::Refuses), ("parked", Strike::Nonsense)] {
-        all.push((name.to_owned(), vec![Wrong(Call::RunTask, strike), LogIn, Rest]));
+        all.push((name.to_owned(), vec![Wrong(Call::RunTask, strike), LogIn, Rest, Right]));
     }
-    let undo = [&up[..], &[Wrong(Call::StopTask, Strike::Nonsense), Stop(true), Rest]].concat();
+    let undo =
+        [&up[..], &[Wrong(Call::StopTask, Strike::Nonsense), Stop(true), Rest, Right]].concat();
     all.push(("an undo is parked".to_owned(), undo));
     all
 }
@@ -119,7 +120,8 @@ fn pair(situation: &Situation, actors: [Actor; 2], tally: &mut Tally) {
             schedule.run([part(&seats[0], first), part(&seats[1], second)]);
             let stage = Stage::new(Pace::ByHand, world.state().clone());
             stage.rest()?;
-            let broken = model::broken(&stage.world.state(), stage.world.now_ms(), true);
+            let now = stage.world.now_ms();
+            let broken = model::broken(&stage.world.state(), now, true);
             if broken.is_empty() { Ok(()) } else { Err(broken) }
         });
     });

@@ -217,7 +217,7 @@ impl Stage {
                 continue;
             }
             let (hidden, broken) = {
-                let (state, now) = (self.world.state(), self.world.now_ms());
+                let (now, state) = (self.world.now_ms(), self.world.state());
                 let next = Class::ALL.into_iter().filter_map(|class| state.queues.next_ms(class));
                 let hidden = next.min().map(|at| at - now);
                 (hidden, model::broken(&state, now, true))

@@ -1,5 +1,5 @@
-//! What a test wants to go wrong, and exactly when: at a call of this number, or at the next call of
-//! a kind.
+//! What a test wants to go wrong, and exactly when: at a call of this number, or at every call of a
+//! kind.
 
 use events::{Reason, ReasonClass};
 use ports::Fault;
@@ -11,8 +11,8 @@ use super::seat::Call;
 pub enum When {
     /// At the call that is made after so many others.
     Call(u64),
-    /// At the next call of this kind.
-    Next(Call),
+    /// At every call of this kind, until it is [`Script::set_right`].
+    Every(Call),
 }
 
 /// What goes wrong.
@@ -62,19 +62,22 @@ impl Script {
         self.lines.push((when, strike));
     }
 
-    /// Whether all of it has happened.
-    pub fn is_over(&self) -> bool {
-        self.lines.is_empty()
+    /// From now on no call goes wrong for its kind.
+    pub fn set_right(&mut self) {
+        self.lines.retain(|(when, _)| matches!(when, When::Call(_)));
     }
 
     /// What goes wrong with the call of this number before it acts, if anything does.
     pub(super) fn before(&mut self, number: u64, call: Call) -> Option<Strike> {
         let fits = |(when, _): &(When, Strike)| match when {
             When::Call(at) => *at == number,
-            When::Next(kind) => *kind == call,
+            When::Every(kind) => *kind == call,
         };
         let place = self.lines.iter().position(fits)?;
-        let (_, strike) = self.lines.remove(place);
+        let (when, strike) = self.lines[place];
+        if matches!(when, When::Call(_)) {
+            self.lines.remove(place);
+        }
         self.loses = strike == Strike::LosesAnswer;
         (!self.loses).then_some(strike)
     }
