@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ports::{Fault, Ids, People, Person, Session};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::columns::{nanos, parsed};
+use crate::columns::{count, nanos, parsed};
 use crate::database::Database;
 use crate::error::Error;
 
@@ -57,6 +57,23 @@ impl People for SqlitePeople {
             let mut statement = connection.prepare_cached(sql)?;
             let found = statement.query_row(params![hash, nanos(now)], columns).optional()?;
             found.map(person).transpose()
+        };
+        self.database.read(look).await
+    }
+
+    async fn count(&self, id: &WorkspaceId, now: Timestamp) -> Result<usize, Fault> {
+        let id = id.clone();
+        let look = move |connection: &Connection| {
+            let mut sum = 0;
+            for table in ["invites", "sessions"] {
+                let sql =
+                    format!("SELECT COUNT(*) FROM {table} WHERE workspace = ?1 AND until >= ?2");
+                let mut statement = connection.prepare_cached(&sql)?;
+                let found =
+                    statement.query_row(params![id.as_str(), nanos(now)], |row| row.get(0))?;
+                sum += count(found)?;
+            }
+            Ok(usize::try_from(sum).unwrap_or(usize::MAX))
         };
         self.database.read(look).await
     }

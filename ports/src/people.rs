@@ -45,6 +45,9 @@ pub trait People: Send + Sync {
     /// Whose session a token is.
     async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Person>, Fault>;
 
+    /// How many sessions and unused links of a person are good now.
+    async fn count(&self, id: &WorkspaceId, now: Timestamp) -> Result<usize, Fault>;
+
     /// Ends every session and link of a person at once.
     async fn forget(&self, id: &WorkspaceId) -> Result<(), Fault>;
 }

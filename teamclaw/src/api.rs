@@ -3,7 +3,7 @@
 
 use consumers::sweeper::Fate;
 use events::{Attempt, Envelope, Gen, KeyPrint, Policy, Reason, Status, Step, TeamId, Version};
-use events::{Class, WorkspaceId, workspace::StopNotice};
+use events::{Class, TaskId, WorkspaceId, workspace::StopNotice};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Cursor, KeyInfo, Letter, Row, Spending, Suspect};
 use serde::{Deserialize, Serialize};
@@ -291,6 +291,35 @@ pub struct Redriven {
     pub letters: Vec<Letter>,
     /// How many are sent again; 0 in a dry run.
     pub sent: usize,
+}
+
+/// `POST /workspaces/{id}/delete`: ends a person's sessions, stops what runs and removes their home,
+/// for good. What they used stays in the ledger.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct DeleteRequest {
+    /// Only say what would go.
+    pub dry_run: bool,
+}
+
+/// The answer to a [`DeleteRequest`]: what goes, as it was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    /// Where it stands now.
+    pub status: Status,
+    /// The version before: the events of the deletion follow.
+    pub version: Version,
+    /// Whether it was deleted before and nothing began since.
+    pub already: bool,
+    /// Their home, if they have one.
+    pub home: Option<String>,
+    /// Their running task, if there is one.
+    pub task: Option<TaskId>,
+    /// Whether a lease is in force.
+    pub lease: bool,
+    /// How many sessions and unused links they have.
+    pub sessions: usize,
 }
 
 /// `GET /keys`: the pool without its secrets.

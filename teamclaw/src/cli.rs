@@ -2,6 +2,7 @@
 
 mod args;
 mod choices;
+mod delete;
 mod examples;
 mod parked;
 mod up;
@@ -16,6 +17,7 @@ pub use args::{
     ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
 };
 pub use choices::{By, Format, LogFormat, UsageFormat};
+pub use delete::DeleteArgs;
 #[cfg(test)]
 pub use examples::EXIT_CODES;
 pub use parked::{Decision, LeaveArgs, ParkedArgs, RedriveArgs};
@@ -72,6 +74,8 @@ pub enum Operation {
     Parked(ParkedArgs),
     /// List what nobody seems to own, and what becomes of it
     Orphans(OrphansArgs),
+    /// Delete a person: stop their agent, end their sessions and remove their home, for good
+    Delete(DeleteArgs),
     /// Put a person's idle stop off
     Snooze(SnoozeArgs),
     /// Set how long a person's agent may be left alone
@@ -113,6 +117,7 @@ impl Operation {
             Self::Replay(args) => args.format,
             Self::Parked(args) => args.format(),
             Self::Orphans(args) => args.format,
+            Self::Delete(args) => args.format,
             Self::Snooze(args) => args.format,
             Self::Set(args) => args.format,
             Self::Keys(args) => args.command.format(),

@@ -108,11 +108,14 @@ pub async fn who_is_forgotten_loses_every_session_and_link_at_once(
         tokens.push(redeemed(people, &link, 0).await.expect("a good link").1);
     }
     let unused = invited(people, &ann).await;
+    let count = async |now| people.count(&ann.id, second(now)).await.expect("counted");
+    assert_eq!((count(0).await, count(500).await, count(2_000).await), (3, 2, 0));
     people.forget(&ann.id).await.expect("forget");
     for token in &tokens {
         assert!(found(people, token, 0).await.is_none());
     }
     assert!(redeemed(people, &unused, 0).await.is_none());
+    assert_eq!(count(0).await, 0);
     people.forget(&ann.id).await.expect("again is a success");
 }
 

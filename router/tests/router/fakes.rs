@@ -220,6 +220,12 @@ impl People for MemoryPeople {
         Ok(session.map(|(person, _)| person.clone()))
     }
 
+    async fn count(&self, id: &WorkspaceId, now: Timestamp) -> Result<usize, Fault> {
+        let sessions = self.sessions.lock().expect("sessions");
+        let good = |(person, until): &&(Person, Timestamp)| person.id == *id && now < *until;
+        Ok(sessions.values().filter(good).count())
+    }
+
     async fn forget(&self, id: &WorkspaceId) -> Result<(), Fault> {
         self.sessions.lock().expect("sessions").retain(|_, (person, _)| person.id != *id);
         Ok(())

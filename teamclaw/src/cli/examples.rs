@@ -118,6 +118,12 @@ pub(super) const PARKED_REDRIVE: &str = examples! {
     "teamclaw parked redrive --class storage"
 };
 
+pub(super) const DELETE: &str = examples! {
+    "teamclaw delete ann --dry-run     what would go"
+    "teamclaw delete ann               asks for her name again, then deletes her"
+    "teamclaw delete ann --yes         for scripts"
+};
+
 pub(super) const SNOOZE: &str = examples! {
     "teamclaw snooze ann               no idle stop within the next hour"
     "teamclaw snooze ann --for 4h"

@@ -1,6 +1,7 @@
 //! The operator's commands, one file for each kind. Each asks the engine and prints; none decides
 //! anything that the engine should decide.
 
+mod delete;
 mod events;
 mod feed;
 mod follow;
@@ -43,6 +44,7 @@ pub async fn run(operation: Operation) -> Result<ExitCode, Problem> {
         Operation::Replay(args) => replay::run(&find(&args.at)?, &args).await?,
         Operation::Parked(args) => parked::run(&find(args.at())?, &args).await?,
         Operation::Orphans(args) => orphans::run(&find(&args.at)?, &args).await?,
+        Operation::Delete(args) => delete::run(&args).await?,
         Operation::Snooze(args) => settings::snooze(&find(&args.at)?, &args).await?,
         Operation::Set(args) => settings::set(&find(&args.at)?, &args).await?,
         Operation::Keys(args) => keys::run(&args.command).await?,

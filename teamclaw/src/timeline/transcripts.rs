@@ -315,7 +315,13 @@ fn a_deletion_is_told_to_its_end() {
             (90, undone(Step::PrepareHome)),
             (95, Event::Purged { generation }),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            ■ delete everything up to start 1
+            ■ stopped after 20 ms: an administrator
+              ↩ deregister_task       30 ms
+              ↩ remove_home         60 ms
+            ■ deleted after 95 ms: only the ledger remains
+        "#]],
     );
     assert_eq!(timeline.outcome(), Some(&Outcome::Deleted(generation)));
 }

@@ -154,6 +154,7 @@ fn operator(
     (front_door, agent): (&str, &str),
 ) -> Operator {
     let tail = Arc::clone(processes);
+    let homes = processes.homes();
     Operator {
         bus: bus.clone(),
         people: local.people(),
@@ -170,6 +171,7 @@ fn operator(
         log_tail: Box::new(move |id| {
             tail.log_tail(id, LOG_TAIL_BYTES).ok().filter(|text| !text.is_empty())
         }),
+        home: Box::new(move |id| homes.place(id).map(|place| place.display().to_string())),
     }
 }
 

@@ -12,6 +12,7 @@ use support::{engine, person, runtime};
 
 mod attack;
 
+mod deleting;
 mod demonstration;
 mod failing;
 mod hostile;

@@ -246,12 +246,14 @@ impl Agents for Outside {
         })
     }
 
-    async fn quiesce(&self, _: &Reach, _: &str) -> Result<Quiesce, Fault> {
+    async fn quiesce(&self, reach: &Reach, _: &str) -> Result<Quiesce, Fault> {
         let mut state = self.enter("quiesce").await?;
         if let Some(what) = state.busy.clone() {
             return Ok(Quiesce::Busy(what));
         }
-        state.held = true;
+        // Who asks late asks an agent that is gone, and not the one that came after it.
+        let there = |task: &&Task| task.status == TaskStatus::Listening(reach.address);
+        state.held |= state.tasks.values().any(|task| there(&task));
         Ok(Quiesce::Ready)
     }
 

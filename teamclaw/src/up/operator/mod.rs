@@ -3,6 +3,7 @@
 //! It decides nothing about a workspace's life: it reads what is recorded and calls the producers.
 
 mod answers;
+mod deletion;
 mod feed;
 mod keys;
 mod orphans;
@@ -32,6 +33,9 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Gives the end of a workspace's log, if it has one.
 pub(super) type LogTail = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
 
+/// Gives where a workspace's home is, if it has one.
+pub(super) type HomePlace = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
+
 /// Everything that the API reads and calls.
 pub(super) struct Operator {
     pub(super) bus: Bus,
@@ -47,6 +51,7 @@ pub(super) struct Operator {
     pub(super) confinement: Vec<Measure>,
     pub(super) default_team: TeamId,
     pub(super) log_tail: LogTail,
+    pub(super) home: HomePlace,
 }
 
 type Api = State<Arc<Operator>>;
@@ -62,6 +67,7 @@ pub(super) fn routes(operator: Arc<Operator>) -> Router {
         .route("/workspaces/{id}/start", post(workspaces::start))
         .route("/workspaces/{id}/stop", post(workspaces::stop))
         .route("/workspaces/{id}/replay", post(workspaces::replay))
+        .route("/workspaces/{id}/delete", post(deletion::delete))
         .route("/workspaces/{id}/snooze", post(workspaces::snooze))
         .route("/workspaces/{id}/settings", post(workspaces::settings))
         .route("/replay", post(workspaces::replay_many))
