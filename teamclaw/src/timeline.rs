@@ -44,8 +44,8 @@ pub enum Outcome {
     Ready(Gen),
     /// The start did not work and was unwound.
     Failed(Gen, Step, Reason),
-    /// A human must look.
-    Parked(Gen, Step, Reason),
+    /// A human must look at this step, called as in its direction.
+    Parked(Gen, &'static str, Reason),
     /// Nothing runs any more.
     Stopped(Gen, StopReason),
     /// Nothing is left but what was recorded.

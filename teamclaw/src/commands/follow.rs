@@ -101,7 +101,9 @@ fn rest(view: &WorkspaceView) -> Option<Outcome> {
         Status::Ready => Some(Outcome::Ready(generation)),
         Status::Asleep => Some(Outcome::Stopped(generation, ::events::StopReason::Admin)),
         Status::Failed => trouble.map(|(step, reason)| Outcome::Failed(generation, step, reason)),
-        Status::Parked => trouble.map(|(step, reason)| Outcome::Parked(generation, step, reason)),
+        Status::Parked => {
+            trouble.map(|(step, reason)| Outcome::Parked(generation, step.name(), reason))
+        }
     }
 }
 
@@ -122,8 +124,8 @@ fn judge(goal: Goal, user: &WorkspaceId, outcome: &Outcome) -> Result<(), Proble
                 .map_or(replay, |hint| format!("{hint}; then: teamclaw replay {user}"));
             Err(Problem::new(what, words::plain(&reason.words), do_this))
         }
-        (_, Outcome::Parked(_, step, reason)) => {
-            let what = format!("{user}'s workspace is parked at {}", step.name());
+        (_, Outcome::Parked(_, name, reason)) => {
+            let what = format!("{user}'s workspace is parked at {name}");
             Err(Problem::new(what, words::plain(&reason.words), retry))
         }
         (Goal::Up, Outcome::Stopped(..) | Outcome::Deleted(_)) => Err(Problem::new(
@@ -151,7 +153,7 @@ mod tests {
         assert!(concerns(Goal::Up, &Outcome::Ready(Gen(2)), Gen(2)));
         assert!(concerns(Goal::Up, &Outcome::Ready(Gen(3)), Gen(2)), "somebody was faster");
         let reason = Reason::new(ReasonClass::Internal, "stuck");
-        assert!(concerns(Goal::Up, &Outcome::Parked(Gen(1), Step::RunTask, reason), Gen(2)));
+        assert!(concerns(Goal::Up, &Outcome::Parked(Gen(1), "run_task", reason), Gen(2)));
     }
 
     #[test]

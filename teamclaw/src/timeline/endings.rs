@@ -42,8 +42,8 @@ impl Timeline {
         user: &str,
     ) -> Vec<String> {
         // Whichever generation it is: nothing goes on past one that is parked.
-        self.outcome = Some(Outcome::Parked(generation, step, reason.clone()));
         let (name, after) = (name_of(step, undoing), self.after(generation, at));
+        self.outcome = Some(Outcome::Parked(generation, name, reason.clone()));
         let words = format!("parked at {name}{after}: a human must look");
         let mut lines = vec![told(BAD.bold(), "✗", &words), detail(&reason.words)];
         lines.extend(hint(reason));

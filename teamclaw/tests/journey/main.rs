@@ -18,5 +18,6 @@ mod failing;
 mod hostile;
 mod openclaw;
 mod openclaw_failing;
+mod parked;
 mod restarting;
 mod unprivileged;
