@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consumers::World;
 use consumers::usage::RollUp;
+use consumers::{Engine, World};
 use events::price::PriceTable;
 use events::{Activity, Policy, Secret};
 use jiff::SignedDuration;
@@ -22,7 +22,6 @@ use tokio_util::task::TaskTracker;
 use super::doors::{
     bind, no_address, origins, sidecar_listener, write_operator_file, write_private,
 };
-use super::engine::Engine;
 use super::operator::{self, Operator};
 use super::settings::{AgentChoice, Settings};
 use super::{agents, install};

@@ -6,7 +6,6 @@ mod agents;
 mod compose;
 mod doors;
 mod ending;
-mod engine;
 pub mod install;
 mod log;
 mod operator;

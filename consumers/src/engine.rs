@@ -1,5 +1,5 @@
 //! The loops that make one machine move: consumers on their queues, timers, the idle check, the
-//! task observer, the sweeper.
+//! task observer, the sweeper. They know ports alone: a root says what stands behind them.
 //!
 //! No loop ever ends because of one bad item or one bad answer; each says what went wrong and goes
 //! on after a pause.
@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consumers::{Verdict, World, handle, sweeper};
 use events::Class;
 use ports::{Delivery, Fault, Timers};
 use producers::activity::Meter;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::{Verdict, World, handle, sweeper};
 
 /// How many messages of one queue are handled at a time: enough for a morning's logins, few enough
 /// that they do not starve the agents that they start.
@@ -29,15 +30,15 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// The pause after a loop's bad answer, so that an outage is no storm.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The running loops.
-pub(super) struct Engine {
+/// The running loops. They go on until [`Engine::stop`].
+pub struct Engine {
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Engine {
-    /// Starts every loop.
-    pub(super) fn start(world: &World, timers: Arc<dyn Timers>, meter: Meter) -> Self {
+    /// Starts every loop, on the runtime of the caller.
+    pub fn start(world: &World, timers: Arc<dyn Timers>, meter: Meter) -> Self {
         let engine = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for class in Class::ALL {
             engine.spawn(consume(world.clone(), class, engine.stop.clone()));
@@ -67,7 +68,7 @@ impl Engine {
     }
 
     /// Ends every loop and waits until what was being handled is done.
-    pub(super) async fn stop(self) {
+    pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -109,7 +110,7 @@ impl Engine {
 /// the sweeper finds it again.
 async fn observe(world: World) -> Result<(), Fault> {
     for task in world.compute.changes(WAIT).await? {
-        if let Err(fault) = consumers::observer::observe(&world.bus, &task).await {
+        if let Err(fault) = crate::observer::observe(&world.bus, &task).await {
             tracing::warn!(task = %task.id, %fault, "a change of a task could not be written down");
         }
     }
@@ -146,7 +147,7 @@ async fn consume(world: World, class: Class, stop: CancellationToken) {
         let received = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            received = queue.receive(class, free, WAIT, consumers::handle::VISIBILITY) => received,
+            received = queue.receive(class, free, WAIT, handle::VISIBILITY) => received,
         };
         let deliveries = match received {
             Ok(deliveries) => deliveries,
