@@ -1,7 +1,8 @@
-//! What several tests share: the fake [`world`] that the crash matrix and the simulation play in. The
-//! tests themselves stand in `tests/tests/`, one folder for each promise; nothing in the workspace
-//! depends on this crate.
+//! What several tests share: the fake [`world`] that the crash matrix and the simulation play in, and
+//! the [`bench`] of the real one. The tests themselves stand in `tests/tests/`, one folder for each
+//! promise; nothing in the workspace depends on this crate.
 
+pub mod bench;
 pub mod matrix;
 pub mod model;
 pub mod simulate;

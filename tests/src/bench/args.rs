@@ -1,0 +1,111 @@
+//! The command line of the benchmarks: subjects, options and help, and nothing about how they work.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run --release -p tests --bin bench -- engine
+  cargo run --release -p tests --bin bench -- engine --only journal,queue
+  cargo run --release -p tests --bin bench -- engine --data /mnt/disk/bench
+  cargo run -p tests --bin bench -- engine --quick
+
+Exit codes:
+  0   every goal that was measured was met, or the run was a quick one
+  1   a goal was missed
+  2   something kept it from measuring";
+
+/// Measure TeamClaw on this machine, beside its peers
+#[derive(Debug, Parser)]
+#[command(name = "bench", after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Bench {
+    /// What to measure
+    #[command(subcommand)]
+    pub subject: Subject,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Subject {
+    /// The journal, the queue, logins until agents are ready, and what `teamclaw up` costs at rest
+    Engine(EngineArgs),
+}
+
+/// The options of `bench engine`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EngineArgs {
+    /// Only these measurements
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    pub only: Vec<Measure>,
+    /// On which disk: a directory in which a new one is made, and removed at the end
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
+    pub data: PathBuf,
+    /// See within seconds whether it works; the numbers mean nothing
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// Beside what cargo builds, because that is on a disk, and everybody's to remove.
+const DATA_DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");
+
+/// One measurement of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Measure {
+    /// Durable appends, beside plain SQLite and the bare disk
+    Journal,
+    /// Messages sent, received and deleted
+    Queue,
+    /// Logins until the agent is ready, one at a time and a thousand at once
+    Herd,
+    /// What one login costs when there are a hundred, a thousand and ten thousand
+    Linear,
+    /// What `teamclaw up` costs while everybody sleeps
+    Memory,
+}
+
+impl EngineArgs {
+    /// What to measure, in order.
+    pub(super) fn measures(&self) -> Vec<Measure> {
+        match self.only.is_empty() {
+            true => Measure::value_variants().to_vec(),
+            false => self.only.clone(),
+        }
+    }
+
+    /// `full`, or what a quick run does instead.
+    pub(super) fn sized<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// How long one round of one row lasts: long enough for thousands of commits.
+    pub(super) fn round(&self) -> Duration {
+        self.sized(Duration::from_secs(2), Duration::from_millis(50))
+    }
+
+    /// How many rounds, of which the middle one counts: a shared machine has bad seconds.
+    pub(super) fn rounds(&self) -> usize {
+        self.sized(3, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Bench;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_subject_has_examples() {
+        let mut command = Bench::command();
+        command.build();
+        command.clone().debug_assert();
+        let subjects = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+        for subject in std::iter::once(&command).chain(subjects) {
+            let after = subject.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:"), "{}", subject.get_name());
+        }
+    }
+}

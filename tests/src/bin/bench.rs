@@ -1,0 +1,19 @@
+//! `cargo run --release -p tests --bin bench -- engine`: reads the arguments and prints what the
+//! measurements say. What is measured, and how, stands in `tests/src/bench/`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tests::bench::{Bench, run};
+
+fn main() -> ExitCode {
+    let bench = Bench::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(bench)));
+    outcome.unwrap_or_else(|failure| {
+        // Standard error that cannot be written to leaves nobody to tell.
+        drop(writeln!(std::io::stderr(), "bench: {failure}"));
+        ExitCode::from(2)
+    })
+}
