@@ -27,6 +27,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// What the log is cut back to after a checkpoint, so that one busy hour does not keep the disk.
 const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
+/// How many prepared statements a connection keeps: more than there are different ones, so that
+/// none is compiled twice. The library's own 16 are fewer than one step of a workspace uses.
+const STATEMENTS_KEPT: usize = 128;
+
 /// The schema, one file a concern. A released file never changes; what changes is a new file.
 const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("../migrations/0001_journal.sql")),
@@ -143,6 +147,7 @@ fn private(path: &Path) -> Result<(), OpenError> {
 /// What every connection is set to.
 pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
