@@ -1,8 +1,11 @@
 //! The one thread that writes. It commits whatever waits together (group commit), so that many
 //! writers share one fsync; each job has a savepoint of its own, so that one that fails takes
 //! nothing of the others with it. Nobody is answered before the commit.
+//!
+//! Who was answered by one commit asks again within microseconds, one a little after the other.
+//! So a batch is not what waits when it begins, but also what arrives while it runs.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -107,28 +110,30 @@ impl Drop for Writer {
 
 fn serve(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, signals: &Signals) {
     while let Some(first) = jobs.blocking_recv() {
-        let mut batch = VecDeque::from([first]);
-        while batch.len() < BATCH_MAX
-            && let Ok(job) = jobs.try_recv()
-        {
-            batch.push_back(job);
-        }
-        while !batch.is_empty() {
-            commit(&mut connection, &mut batch, signals);
-        }
+        commit(&mut connection, first, &mut jobs, signals);
     }
 }
 
-/// Takes jobs from the front of the batch and commits them together. Takes at least one.
-fn commit(connection: &mut Connection, batch: &mut VecDeque<Box<dyn Job>>, signals: &Signals) {
-    let mut ran = Vec::with_capacity(batch.len());
+/// Commits a job together with those that wait, and those that come while they run.
+fn commit(
+    connection: &mut Connection,
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+    signals: &Signals,
+) {
+    let mut ran = Vec::new();
     let mut topics = BTreeSet::new();
-    let outcome = together(connection, batch, &mut ran, &mut topics);
+    let outcome = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => together(transaction, first, jobs, &mut ran, &mut topics),
+        Err(error) => {
+            // Nobody who waits has a chance, and none need wait for the lock's whole time again.
+            ran.push(first);
+            ran.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(BATCH_MAX - 1));
+            Err(error)
+        }
+    };
     if outcome.is_ok() {
         topics.into_iter().for_each(|topic| signals.tell(topic));
-    } else if ran.is_empty() {
-        // Not even a transaction could be begun: nobody in this batch has a chance.
-        ran.extend(batch.drain(..));
     }
     for job in ran {
         job.answer(outcome.as_ref().map_err(sqlite).copied());
@@ -136,13 +141,14 @@ fn commit(connection: &mut Connection, batch: &mut VecDeque<Box<dyn Job>>, signa
 }
 
 fn together(
-    connection: &mut Connection,
-    batch: &mut VecDeque<Box<dyn Job>>,
+    transaction: Transaction<'_>,
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Box<dyn Job>>,
     ran: &mut Vec<Box<dyn Job>>,
     topics: &mut BTreeSet<Topic>,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    while let Some(job) = batch.pop_front() {
+    let mut next = Some(first);
+    while let Some(job) = next {
         // Put down first: whatever happens, it is answered.
         let job = ran.push_mut(job);
         transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
@@ -160,6 +166,7 @@ fn together(
             transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
         }
         transaction.prepare_cached("RELEASE job")?.execute([])?;
+        next = if ran.len() < BATCH_MAX { jobs.try_recv().ok() } else { None };
     }
     transaction.commit()
 }
