@@ -99,7 +99,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     {
-        self.writer.run(None, work).await
+        self.writer.run(move |tx| Ok((work(tx)?, Vec::new()))).await
     }
 
     /// The same, and tells those who wait for `topic` after the commit, whether or not the caller
@@ -112,7 +112,19 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     {
-        self.writer.run(Some(topic), work).await
+        self.writer.run(move |tx| Ok((work(tx)?, vec![topic]))).await
+    }
+
+    /// The same for a `work` that says itself for whom it is news.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_telling<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<(T, Vec<Topic>), Error> + Send + 'static,
+    {
+        self.writer.run(work).await
     }
 
     /// Runs queries on one state of the database, without waiting for the writer.

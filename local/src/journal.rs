@@ -14,6 +14,7 @@ use crate::database::Database;
 use crate::error::{Error, SERVICE};
 use crate::search;
 use crate::signals::{Topic, deadline};
+use crate::timers;
 
 /// How many of the last events may be out of the order of their times: what is written together,
 /// and usage that waited for the ledger, many times over.
@@ -46,9 +47,12 @@ impl Journal for SqliteJournal {
         projection: &Projection,
     ) -> Result<Version, Fault> {
         let (id, events, projection) = (id.clone(), events.to_vec(), projection.clone());
-        let work =
-            move |tx: &rusqlite::Transaction<'_>| append(tx, &id, expected, &events, &projection);
-        self.database.write_for(Topic::Feed, work).await
+        let work = move |tx: &rusqlite::Transaction<'_>| {
+            let (version, first) = append(tx, &id, expected, &events, &projection)?;
+            let topics = [Some(Topic::Feed), first.then_some(Topic::Timers)];
+            Ok((version, topics.into_iter().flatten().collect()))
+        };
+        self.database.write_telling(work).await
     }
 
     async fn record(&self, events: &[Envelope]) -> Result<(), Fault> {
@@ -130,18 +134,19 @@ fn fold(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
     Ok(loaded)
 }
 
+/// Appends, and gives the version and whether the workspace's timer is now the first of all.
 fn append(
     connection: &Connection,
     id: &WorkspaceId,
     expected: Version,
     events: &[Envelope],
     projection: &Projection,
-) -> Result<Version, Error> {
+) -> Result<(Version, bool), Error> {
     if events.iter().any(|event| event.subject.as_ref() != Some(id)) {
         return Err(nonsense(format!("an event of another workspace than {id}")));
     }
     if let Some(version) = recorded(connection, id, events)? {
-        return Ok(version);
+        return Ok((version, false));
     }
     let current = connection
         .prepare_cached("SELECT version FROM workspaces WHERE id = ?1")?
@@ -158,7 +163,10 @@ fn append(
         }
     }
     write(connection, id, version, projection)?;
-    Ok(version)
+    // Whoever appends sets the timer next. In the same write it costs no sync of its own, and a
+    // crash in between cannot lose it.
+    let first = timers::set(connection, id, projection.due)?;
+    Ok((version, first))
 }
 
 /// The version that these events led to, if every one of them is in the workspace's list already.

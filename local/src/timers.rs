@@ -1,4 +1,5 @@
-//! [`Timers`] on a table, one row a workspace.
+//! [`Timers`] on a table, one row a workspace. The journal writes a workspace's row together with
+//! each append; setting it to the same afterwards finds it done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,21 +31,12 @@ impl SqliteTimers {
 #[async_trait]
 impl Timers for SqliteTimers {
     async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault> {
-        let (id, at) = (id.clone(), at.map(nanos));
+        let id = id.clone();
         let work = move |tx: &rusqlite::Transaction<'_>| {
-            match at {
-                Some(at) => tx
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO timers (workspace, at) VALUES (?1, ?2)",
-                    )?
-                    .execute(params![id.as_str(), at])?,
-                None => tx
-                    .prepare_cached("DELETE FROM timers WHERE workspace = ?1")?
-                    .execute([id.as_str()])?,
-            };
-            Ok(())
+            let first = set(tx, &id, at)?;
+            Ok(((), first.then_some(Topic::Timers).into_iter().collect()))
         };
-        self.database.write_for(Topic::Timers, work).await
+        self.database.write_telling(work).await
     }
 
     async fn due(
@@ -81,6 +73,29 @@ impl Timers for SqliteTimers {
     }
 }
 
+/// Sets the timer, or removes it; one that is set so already costs no write. Gives whether it is
+/// now the first of all, which is news for who waits for the first.
+pub(crate) fn set(
+    connection: &Connection,
+    id: &WorkspaceId,
+    at: Option<Timestamp>,
+) -> Result<bool, Error> {
+    let Some(at) = at.map(nanos) else {
+        let sql = "DELETE FROM timers WHERE workspace = ?1";
+        connection.prepare_cached(sql)?.execute([id.as_str()])?;
+        return Ok(false);
+    };
+    let sql = "INSERT INTO timers (workspace, at) VALUES (?1, ?2) \
+               ON CONFLICT (workspace) DO UPDATE SET at = ?2 WHERE at <> ?2";
+    let changed = connection.prepare_cached(sql)?.execute(params![id.as_str(), at])?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    let first: i64 =
+        connection.prepare_cached("SELECT min(at) FROM timers")?.query_row([], |row| row.get(0))?;
+    Ok(first == at)
+}
+
 /// The timers that are due, and the time of the first that is not.
 type Due = (Vec<(WorkspaceId, Timestamp)>, Option<i64>);
 
@@ -102,3 +117,6 @@ fn due(connection: &Connection, by: i64, most: usize) -> Result<Due, Error> {
 fn whole_nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,25 +28,31 @@ trait Job: Send {
     fn run(&mut self, transaction: &Transaction<'_>) -> bool;
     /// Answers with the job's own result, or with what kept it from being committed.
     fn answer(self: Box<Self>, committed: Result<(), Fault>);
-    /// For whom it is news, once committed.
-    fn topic(&self) -> Option<Topic>;
+    /// For whom it is news, once committed. Asked once, after it ran.
+    fn topics(&mut self) -> Vec<Topic>;
 }
 
 struct Asked<F, T> {
     work: Option<F>,
     result: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Fault>>,
-    topic: Option<Topic>,
+    topics: Vec<Topic>,
 }
 
 impl<F, T> Job for Asked<F, T>
 where
-    F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send,
+    F: FnOnce(&Transaction<'_>) -> Result<(T, Vec<Topic>), Error> + Send,
     T: Send,
 {
     fn run(&mut self, transaction: &Transaction<'_>) -> bool {
-        self.result = self.work.take().map(|work| work(transaction));
-        matches!(self.result, Some(Ok(_)))
+        let Some(work) = self.work.take() else { return false };
+        let result = work(transaction).map(|(value, topics)| {
+            self.topics = topics;
+            value
+        });
+        let kept = result.is_ok();
+        self.result = Some(result);
+        kept
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Fault>) {
@@ -62,8 +68,8 @@ where
         let _gone = self.reply.send(answer);
     }
 
-    fn topic(&self) -> Option<Topic> {
-        self.topic
+    fn topics(&mut self) -> Vec<Topic> {
+        std::mem::take(&mut self.topics)
     }
 }
 
@@ -83,15 +89,16 @@ impl Writer {
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
-    /// Runs a job in a transaction; answers after the commit.
-    pub(crate) async fn run<T, F>(&self, topic: Option<Topic>, work: F) -> Result<T, Fault>
+    /// Runs a job in a transaction; answers after the commit. Beside its result it gives for whom it
+    /// is news.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<(T, Vec<Topic>), Error> + Send + 'static,
     {
         let closed = || Fault::unavailable(SERVICE, "it is closing");
         let (reply, answer) = oneshot::channel();
-        let job = Asked { work: Some(work), result: None, reply, topic };
+        let job = Asked { work: Some(work), result: None, reply, topics: Vec::new() };
         let jobs = self.jobs.as_ref().ok_or_else(closed)?;
         jobs.send(Box::new(job)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -153,7 +160,9 @@ fn together(
         let job = ran.push_mut(job);
         transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
         let kept = catch_unwind(AssertUnwindSafe(|| job.run(&transaction))).unwrap_or(false);
-        topics.extend(job.topic().filter(|_| kept));
+        if kept {
+            topics.extend(job.topics());
+        }
         if transaction.is_autocommit() {
             // A full disk or the like made SQLite roll everything back, not only this job.
             let lost = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
