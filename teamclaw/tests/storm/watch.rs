@@ -8,11 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::engine::scratch;
 use crate::life::Agent;
 
 /// How often it looks. A second agent would be there for as long as it takes to end one.
@@ -55,11 +59,15 @@ impl Watch {
         let (told, marker) = (Arc::clone(&stop), marker(data));
         let thread = std::thread::spawn(move || {
             let (mut seen, mut known) = (Seen::default(), BTreeMap::new());
-            while !told.load(Ordering::SeqCst) {
+            loop {
+                // Told first, looked then: it has always seen how things were at its end.
+                let last = told.load(Ordering::SeqCst);
                 look(&marker, agent, &mut known, &mut seen);
+                if last {
+                    return seen;
+                }
                 std::thread::sleep(LOOK_EVERY);
             }
-            seen
         });
         Self { stop, thread: Some(thread) }
     }
@@ -169,4 +177,45 @@ fn both(pair: &[&Process], marker: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "a watch outside of every runtime")]
 fn instant() -> Instant {
     Instant::now()
+}
+
+/// A session of two processes that pass for an agent of ann's; ended when it is dropped.
+struct Pretended(Child);
+
+impl Pretended {
+    fn start(data: &Path) -> Self {
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", "sleep 1000 & wait"]).env("HOME", data.join("homes/ann"));
+        Self(command.spawn().expect("started"))
+    }
+}
+
+impl Drop for Pretended {
+    fn drop(&mut self) {
+        let leader = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        let leader = leader.expect("a process");
+        kill_process_group(leader, Signal::KILL).expect("killed");
+        drop(self.0.wait());
+    }
+}
+
+fn until_there_are(data: &Path, processes: usize) {
+    let began = instant();
+    while agents(data).len() < processes {
+        assert!(began.elapsed() < STRANGER_AFTER, "they do not start");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[test]
+fn the_watch_sees_two_sessions_of_one_person_and_not_two_processes_of_one_session() {
+    let data = scratch("watch");
+    let _one = Pretended::start(&data);
+    until_there_are(&data, 2);
+    let seen = Watch::over(&data, Agent::Small).end();
+    assert_eq!((seen.agents.len(), seen.doubled), (1, Vec::new()));
+    let _two = Pretended::start(&data);
+    until_there_are(&data, 4);
+    let seen = Watch::over(&data, Agent::Small).end();
+    assert_eq!((seen.agents.len(), seen.doubled.len()), (2, 1));
 }
