@@ -107,20 +107,22 @@ impl Journal for SqliteJournal {
     }
 }
 
-fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
+pub(crate) fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
     let sql = "SELECT version, rules, workspace FROM workspaces WHERE id = ?1";
     let row = connection
         .prepare_cached(sql)?
         .query_row([id.as_str()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+            // Bytes: what a damaged page holds need not be text.
+            let fold = serde_json::from_slice(row.get_ref(2)?.as_bytes()?).ok();
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, fold))
         })
         .optional()?;
-    let Some((version, rules, json)) = row else { return Ok(Loaded::default()) };
+    let Some((version, rules, written)) = row else { return Ok(Loaded::default()) };
     let version = Version(count(version)?);
     // A fold by other rules, or one that nobody can read: the events are the truth.
-    match serde_json::from_str(&json) {
-        Ok(workspace) if rules == i64::from(RULES) => Ok(Loaded { version, workspace }),
-        Ok(_) | Err(_) => fold(connection, id),
+    match written.filter(|_| rules == i64::from(RULES)) {
+        Some(workspace) => Ok(Loaded { version, workspace }),
+        None => fold(connection, id),
     }
 }
 
@@ -296,17 +298,27 @@ pub(crate) fn newest(connection: &Connection) -> Result<Option<jiff::Timestamp>,
 }
 
 /// Folds anew what other rules folded, so that searches are right, too. Such a workspace is due
-/// at once: when time alone changes what is next there is for the sweeper to find out.
+/// at once: when time alone changes what is next there is for the sweeper to find out. One whose
+/// events cannot be read stays as it is: a fault for whoever loads it, and for nobody else.
 pub(crate) fn refold(connection: &Connection, now: jiff::Timestamp) -> Result<usize, Error> {
     let old = {
         let mut statement = connection.prepare("SELECT id FROM workspaces WHERE rules <> ?1")?;
         let rows = statement.query_map([RULES], |row| row.get::<_, String>(0))?;
         rows.collect::<Result<Vec<_>, _>>()?
     };
+    let mut refolded = 0;
     for id in &old {
         let id: WorkspaceId = crate::columns::parsed(id)?;
-        let Loaded { version, workspace } = fold(connection, &id)?;
-        write(connection, &id, version, &Projection { workspace, due: Some(now) })?;
+        match fold(connection, &id) {
+            Ok(Loaded { version, workspace }) => {
+                write(connection, &id, version, &Projection { workspace, due: Some(now) })?;
+                refolded += 1;
+            }
+            Err(Error::Unreadable(words)) => {
+                tracing::error!(workspace = %id, words, "cannot be folded anew, and waits for a human");
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(old.len())
+    Ok(refolded)
 }

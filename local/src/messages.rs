@@ -148,10 +148,12 @@ fn take_one(
     loop {
         let found = statement
             .query_row(params![asked.class.name(), team, asked.now_ms], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?))
+                // Bytes: a body that is not even text is no nudge, and holds up no other message.
+                let nudge = serde_json::from_slice(row.get_ref(2)?.as_bytes()?).ok();
+                Ok((row.get(0)?, row.get(1)?, nudge, row.get(3)?))
             })
             .optional()?;
-        let (id, receives, body, sent): (i64, u32, String, i64) = match found {
+        let (id, receives, nudge, sent): (i64, u32, _, i64) = match found {
             None => return Ok(None),
             Some(message) => message,
         };
@@ -161,7 +163,6 @@ fn take_one(
         }
         let receives = receives + 1;
         hide_row(connection, asked, id, receives)?;
-        let nudge = serde_json::from_str(&body).ok();
         let handle = handle(id, receives);
         return Ok(Some(Delivery { handle, nudge, receives, sent: timestamp(sent)? }));
     }
@@ -240,7 +241,7 @@ pub(crate) fn dead_letters(
     while let Some(row) = rows.next()? {
         letters.push(Letter {
             class: class_of(&row.get::<_, String>(0)?)?,
-            body: row.get(1)?,
+            body: String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default()).into(),
             receives: row.get(2)?,
             sent: timestamp(row.get(3)?)?,
         });

@@ -212,3 +212,26 @@ async fn folds_by_other_rules_are_made_anew_at_a_start_and_looked_at_by_the_swee
     let rows = local.journal().find(&due, None, 10).await.expect("find");
     assert_eq!(rows.into_iter().map(|row| row.workspace).collect::<Vec<_>>(), [ann]);
 }
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_keeps_nobody_else_from_a_start_with_other_rules() {
+    let scratch = Scratch::new();
+    let [ann, bob] = ["ann", "bob"].map(|name| name.parse::<WorkspaceId>().expect("a name"));
+    {
+        let local = Local::open(&scratch.path("data")).expect("opens");
+        start(&local, &ann).await;
+        make_old(&local, 0, "{}").await;
+        let later = |tx: &rusqlite::Transaction<'_>| {
+            Ok(tx.execute("UPDATE events SET json = '{\"type\":\"of a later version\"}'", [])?)
+        };
+        assert_eq!(local.database().write(later).await.expect("written"), 1);
+        start(&local, &bob).await;
+    }
+    let local = Local::open(&scratch.path("data")).expect("opens all the same");
+    let fault = local.journal().load(&ann).await.expect_err("for a human");
+    assert!(matches!(fault, ports::Fault::Nonsense { .. }), "{fault:?}");
+    let loaded = local.journal().load(&bob).await.expect("load");
+    assert_eq!(loaded.workspace.status(), events::Status::Starting);
+    let rows = local.journal().find(&Query::default(), None, 10).await.expect("find");
+    assert_eq!(rows.into_iter().map(|row| row.workspace).collect::<Vec<_>>(), [ann, bob]);
+}
