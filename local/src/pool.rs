@@ -14,6 +14,9 @@ pub(crate) const SERVICE: &str = "key pool";
 const KEY_LENGTH_MAX: usize = 4_096;
 /// The longest provider id, as the usage event's schema has it.
 const PROVIDER_LENGTH_MAX: usize = 64;
+/// The longest provider id that an error shows: longer than those of all known providers, shorter
+/// than any key that somebody put in the place of one.
+const SHOWN_LENGTH_MAX: usize = 24;
 /// The `authType` of a provider whose credential is a token of its own; its `keys` count for
 /// nothing.
 const OAUTH: &str = "oauthToken";
@@ -53,13 +56,14 @@ impl Pool {
         let providers = self.providers().ok_or_else(|| bad("\"providers\" is not an object"))?;
         for (provider, entry) in providers {
             let entry = entry.as_object().ok_or_else(|| {
-                bad(format!("the entry of provider \"{provider}\" is not an object"))
+                bad(format!("the entry of provider {} is not an object", shown(provider)))
             })?;
             let keys = entry.get("keys").map(|keys| keys.as_array().map(Vec::as_slice));
             let keys = keys.unwrap_or(Some(&[]));
             if !keys.is_some_and(|keys| keys.iter().all(Value::is_string)) {
                 return Err(bad(format!(
-                    "the keys of provider \"{provider}\" are not a list of texts"
+                    "the keys of provider {} are not a list of texts",
+                    shown(provider)
                 )));
             }
         }
@@ -132,7 +136,9 @@ impl Pool {
         let providers = providers.ok_or_else(|| bad("\"providers\" is not an object"))?;
         let fresh = || json!({ "authType": "apiKey", "keys": [] });
         let entry = providers.entry(provider).or_insert_with(fresh).as_object_mut();
-        entry.ok_or_else(|| bad(format!("the entry of provider \"{provider}\" is not an object")))
+        entry.ok_or_else(|| {
+            bad(format!("the entry of provider {} is not an object", shown(provider)))
+        })
     }
 }
 
@@ -142,12 +148,22 @@ fn modern(old: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
     for (provider, keys) in old {
         if !keys.is_array() {
             return Err(bad(format!(
-                "\"{provider}\" is neither \"providers\" nor a provider with a list of keys"
+                "{} is neither \"providers\" nor a provider with a list of keys",
+                shown(&provider)
             )));
         }
         providers.insert(provider, json!({ "authType": "apiKey", "keys": keys }));
     }
     Ok(Map::from_iter([("providers".to_owned(), Value::Object(providers))]))
+}
+
+/// A provider's id in an error, unless it looks like a key that stands in the wrong place.
+fn shown(provider: &str) -> String {
+    if check_provider(provider).is_ok() && provider.len() <= SHOWN_LENGTH_MAX {
+        format!("\"{provider}\"")
+    } else {
+        "(not shown, for it may be a key)".to_owned()
+    }
 }
 
 fn check_provider(provider: &str) -> Result<(), Fault> {
@@ -217,6 +233,10 @@ mod tests {
             "{\"providers\":{\"x\":{\"keys\":[\"sk-secret\",1]}}}",
             "{\"x\":\"sk-secret\"}",
             "{\"x\":[\"sk-secret\",{}]}",
+            // The key in the place of the provider.
+            "{\"sk-secret-0123456789abcdef\":\"anthropic\"}",
+            "{\"providers\":{\"sk-secret-0123456789abcdef\":\"anthropic\"}}",
+            "{\"providers\":{\"sk-secret-0123456789ABC\":{\"keys\":\"anthropic\"}}}",
             "{\"providers\":\"sk-secret\"}",
         ] {
             let fault = Pool::parse(broken).err().expect("broken");
