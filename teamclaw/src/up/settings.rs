@@ -123,6 +123,9 @@ impl Settings {
         if let Some(time) = args.ready_within.or(file.ready_within) {
             policy.ready_within = time;
         }
+        if policy.ready_within <= SignedDuration::ZERO {
+            return Err(wrong("ready_within", "it must be longer than nothing, such as 3m"));
+        }
         let listen = args.listen.or(file.listen);
         let listen = listen.map_or_else(|| LISTEN_DEFAULT.parse(), Ok);
         let listen = listen.map_err(|_| wrong("the listen address", "use 127.0.0.1:7700"))?;
