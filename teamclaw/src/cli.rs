@@ -139,6 +139,28 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// What the fuzz targets have kept (`tests/fuzz/`), through the functions that judged it there.
+    #[test]
+    fn every_fuzzed_command_line_and_file_is_understood_or_refused_in_words() {
+        judge("arguments", crate::fuzzed::check);
+        judge("operator_file", crate::up::fuzzed::check);
+        let files = std::env::temp_dir().join(format!("teamclaw-fuzz-{}", std::process::id()));
+        std::fs::remove_dir_all(files).expect("the targets put their files there");
+    }
+
+    fn judge(target: &str, check: fn(&[u8])) {
+        let corpus = format!("{}/../tests/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+        let inputs = std::fs::read_dir(&corpus).expect("a corpus");
+        let inputs: Vec<_> = inputs.map(|entry| entry.expect("an entry").path()).collect();
+        let fails = |input: &&std::path::PathBuf| {
+            let data = std::fs::read(input).expect("an input");
+            std::panic::catch_unwind(|| check(&data)).is_err()
+        };
+        let failed: Vec<_> = inputs.iter().filter(fails).collect();
+        assert!(failed.is_empty(), "their panics are above: {failed:#?}");
+        assert!(inputs.len() > 10, "{corpus}");
+    }
+
     /// Every command that people see, by its path: `keys add`.
     fn visible(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
         let seen = command.get_subcommands().filter(|sub| !sub.is_hide_set());

@@ -8,6 +8,9 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod demo;
+#[cfg(test)]
+#[path = "../../tests/fuzz/src/arguments.rs"]
+pub mod fuzzed;
 pub mod output;
 pub mod problem;
 pub mod target;

@@ -6,6 +6,9 @@ mod agents;
 mod compose;
 mod doors;
 mod ending;
+#[cfg(test)]
+#[path = "../../../tests/fuzz/src/operator_file.rs"]
+pub mod fuzzed;
 pub mod install;
 mod log;
 mod operator;

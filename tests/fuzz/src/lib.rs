@@ -1,0 +1,35 @@
+//! What is checked of any input, one file a target. `tests/tests/fuzz_corpus/` and the tests of
+//! `teamclaw/` compile the same files, so that every committed input is judged without libFuzzer.
+//!
+//! Nothing here may wait, reach a network, or depend on what an earlier input left behind.
+
+pub mod configuration;
+pub mod envelope;
+pub mod event;
+pub mod journal_row;
+pub mod scratch;
+
+// The command is a program and not a library; these parts of it stand on their own.
+#[cfg(feature = "operator_file")]
+pub use command::up;
+pub use command::{api, arguments, cli, problem, target};
+
+/// The parts of the command that read what a person writes, under the names they have there.
+#[path = "../../../teamclaw/src"]
+pub mod command {
+    pub mod api;
+    #[path = "../../tests/fuzz/src/arguments.rs"]
+    pub mod arguments;
+    pub mod cli;
+    pub mod problem;
+    pub mod target;
+
+    /// What the engine reads at its start.
+    #[cfg(feature = "operator_file")]
+    pub mod up {
+        #[path = "../../../tests/fuzz/src/operator_file.rs"]
+        pub mod operator_file;
+        #[expect(dead_code, reason = "the engine uses what is only read here")]
+        pub mod settings;
+    }
+}
