@@ -13,6 +13,7 @@ mod idleness;
 mod noting;
 mod owning;
 mod parked;
+mod pauses;
 mod racing;
 mod starting;
 mod stopping;
