@@ -46,7 +46,8 @@ fn is_within_bounds(command: &Command) {
 fn up_is(args: &UpArgs) {
     let times = [args.idle, args.idle_min, args.idle_max, args.notice, args.ready_within];
     assert!(times.into_iter().flatten().all(is_time));
-    assert!(args.upstream.iter().all(|upstream| upstream.contains("=http")));
+    // A scheme may be written in capitals.
+    assert!(args.upstream.iter().all(|text| text.to_ascii_lowercase().contains("=http")));
     assert!(args.agent_health.iter().all(|path| path.starts_with('/')));
     assert!(!args.exit || args.demo);
     assert!(args.runtime.is_none() || args.agent.is_none());
