@@ -60,6 +60,25 @@ fn refusals() {
 }
 
 #[test]
+fn a_layer_at_a_limit_is_taken_and_one_above_it_is_not() {
+    let objects = |levels| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+    let lists = |levels| json!({"a": (1..levels).fold(json!(1), |inner, _| json!([inner]))});
+    let wide = |keys| json!({"a": vec![0; keys - 1]});
+    let long = |bytes| json!({"a": "x".repeat(bytes - 1)});
+    let table = [
+        (objects(DEPTH_MAX), objects(DEPTH_MAX + 1), MergeError::TooDeep),
+        (lists(DEPTH_MAX), lists(DEPTH_MAX + 1), MergeError::TooDeep),
+        (wide(KEYS_MAX), wide(KEYS_MAX + 1), MergeError::TooManyKeys),
+        (long(BYTES_MAX), long(BYTES_MAX + 1), MergeError::TooLarge),
+    ];
+    for (at, above, want) in table {
+        assert_eq!(check(&at), Ok(()));
+        assert_eq!(check(&above), Err(want));
+    }
+    assert_eq!(check(&long(200_000)), Ok(()), "a large configuration is no attack");
+}
+
+#[test]
 fn locks() {
     let table = [
         ("there", json!({"a": {"b": 1, "c": 2}}), Some(json!(9)), json!({"a": {"b": 9, "c": 2}})),

@@ -4,6 +4,8 @@
 //! the test here fails, raise [`RULES`](super::RULES) first, and only then renew the text with
 //! `UPDATE_EXPECT=1`.
 
+mod told;
+
 use expect_test::expect;
 use serde_json::{Value, json};
 
