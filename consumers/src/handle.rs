@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
 use producers::Bus;
 
+use crate::pause::{self, BACKOFF_FIRST, BACKOFF_MAX, backoff};
 use crate::steps::{self, At, Outcome, Trace};
 use crate::world::World;
 use crate::{idle, steps::quiesce};
@@ -31,10 +32,6 @@ const ROUNDS_MAX: usize = 8;
 const RENEWED_AFTER: u32 = ports::queue::RECEIVES_MAX / 2;
 /// After so many receives an agent that does not answer is judged by activity alone.
 const DEAF_AFTER: u32 = 4;
-/// The first pause after a failed try; it doubles.
-const BACKOFF_FIRST: Duration = Duration::from_millis(250);
-/// The longest pause: eight failures stay within a step's deadline.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// What to do with the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +99,9 @@ async fn act(
     receives: u32,
 ) -> Result<Verdict, Fault> {
     let bus = &world.bus;
+    if let Some(left) = rests(&loaded, &next, bus.now()) {
+        return Ok(Verdict::ComeBack(left));
+    }
     match next {
         Next::Wait { .. } => Ok(Verdict::Delete),
         Next::Record(event) => record(bus, nudge, loaded, vec![event]).await,
@@ -130,6 +130,18 @@ async fn act(
             ask_idle(world, nudge, loaded, (idle_since, stop), receives).await
         }
     }
+}
+
+/// How long the step that is next still rests after a failure, if it does.
+fn rests(loaded: &Loaded, next: &Next, now: Timestamp) -> Option<Duration> {
+    let step = match *next {
+        Next::Do { generation, step, .. } => (generation, step, false),
+        Next::Undo { generation, step, .. } => (generation, step, true),
+        Next::Quiesce { .. } | Next::AskIdle { .. } | Next::Record(_) | Next::Wait { .. } => {
+            return None;
+        }
+    };
+    pause::left(&loaded.workspace, step, now)
 }
 
 /// Writes down how a step ended.
@@ -255,14 +267,4 @@ pub(crate) async fn in_time<T>(effect: impl Future<Output = Result<T, Fault>>) -
         }
         Err(late) => Err(Fault::unavailable("the step's service", late)),
     }
-}
-
-/// Doubles with each failure up to a bound, with half of it left to chance so that many who failed
-/// together do not come back together.
-fn backoff(bus: &Bus, failures: u32, asked: Option<Duration>) -> Duration {
-    let doubled = BACKOFF_FIRST.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));
-    let full = asked.unwrap_or(doubled).min(BACKOFF_MAX.max(asked.unwrap_or_default()));
-    let half = full / 2;
-    let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-    asked.unwrap_or(half) + Duration::from_millis(bus.ids().below(spread))
 }

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod handle;
 pub mod idle;
 pub mod observer;
+mod pause;
 pub mod steps;
 pub mod sweeper;
 pub mod usage;

@@ -77,10 +77,33 @@ fn things(state: &State, id: &WorkspaceId, list: &List, now: i64, parked: bool) 
             broken.push(format!("{id}: stuck while {}", status.name()));
         }
     }
-    let prepared = |event: &Event| matches!(event, Event::StepDone { step: Step::PrepareHome, .. });
-    let wanted = list.events.iter().any(|envelope| prepared(&envelope.event));
-    if wanted && !state.homes.has(id) {
+    broken.extend(kept(state, id, list));
+    broken
+}
+
+/// What outlives every generation but a purge.
+fn kept(state: &State, id: &WorkspaceId, list: &List) -> Vec<String> {
+    let purged = list.events.iter().filter_map(|envelope| match envelope.event {
+        Event::Purged { generation } => Some(generation),
+        _ => None,
+    });
+    let purged = purged.max();
+    let made = |wanted: Step| {
+        list.events.iter().any(|envelope| match envelope.event {
+            Event::StepDone { step, generation, .. } => step == wanted && Some(generation) > purged,
+            _ => false,
+        })
+    };
+    let mut broken = Vec::new();
+    let going = list.workspace.purging().is_some();
+    if made(Step::PrepareHome) && !going && !state.homes.has(id) {
         broken.push(format!("{id}: the home is gone"));
+    }
+    // Before its step is recorded a home may be there; after a purge nothing may be left.
+    let unfinished = list.workspace.status() == Status::Parked;
+    let gone = purged.is_some() && list.workspace.is_deleted() && !unfinished;
+    if gone && (state.homes.has(id) || state.cloud.registered().any(|known| known == id)) {
+        broken.push(format!("{id}: it was deleted, and its home or its registration is there"));
     }
     broken
 }

@@ -274,9 +274,13 @@ impl Life {
         self.ready.is_some_and(|(attempt, _)| attempt == self.attempt()) && self.refusal().is_none()
     }
 
-    fn failures(&self, step: Step, undoing: bool) -> u32 {
+    fn last_failure(&self, step: Step, undoing: bool) -> Option<&Retried> {
         let same =
             |r: &&Retried| r.attempt == self.attempt() && r.step == step && r.undoing == undoing;
-        self.retried.as_ref().filter(same).map_or(0, |retried| retried.failures)
+        self.retried.as_ref().filter(same)
+    }
+
+    fn failures(&self, step: Step, undoing: bool) -> u32 {
+        self.last_failure(step, undoing).map_or(0, |retried| retried.failures)
     }
 }

@@ -136,7 +136,8 @@ fn bring_up(
     if life.refusal().is_some() {
         return unwind(generation, life, now);
     }
-    if let Some(refusal) = task_ended(generation, life) {
+    // The end of a task that this try takes back says nothing about this try.
+    if let Some(refusal) = task_ended(generation, life).filter(|_| !life.is_stale(Step::RunTask)) {
         return Next::Record(refusal);
     }
     // What an earlier try left standing and this one makes anew is taken back first: there is never

@@ -84,15 +84,11 @@ impl Purge {
         parked.map(|(_, trouble)| trouble).filter(|trouble| trouble.attempt == attempt)
     }
 
-    fn failed(&self, step: Step) -> Option<&Retried> {
+    /// The last failed try of taking a step back, within this try of the purge.
+    pub(super) fn last_failure(&self, step: Step) -> Option<&Retried> {
         let (asked, attempt) = self.under_way()?;
         let retried = self.retried.as_ref().filter(|(generation, _)| *generation == asked);
         retried.map(|(_, by)| by).filter(|by| by.attempt == attempt && by.step == step)
-    }
-
-    /// How often taking a step back has failed within this try.
-    pub(super) fn failures(&self, step: Step) -> u32 {
-        self.failed(step).map_or(0, |retried| retried.failures)
     }
 }
 
@@ -125,7 +121,7 @@ impl Workspace {
         // Time alone parks nothing: after an outage of ours nobody has looked.
         let deadline = self.purge_deadline(now);
         let over = |by: &&Retried| by.failures >= FAILURES_MAX || by.at >= deadline;
-        Some(match self.purge.failed(step).filter(over) {
+        Some(match self.purge.last_failure(step).filter(over) {
             None => Next::Undo { generation, attempt, step },
             Some(retried) => {
                 let reason = retried.reason.clone();

@@ -136,3 +136,20 @@ fn a_stop_that_somebody_meant_comes_before_one_for_idleness() {
         assert_eq!(story.workspace.stop_reason(), Some(&StopReason::Person), "{stops:?}");
     }
 }
+
+#[test]
+fn a_replay_is_not_refused_by_the_end_of_a_task_that_it_takes_back() {
+    check_after(
+        7,
+        "start 1; done 1.1 prepare_home; done 1.1 register_task; done 1.1 grant_lease;
+         done 1.1 run_task; ended 1.1; refused 1.1 run_task;
+         parked 1.1 run_task undoing; replay 1.2 run_task; undone 1.1 run_task;
+         undone 1.1 grant_lease",
+        expect![[r#"
+            parked 1.1 run_task undoing       -> wait for a fact
+            replay 1.2 run_task               -> undo 1.1 stop_task
+            undone 1.1 run_task               -> undo 1.1 revoke_lease
+            undone 1.1 grant_lease            -> do 1.2 grant_lease
+        "#]],
+    );
+}

@@ -120,10 +120,22 @@ impl Workspace {
 
     /// How often the step at hand has failed within this try.
     pub fn failures(&self, generation: Gen, step: Step, undoing: bool) -> u32 {
-        if undoing && step.is_kept() {
-            return self.purge.failures(step);
-        }
-        self.lives.get(&generation).map_or(0, |life| life.failures(step, undoing))
+        self.last_failure(generation, step, undoing).map_or(0, |(_, failures)| failures)
+    }
+
+    /// When the step at hand failed last within this try, and how often it has.
+    pub fn last_failure(
+        &self,
+        generation: Gen,
+        step: Step,
+        undoing: bool,
+    ) -> Option<(Timestamp, u32)> {
+        let retried = if undoing && step.is_kept() {
+            self.purge.last_failure(step)
+        } else {
+            self.lives.get(&generation).and_then(|life| life.last_failure(step, undoing))
+        };
+        retried.map(|retried| (retried.at, retried.failures))
     }
 
     /// The try that trouble with a step of a generation belongs to: a purge counts its own.

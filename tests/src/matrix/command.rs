@@ -9,12 +9,12 @@ use clap::Parser;
 use super::{Tally, play, shares};
 
 /// So many failing cases are told; the rest are counted.
-const FAILURES_TOLD_MAX: usize = 20;
+const FAILURES_TOLD_MAX: usize = 40;
 
 const EXAMPLES: &str = "\
 Examples:
   crash-matrix                                           every case
-  crash-matrix --only 'log in: dies at wait 7, then 1 times'   one case, by its name";
+  crash-matrix --only 'log in: dies at wait 7, then 1 times'   one case, by its name, and its story";
 
 /// Dies everywhere, fails everywhere, and interleaves everything: exhaustively.
 #[derive(Debug, Parser)]
@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let tally = play_all(threads, arguments.only.as_deref(), |line| eprintln!("{line}"));
+    tally.story.iter().for_each(|line| println!("{line}"));
     for (kind, count) in &tally.cases {
         println!("{kind:<6} {count:>8}");
     }

@@ -1,9 +1,11 @@
 //! Every place to die at, and every call to go wrong: each journey is played once for each, and must
 //! end as it does when nothing goes wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use events::Status;
+use events::workspace::WayOut;
 
 use super::Tally;
 use super::journey::{Act, Journey, act, ann};
@@ -22,13 +24,14 @@ const RESTART_PAUSE: Duration = Duration::from_secs(6);
 pub(super) fn play(journey: &Journey, tally: &mut Tally) {
     let plain = Stage::new(Pace::ByHandClosely, State::default());
     plain.world.state().kinds = Some(Vec::new());
-    tally.case("plain", || journey.name.clone(), || whole(&plain, journey, false));
+    tally.case("plain", || journey.name.clone(), |_, _| whole(&plain, journey, false));
     let calls = plain.world.state().kinds.take().unwrap_or_default();
     for wait in 1..=plain.waits() {
         for times in REDELIVERIES {
             let name = || format!("{}: dies at wait {wait}, then {times} times", journey.name);
-            tally.case("crash", name, || {
-                let stage = Stage::new(Pace::ByHandClosely, State::default());
+            tally.case("crash", name, |state, told| {
+                let stage = Stage::new(Pace::ByHandClosely, state);
+                told.replace(Some(Arc::clone(&stage.world)));
                 stage.die_at(wait, times);
                 whole(&stage, journey, false)?;
                 if stage.is_to_die() { Err(vec!["it did not die".to_owned()]) } else { Ok(()) }
@@ -38,8 +41,9 @@ pub(super) fn play(journey: &Journey, tally: &mut Tally) {
     for (number, call) in (1..).zip(&calls) {
         for strike in STRIKES.into_iter().filter(|strike| fits(*strike, *call, journey)) {
             let name = || format!("{}: call {number}, {call:?}, {strike:?}", journey.name);
-            tally.case("fault", name, || {
-                let stage = Stage::new(Pace::ByHand, State::default());
+            tally.case("fault", name, |state, told| {
+                let stage = Stage::new(Pace::ByHand, state);
+                told.replace(Some(Arc::clone(&stage.world)));
                 stage.world.state().script.add(When::Call(number), strike);
                 whole(&stage, journey, true)
             });
@@ -70,6 +74,8 @@ fn is_effect(call: Call) -> bool {
             | Call::CloseRoute
             | Call::StopTask
             | Call::RevokeLease
+            | Call::PurgeHome
+            | Call::DeregisterTask
     )
 }
 
@@ -79,8 +85,15 @@ fn whole(stage: &Stage, journey: &Journey, forgiving: bool) -> Result<(), Vec<St
     for next in &journey.acts {
         match (act(stage, *next), next) {
             (Ok(()), _) => {}
+            // Another trouble came before the one that the journey is about.
+            (Err(_), Act::Stands(Status::Failed | Status::Parked)) if forgiving => {}
             (Err(_), Act::Stands(_)) if forgiving => {
                 help(stage)?;
+                // Who logged in while it was parked was told so, and logs in again.
+                if matches!(next, Act::Stands(Status::Ready)) {
+                    act(stage, Act::LogIn)?;
+                    stage.rest()?;
+                }
                 act(stage, *next)?;
             }
             (Err(broken), _) => return Err(broken),
@@ -97,10 +110,12 @@ fn whole(stage: &Stage, journey: &Journey, forgiving: bool) -> Result<(), Vec<St
 
 /// What a person or an operator does about a failed or parked workspace.
 fn help(stage: &Stage) -> Result<(), Vec<String>> {
-    if matches!(stage.status(&ann()), Status::Failed | Status::Parked) {
-        act(stage, Act::Replay(None))?;
-        stage.rest()?;
+    match stage.status(&ann()) {
+        Status::Failed => act(stage, Act::Replay(None))?,
+        Status::Parked => act(stage, Act::Leave(WayOut::Retry))?,
+        Status::Asleep | Status::Starting | Status::Ready | Status::Stopping => {}
     }
+    stage.rest()?;
     stage.skip(RESTART_PAUSE);
     stage.rest()
 }

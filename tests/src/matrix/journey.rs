@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use events::workspace::WayOut;
 use events::{Activity, Attempt, Gen, Status, Step, StopReason, WorkspaceId};
 use jiff::SignedDuration;
 use ports::{Lease, Person, Route, TaskSpec};
 
 use super::stage::Stage;
+use crate::world::NOTICE_BY_HAND;
 use crate::world::script::{Strike, When};
 use crate::world::seat::Call;
 
@@ -22,6 +24,10 @@ pub(super) enum Act {
     Stop(bool),
     /// An operator replays from this step, or the one that failed.
     Replay(Option<Step>),
+    /// An operator deletes the person.
+    Delete,
+    /// An operator takes this way out of a parking.
+    Leave(WayOut),
     /// The person puts the idle stop off.
     Snooze,
     /// The person sends something.
@@ -81,87 +87,82 @@ const EFFECTS: [(Step, Call); 7] = [
 const UNDOS: [Call; 3] = [Call::CloseRoute, Call::StopTask, Call::RevokeLease];
 
 const IDLE_SECONDS: u64 = 30 * 60;
-const NOTICE_SECONDS: u64 = 2 * 60;
+const NOTICE_SECONDS: u64 = NOTICE_BY_HAND.as_secs().unsigned_abs();
 
 /// Every journey.
 pub(super) fn journeys() -> Vec<Journey> {
     let mut all = lives();
+    all.extend(people());
     all.extend(refusals());
+    all.extend(ways_out());
     all
 }
 
-/// What goes well, and what agents and people do.
+/// So many deliveries are enough for a start, and for a teardown.
+const DELIVERIES: usize = 8;
+const UP: [Act; 3] = [Act::LogIn, Act::Rest, Act::Stands(Status::Ready)];
+const IDLE: [Act; 4] = [Act::Skip(IDLE_SECONDS), Act::Rest, Act::Skip(NOTICE_SECONDS), Act::Rest];
+const ASLEEP: Act = Act::Stands(Status::Asleep);
+const READY: Act = Act::Stands(Status::Ready);
+
+fn journey(name: &str, parts: &[&[Act]]) -> Journey {
+    Journey { name: name.to_owned(), acts: parts.concat() }
+}
+
+/// What goes well, and what agents do.
 fn lives() -> Vec<Journey> {
-    use Act::{
-        AgentEnds, Busy, Deliver, Invite, LogIn, Orphans, Plan, Replay, Rest, SetIdle, Skip,
-        Snooze, Stands, Stop, Sweep, Use,
-    };
-    let idle = [Skip(IDLE_SECONDS), Rest, Skip(NOTICE_SECONDS), Rest];
-    let up = [LogIn, Rest, Stands(Status::Ready)];
-    let asleep = Stands(Status::Asleep);
-    let ready = Stands(Status::Ready);
-    let journey =
-        |name: &str, parts: &[&[Act]]| Journey { name: name.to_owned(), acts: parts.concat() };
-    let mut all = vec![
-        journey("log in", &[&up]),
-        journey("invited, then log in", &[&[Invite, Rest], &up]),
-        journey("stop", &[&up, &[Stop(false), Rest, asleep]]),
-        journey("stop, and log in at once", &[&up, &[Stop(true), LogIn, Rest, ready]]),
-        journey("stop and again", &[&up, &[Stop(true), Stop(false), Rest, asleep, LogIn, Rest]]),
-        journey("idle", &[&up, &idle, &[asleep, LogIn, Rest, ready]]),
-        journey(
-            "idle and used",
-            &[&up, &[Skip(IDLE_SECONDS), Rest, Use, Skip(NOTICE_SECONDS), Rest, ready]],
-        ),
-        journey(
-            "idle and put off",
-            &[&up, &[Skip(IDLE_SECONDS), Rest, Snooze, Rest, Skip(NOTICE_SECONDS), Rest, ready]],
-        ),
-        journey(
-            "idle and busy",
-            &[&up, &[Busy(3_000)], &idle, &[ready, Skip(IDLE_SECONDS), Rest], &idle],
-        ),
-        journey("busy and stopped", &[&up, &[Busy(3_000), Stop(true), Rest, asleep]]),
-        journey(
-            "shorter time-out",
-            &[&up, &[SetIdle, Rest, Skip(600), Rest, Skip(NOTICE_SECONDS), Rest, asleep]],
-        ),
+    use Act::{AgentEnds, Invite, LogIn, Orphans, Plan, Replay, Rest, Skip, Stands, Stop, Sweep};
+    let twice = [AgentEnds, Rest, Skip(6), Rest, AgentEnds, Rest, Stands(Status::Failed)];
+    let day = Skip(86_400);
+    vec![
+        journey("log in", &[&UP]),
+        journey("invited, then log in", &[&[Invite, Rest], &UP]),
+        journey("idle", &[&UP, &IDLE, &[ASLEEP, LogIn, Rest, READY]]),
         journey(
             "woken by its schedule",
-            &[&up, &[Plan(86_400)], &idle, &[asleep, Skip(86_400), Rest, ready]],
+            &[&UP, &[Plan(86_400)], &IDLE, &[ASLEEP, day, Rest, READY]],
         ),
         journey(
-            "schedule and a stop that was meant",
-            &[&up, &[Plan(86_400)], &idle, &[Stop(false), Rest, Skip(86_400), Rest, asleep]],
+            "a schedule, and a stop that was meant",
+            &[&UP, &[Plan(86_400)], &IDLE, &[Stop(false), Rest, day, Rest, ASLEEP]],
         ),
-        journey("kept awake by its schedule", &[&up, &[Plan(2_100)], &idle, &[ready]]),
-        journey("ends by itself", &[&up, &[AgentEnds, Rest, Skip(6), Rest, ready]]),
+        journey("kept awake by its schedule", &[&UP, &[Plan(2_100)], &IDLE, &[READY]]),
+        journey("ends by itself", &[&UP, &[AgentEnds, Rest, Skip(6), Rest, READY]]),
+        journey("ends twice", &[&UP, &twice, &[Replay(None), Rest, READY]]),
+        journey("ends and is stopped", &[&UP, &[AgentEnds, Stop(false), Rest, ASLEEP]]),
+        journey("orphans", &[&UP, &[Orphans, Sweep, Sweep, Rest, READY]]),
+    ]
+}
+
+/// What people do.
+fn people() -> Vec<Journey> {
+    use Act::{Busy, Delete, Deliver, LogIn, Rest, SetIdle, Skip, Snooze, Stop, Use};
+    let told = [Skip(IDLE_SECONDS), Rest];
+    let over = [Skip(NOTICE_SECONDS), Rest];
+    let mut all = vec![
+        journey("stop", &[&UP, &[Stop(false), Rest, ASLEEP]]),
+        journey("stop, and log in at once", &[&UP, &[Stop(true), LogIn, Rest, READY]]),
+        journey("stop twice", &[&UP, &[Stop(true), Stop(false), Rest, ASLEEP, LogIn, Rest]]),
+        journey("idle and used", &[&UP, &told, &[Use], &over, &[READY]]),
+        journey("idle and put off", &[&UP, &told, &[Snooze, Rest], &over, &[READY]]),
+        journey("idle and busy", &[&UP, &[Busy(3_000)], &IDLE, &[READY], &told, &IDLE]),
+        journey("busy and stopped", &[&UP, &[Busy(3_000), Stop(true), Rest, ASLEEP]]),
+        journey("shorter time-out", &[&UP, &[SetIdle, Rest, Skip(600), Rest], &over, &[ASLEEP]]),
+        journey("deleted", &[&UP, &[Delete, Rest, ASLEEP]]),
+        journey("deleted, and back at once", &[&UP, &[Delete, LogIn, Rest, READY]]),
         journey(
-            "ends twice",
-            &[
-                &up,
-                &[
-                    AgentEnds,
-                    Rest,
-                    Skip(6),
-                    Rest,
-                    AgentEnds,
-                    Rest,
-                    Stands(Status::Failed),
-                    Replay(None),
-                    Rest,
-                    ready,
-                ],
-            ],
+            "deleted asleep",
+            &[&UP, &[Stop(true), Rest, Delete, Rest, ASLEEP, LogIn, Rest, READY]],
         ),
-        journey("ends and is stopped", &[&up, &[AgentEnds, Stop(false), Rest, asleep]]),
-        journey("orphans", &[&up, &[Orphans, Sweep, Sweep, Rest, ready]]),
     ];
-    for deliveries in 0..8 {
-        let name = format!("stop after {deliveries} deliveries");
-        all.push(journey(&name, &[&[LogIn, Deliver(deliveries), Stop(true), Rest, asleep]]));
-        let name = format!("log in again after {deliveries} deliveries of a stop");
-        all.push(journey(&name, &[&up, &[Stop(true), Deliver(deliveries), LogIn, Rest, ready]]));
+    for count in 0..DELIVERIES {
+        let after = |what: &str| format!("{what} after {count} deliveries");
+        all.push(journey(&after("stop"), &[&[LogIn, Deliver(count), Stop(true), Rest, ASLEEP]]));
+        all.push(journey(&after("delete"), &[&[LogIn, Deliver(count), Delete, Rest, ASLEEP]]));
+        let again = [Stop(true), Deliver(count), LogIn, Rest, READY];
+        all.push(journey(&after("stop, and log in"), &[&UP, &again]));
+        let again = [Delete, Deliver(count), LogIn, Rest, READY];
+        all.push(journey(&after("delete, and log in"), &[&UP, &again]));
     }
     all
 }
@@ -187,11 +188,25 @@ fn refusals() -> Vec<Journey> {
             }
         }
     }
+    all
+}
+
+/// A parked undo, and every way out of it.
+fn ways_out() -> Vec<Journey> {
+    use Act::{Delete, Leave, LogIn, Rest, Right, Stands, Stop, Wrong};
+    let parked = Stands(Status::Parked);
+    let mut all = Vec::new();
     for call in UNDOS {
-        let parked = [LogIn, Rest, Wrong(call, Strike::Nonsense), Stop(true), Rest];
-        let lifted = [Stands(Status::Parked), Right, Replay(None), Rest, Stands(Status::Asleep)];
-        let acts = [&parked[..], &lifted].concat();
-        all.push(Journey { name: format!("{call:?} makes no sense"), acts });
+        let begin = [Wrong(call, Strike::Nonsense), Stop(true), Rest, parked, Right];
+        for way in [WayOut::Retry, WayOut::Abort, WayOut::Skip] {
+            let name = format!("{call:?} makes no sense, {}", way.name());
+            all.push(journey(&name, &[&UP, &begin, &[Leave(way), Rest, ASLEEP, LogIn, Rest]]));
+        }
+    }
+    for call in [Call::PurgeHome, Call::DeregisterTask] {
+        let begin = [Wrong(call, Strike::Nonsense), Delete, Rest, parked, Right];
+        let name = format!("{call:?} makes no sense");
+        all.push(journey(&name, &[&UP, &begin, &[Leave(WayOut::Retry), Rest, ASLEEP]]));
     }
     all
 }
@@ -216,6 +231,11 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
         }),
         Act::Replay(from) => stage.insist(async |ports| {
             producers::command::replay(&ports.bus, &ann(), from).await.map(drop)
+        }),
+        Act::Delete => stage
+            .insist(async |ports| producers::command::delete(&ports.bus, &ann()).await.map(drop)),
+        Act::Leave(way) => stage.insist(async |ports| {
+            producers::parked::decide(&ports.bus, &ann(), way, None).await.map(drop)
         }),
         Act::Snooze => stage.insist(async |ports| {
             let hour = SignedDuration::from_hours(1);

@@ -10,8 +10,15 @@ mod orders;
 mod pairs;
 mod stage;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::world::{State, Trace, World};
+
+/// The world that a case was played in, for its story.
+type Told = RefCell<Option<Arc<World>>>;
 
 /// How many cases there were, and which failed.
 #[derive(Debug, Default)]
@@ -22,6 +29,8 @@ pub struct Tally {
     pub failures: Vec<(String, Vec<String>)>,
     /// Only the case of this name is played.
     only: Option<String>,
+    /// What happened in it.
+    pub story: Vec<String>,
 }
 
 impl Tally {
@@ -30,13 +39,20 @@ impl Tally {
         &mut self,
         kind: &'static str,
         name: impl Fn() -> String,
-        play: impl FnOnce() -> Result<(), Vec<String>>,
+        play: impl FnOnce(State, &Told) -> Result<(), Vec<String>>,
     ) {
         if kind != "plain" && self.only.as_ref().is_some_and(|only| *only != name()) {
             return;
         }
         *self.cases.entry(kind).or_default() += 1;
-        let played = catch_unwind(AssertUnwindSafe(play));
+        let told = Told::default();
+        let wanted = self.only.is_some() && kind != "plain";
+        let trace = if wanted { Trace::told() } else { Trace::default() };
+        let state = State::default().noted_by(trace);
+        let played = catch_unwind(AssertUnwindSafe(|| play(state, &told)));
+        if let Some(world) = told.into_inner().filter(|_| wanted) {
+            self.story.extend_from_slice(world.state().trace.lines().0);
+        }
         let broken = match played {
             Ok(Ok(())) => return,
             Ok(Err(broken)) => broken,
@@ -51,6 +67,7 @@ impl Tally {
             *self.cases.entry(kind).or_default() += count;
         }
         self.failures.extend(other.failures);
+        self.story.extend(other.story);
     }
 
     /// How many cases there were.

@@ -21,6 +21,7 @@ use crate::world::{Pace, Seat, State, World};
 enum Actor {
     LogIn,
     Stop,
+    Delete,
     Replay,
     Use,
     Snooze,
@@ -33,9 +34,10 @@ enum Actor {
     Sweeper,
 }
 
-const ACTORS: [Actor; 12] = [
+const ACTORS: [Actor; 13] = [
     Actor::LogIn,
     Actor::Stop,
+    Actor::Delete,
     Actor::Replay,
     Actor::Use,
     Actor::Snooze,
@@ -62,7 +64,7 @@ fn recipes() -> Vec<(String, Vec<Act>)> {
         ("nobody yet".to_owned(), Vec::new()),
         ("ready".to_owned(), up.to_vec()),
         ("idle".to_owned(), [&up[..], &[Skip(1_800)]].concat()),
-        ("told".to_owned(), [&up[..], &[Skip(1_800), Rest, Skip(120)]].concat()),
+        ("told".to_owned(), [&up[..], &[Skip(1_800), Rest, Skip(600)]].concat()),
         ("ended".to_owned(), [&up[..], &[AgentEnds]].concat()),
         ("orphans".to_owned(), [&up[..], &[Orphans, Sweep, Skip(61)]].concat()),
         ("asleep".to_owned(), [&up[..], &[Stop(true), Rest]].concat()),
@@ -114,11 +116,13 @@ fn pair(situation: &Situation, actors: [Actor; 2], tally: &mut Tally) {
         order += 1;
         let [first, second] = actors;
         let name = || format!("{}: {first:?} and {second:?}, order {order}", situation.name);
-        tally.case("pair", name, || {
-            let world = World::new(Pace::ByHand, situation.state.clone());
+        tally.case("pair", name, |fresh, told| {
+            let state = situation.state.clone().noted_by(fresh.trace);
+            let world = World::new(Pace::ByHand, state);
             let seats = [world.start_process(0), world.start_process(1)];
             schedule.run([part(&seats[0], first), part(&seats[1], second)]);
             let stage = Stage::new(Pace::ByHand, world.state().clone());
+            told.replace(Some(Arc::clone(&stage.world)));
             stage.rest()?;
             let now = stage.world.now_ms();
             let broken = model::broken(&stage.world.state(), now, true);
@@ -145,6 +149,7 @@ fn part(seat: &Seat, actor: Actor) -> Part {
         match actor {
             Actor::LogIn => drop(producers::session::log_in(bus, &person()).await),
             Actor::Stop => drop(producers::command::stop(bus, &ann(), StopReason::Person).await),
+            Actor::Delete => drop(producers::command::delete(bus, &ann()).await),
             Actor::Replay => {
                 drop(producers::command::replay(bus, &ann(), Some(Step::GrantLease)).await);
             }

@@ -220,7 +220,9 @@ impl Stage {
                 let (now, state) = (self.world.now_ms(), self.world.state());
                 let next = Class::ALL.into_iter().filter_map(|class| state.queues.next_ms(class));
                 let hidden = next.min().map(|at| at - now);
-                (hidden, model::broken(&state, now, true))
+                let mut broken = model::broken(&state, now, true);
+                broken.extend(due(&state, now));
+                (hidden, broken)
             };
             match (hidden, broken.is_empty()) {
                 (None, true) => return Ok(()),
@@ -239,6 +241,13 @@ impl Stage {
     pub(super) fn status(&self, id: &WorkspaceId) -> Status {
         self.workspace(id).status()
     }
+}
+
+/// Workspaces whose time has come without anybody having looked.
+fn due(state: &State, now: i64) -> Vec<String> {
+    let due = |at: jiff::Timestamp| at.as_millisecond() - START_MS <= now;
+    let late = state.journal.all().filter(|(_, list)| list.due.is_some_and(due));
+    late.map(|(id, _)| format!("{id}: it is due and nobody looks")).collect()
 }
 
 fn is_worth_another_try<T>(outcome: &Result<T, Fault>) -> bool {

@@ -13,6 +13,7 @@ mod process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use events::workspace::WayOut;
 use events::{Status, WorkspaceId};
 use fastrand::Rng;
 use tokio::time::sleep;
@@ -65,6 +66,8 @@ struct Town {
     world: Arc<World>,
     processes: usize,
     wishes: Mutex<Vec<Option<Wish>>>,
+    /// Nobody is in two places at once.
+    turns: Vec<tokio::sync::Mutex<()>>,
 }
 
 impl Town {
@@ -107,7 +110,9 @@ async fn live(plan: &Plan, weather: Weather, told: bool) -> Report {
     }
     let world = World::new(Pace::Live, state);
     let wishes = Mutex::new(vec![None; plan.people]);
-    let town = Arc::new(Town { world: Arc::clone(&world), processes: plan.processes, wishes });
+    let turns = (0..plan.people).map(|_| tokio::sync::Mutex::default()).collect();
+    let town =
+        Arc::new(Town { world: Arc::clone(&world), processes: plan.processes, wishes, turns });
     skew(&world, plan.processes);
     for number in 0..plan.processes {
         process::start(&world, number);
@@ -178,11 +183,11 @@ async fn operate(town: Arc<Town>) {
     loop {
         town.world.until_parked().await;
         sleep(OPERATOR_EVERY).await;
-        replay_parked(&town, &mut rng).await;
+        lift_parked(&town, &mut rng).await;
     }
 }
 
-async fn replay_parked(town: &Town, rng: &mut Rng) {
+async fn lift_parked(town: &Town, rng: &mut Rng) {
     let parked: Vec<WorkspaceId> = {
         let state = town.world.state();
         let parked = state.journal.all().filter(|(_, list)| list.status() == Status::Parked);
@@ -191,7 +196,7 @@ async fn replay_parked(town: &Town, rng: &mut Rng) {
     for id in parked {
         let bus = town.seat(rng).ports().bus;
         // Refused when somebody else was faster; tried again at the next look.
-        let asked = producers::command::replay(&bus, &id, None);
+        let asked = producers::parked::decide(&bus, &id, WayOut::Retry, None);
         let _ = tokio::time::timeout(LOOK_EVERY, asked).await;
     }
 }
@@ -212,7 +217,7 @@ async fn converge(town: &Arc<Town>) -> Duration {
     let began = tokio::time::Instant::now();
     let within = if untold { CONVERGES_UNTOLD } else { CONVERGES_WITHIN };
     loop {
-        replay_parked(town, &mut rng).await;
+        lift_parked(town, &mut rng).await;
         for (number, wish) in town.wishes().into_iter().enumerate() {
             let down =
                 matches!(town.status(&people::name(number)), Status::Asleep | Status::Failed);

@@ -45,6 +45,7 @@ fn person(number: usize) -> Person {
 pub(super) async fn visit(town: Arc<Town>, visit: Visit) {
     let mut rng = Rng::with_seed(visit.seed);
     let number = visit.person;
+    let _turn = town.turns[number].lock().await;
     if !log_in(&town, number, &mut rng).await {
         return;
     }
@@ -58,6 +59,7 @@ pub(super) async fn visit(town: Arc<Town>, visit: Visit) {
     match rng.u32(0..10) {
         0..3 => stop(&town, number, StopReason::Person).await,
         3 => stop(&town, number, StopReason::Admin).await,
+        4 if rng.bool() => delete(&town, number).await,
         4 => {
             let (bus, id) = (town.seat(&mut rng).ports().bus, name(number));
             let hour = jiff::SignedDuration::from_hours(1);
@@ -112,6 +114,20 @@ async fn stop(town: &Town, number: usize, reason: StopReason) {
     for _ in 0..TRIES_MAX {
         let (bus, id) = (town.seat(&mut rng).ports().bus, name(number));
         let asked = producers::command::stop(&bus, &id, reason.clone());
+        if matches!(timeout(PATIENCE, asked).await, Ok(Ok(_))) {
+            town.wish(number, Wish::Down);
+            return;
+        }
+        sleep(Duration::from_secs(2)).await;
+    }
+}
+
+async fn delete(town: &Town, number: usize) {
+    unsure(town, number);
+    let mut rng = Rng::with_seed(number as u64);
+    for _ in 0..TRIES_MAX {
+        let (bus, id) = (town.seat(&mut rng).ports().bus, name(number));
+        let asked = producers::command::delete(&bus, &id);
         if matches!(timeout(PATIENCE, asked).await, Ok(Ok(_))) {
             town.wish(number, Wish::Down);
             return;

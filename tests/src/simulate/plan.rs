@@ -8,9 +8,12 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// People of one world.
 const PEOPLE_MIN: usize = 20;
 const PEOPLE_MAX: usize = 200;
-/// One in so many worlds has any number of people up to the most; the others have few more than the
-/// least, so that many seeds can be tried.
-const LARGE_EVERY: u32 = 32;
+/// In one of so many worlds everybody comes, and some twice. In the others few do and the rest sleep,
+/// so that many more worlds can be tried: what goes wrong with a workspace needs no crowd.
+const CROWDED_EVERY: u32 = 16;
+/// So many visits there are where few come.
+const FEW_MIN: usize = 4;
+const FEW_MAX: usize = 14;
 /// How much before the end the last rush begins: so that faults stop in the midst of work.
 const LAST_RUSH_MS: i64 = 10 * 60 * 1_000;
 
@@ -42,16 +45,17 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let large = rng.u32(0..LARGE_EVERY) == 0;
-        let most = if large { PEOPLE_MAX } else { PEOPLE_MIN + 10 };
-        let people = rng.usize(PEOPLE_MIN..=most);
+        let people = rng.usize(PEOPLE_MIN..=PEOPLE_MAX);
+        let crowded = rng.u32(0..CROWDED_EVERY) == 0;
+        let few = rng.usize(FEW_MIN..=FEW_MAX);
+        let count = if crowded { people + people / 4 } else { few };
         let processes = rng.usize(1..=3);
         let ends_ms = DAYS * DAY_MS;
-        // Everybody comes at least once; most come together, as people do.
+        // Most come together, as people do.
         let rushes: Vec<i64> = (0..4).map(|_| rng.i64(0..ends_ms - DAY_MS)).collect();
         let mut visits = Vec::new();
-        for number in 0..people + people / 4 {
-            let person = if number < people { number } else { rng.usize(0..people) };
+        for number in 0..count {
+            let person = if number < people && crowded { number } else { rng.usize(0..people) };
             let at_ms = match rng.u32(0..8) {
                 0 => rng.i64(0..ends_ms - LAST_RUSH_MS),
                 1..3 => ends_ms - LAST_RUSH_MS + rng.i64(0..LAST_RUSH_MS),

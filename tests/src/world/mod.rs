@@ -43,6 +43,9 @@ pub const START_MS: i64 = 1_780_272_000_000;
 /// After so many calls a world stands still: something goes round in circles.
 pub const CALLS_MAX: u64 = 3_000_000;
 
+/// How long before an idle stop a person is told when time passes by hand.
+pub const NOTICE_BY_HAND: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
 /// How time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -112,7 +115,12 @@ impl World {
     /// A world in this state. Live ones need a paused runtime around them.
     pub fn new(pace: Pace, state: State) -> Arc<Self> {
         let began = (pace == Pace::Live).then(Instant::now);
-        let (news, policy) = (News::default(), Policy::default());
+        let (news, mut policy) = (News::default(), Policy::default());
+        if pace != Pace::Live {
+            // Longer than a crash, its visibility time-out and a sweep: what a person does before
+            // it is over comes before it is over.
+            policy.notice = NOTICE_BY_HAND;
+        }
         Arc::new(Self { pace, began, state: Mutex::new(state), news, policy })
     }
 
@@ -210,6 +218,12 @@ impl State {
     /// A world in which so much goes wrong.
     pub fn under(weather: Weather) -> Self {
         Self { weather, ..Self::default() }
+    }
+
+    /// The same, and what happens from now on is noted here.
+    #[must_use]
+    pub fn noted_by(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     /// Whether so many calls were made that the world stands still.

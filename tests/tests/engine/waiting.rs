@@ -1,9 +1,10 @@
 //! Long waits, outages of the engine itself, and what may not be lost meanwhile.
 
-use events::{Class, Event, Status};
+use events::{Class, Event, Gen, Status, Step};
 use jiff::SignedDuration;
 use ports::Fault;
 
+use crate::rig::Rig;
 use crate::system::{System, id};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -133,4 +134,21 @@ async fn work_that_was_due_long_ago_keeps_nobody_awake_and_wakes_nobody() {
     assert_eq!(system.status("ann").await, Status::Asleep);
     system.pass(HOUR).await;
     assert_eq!(system.status("ann").await, Status::Asleep);
+}
+
+#[tokio::test]
+async fn many_messages_at_once_use_up_one_try_of_a_step_that_fails() {
+    let rig = Rig::new();
+    for _ in 0..20 {
+        rig.outside.fail("prepare_home", Fault::unavailable("the homes", "they are away"));
+    }
+    rig.log_in().await;
+    let messages = rig.messages().await;
+    for _ in 0..20 {
+        for (class, delivery) in &messages {
+            rig.handle(*class, delivery).await;
+        }
+    }
+    let failures = rig.workspace().await.failures(Gen(1), Step::PrepareHome, false);
+    assert_eq!(failures, 1, "it rests after a failure, whatever comes meanwhile");
 }
