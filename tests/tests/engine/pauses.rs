@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use consumers::{Verdict, handle};
 use events::{Policy, Status, Step};
+use jiff::SignedDuration;
 use ports::{Fault, Queue as _};
 
 use crate::rig::Rig;
@@ -17,7 +18,8 @@ async fn pauses(rig: &Rig, failures: usize) -> Vec<Duration> {
             let settled = match handle(&rig.world, class, &delivery).await {
                 Verdict::ComeBack(after) => {
                     pauses.push(after);
-                    // In this queue it is back at once.
+                    // In this queue it is back at once; a step rests until the clock says so.
+                    rig.skip(SignedDuration::try_from(after).expect("short"));
                     rig.memory.change_visibility(class, &delivery.handle, after).await
                 }
                 Verdict::Delete => rig.memory.delete(class, &[delivery.handle]).await,
