@@ -82,6 +82,7 @@ fn things(state: &State, id: &WorkspaceId, list: &List, now: i64, parked: bool) 
 }
 
 /// What outlives every generation but a purge.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these events are about homes")]
 fn kept(state: &State, id: &WorkspaceId, list: &List) -> Vec<String> {
     let purged = list.events.iter().filter_map(|envelope| match envelope.event {
         Event::Purged { generation } => Some(generation),
@@ -109,6 +110,7 @@ fn kept(state: &State, id: &WorkspaceId, list: &List) -> Vec<String> {
 }
 
 /// What no journal may say, whatever went wrong around it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these events are about stops")]
 fn history(id: &WorkspaceId, list: &List) -> Vec<String> {
     let mut broken = Vec::new();
     let mut stopped = BTreeSet::new();

@@ -143,7 +143,7 @@ impl Stage {
     /// Receives a message, handles it and settles it. Gives whether there was one.
     fn deliver_one(&self, class: Class) -> bool {
         let now = self.world.now_ms();
-        if !self.world.state().queues.next_ms(class).is_some_and(|at| at <= now) {
+        if self.world.state().queues.next_ms(class).is_none_or(|at| at > now) {
             return false;
         }
         let (seat, ports) = (self.seat(), self.ports());

@@ -158,6 +158,9 @@ pub fn live_all(from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> T
         let mut told = began;
         for (seed, report, twice) in reports {
             total.add(seed, &report);
+            if let Some(words) = report.broken.first() {
+                tell(&format!("seed {seed}: {words}"));
+            }
             total.twice += u64::from(twice);
             if told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
@@ -172,7 +175,7 @@ pub fn live_all(from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> T
 /// Lives a seed, one in many twice: the same seed must give the same trace.
 fn lived(seed: u64) -> (u64, Report, bool) {
     let mut report = run(seed, false);
-    let twice = seed % TWICE_EVERY == 0;
+    let twice = seed.is_multiple_of(TWICE_EVERY);
     if twice && run(seed, false).hash != report.hash {
         report.broken.push("the same seed gave another trace".to_owned());
     }

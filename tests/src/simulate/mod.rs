@@ -170,7 +170,8 @@ async fn restart(world: Arc<World>) {
             let away = if world.state().weather.is_calm() { 0 } else { rng.u64(0..AWAY_MAX_MS) };
             let world = Arc::clone(&world);
             tokio::spawn(async move {
-                sleep(Duration::from_millis(away)).await;
+                let calm = world.news().calm.notified();
+                let _ = tokio::time::timeout(Duration::from_millis(away), calm).await;
                 process::start(&world, number);
             });
         }
@@ -212,6 +213,7 @@ async fn converge(town: &Arc<Town>) -> Duration {
         state.cloud.heal(now);
         state.weather.chance(Hazard::LostChange) > 0
     };
+    town.world.news().calm.notify_waiters();
     town.world.news().stir.notify_waiters();
     town.world.news().changes.notify_waiters();
     let began = tokio::time::Instant::now();

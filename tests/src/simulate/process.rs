@@ -92,9 +92,11 @@ async fn count(seat: Seat) {
 
 /// The idle check and the sweeper, once a minute while there may be anything to find.
 async fn look_after(seat: Seat, ports: Ports) {
+    // A process sweeps as soon as it is there.
+    let mut pause = Duration::ZERO;
     loop {
         seat.until_stir(|state, now| !is_quiet(state, now)).await;
-        tokio::time::sleep(SWEEP_EVERY).await;
+        tokio::time::sleep(std::mem::replace(&mut pause, SWEEP_EVERY)).await;
         seat.survive().await;
         let (away, anyway) = {
             let mut state = seat.world().state();

@@ -227,8 +227,7 @@ impl Cloud {
             }
         }
         self.tick(now);
-        let meant = |task: &&Task| (task.generation, task.attempt) <= up_to;
-        self.alive_of(id).filter(meant).next().is_none()
+        !self.alive_of(id).any(|task| (task.generation, task.attempt) <= up_to)
     }
 
     fn described(&self, id: &TaskId, now: i64) -> Option<Task> {

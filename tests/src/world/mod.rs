@@ -105,6 +105,8 @@ pub(crate) struct News {
     pub(crate) changes: Notify,
     pub(crate) feed: Notify,
     pub(crate) usage: Notify,
+    /// The faults have stopped.
+    pub(crate) calm: Notify,
     /// A process was killed.
     pub(crate) killed: Notify,
     /// Anything at all that may need looking after.

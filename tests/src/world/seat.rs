@@ -193,7 +193,9 @@ impl Seat {
             Pace::Live => {
                 let wait = self.latency();
                 if wait > 0 {
-                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                    // A call that is slow because of the weather is so no longer than that.
+                    let calm = self.world.news().calm.notified();
+                    let _ = tokio::time::timeout(Duration::from_millis(wait), calm).await;
                 } else {
                     tokio::task::yield_now().await;
                 }
