@@ -86,7 +86,7 @@ impl Workspace {
     }
 
     fn end(&mut self, generation: Gen, at: Timestamp, reason: &StopReason) {
-        join_max(&mut self.ended, Ending { generation, at, reason: reason.clone() });
+        join_ending(&mut self.ended, Ending { generation, at, reason: reason.clone() });
         let over = self.ended.as_ref().map_or(Gen(0), |ending| ending.generation);
         self.lives.retain(|generation, _| *generation > over);
     }
@@ -215,6 +215,17 @@ fn join_first(known: &mut Option<Trouble>, new: Trouble) {
         (trouble.attempt, trouble.undoing, Reverse(trouble))
     }
     if known.as_ref().is_none_or(|known| first(known) < first(&new)) {
+        *known = Some(new);
+    }
+}
+
+/// Of the highest generation the latest ending, and before one for idleness any that somebody meant:
+/// clocks differ, and what stopped for idleness is woken by its schedule.
+fn join_ending(known: &mut Option<Ending>, new: Ending) {
+    fn last(ending: &Ending) -> impl Ord + '_ {
+        (ending.generation, !matches!(ending.reason, StopReason::Idle { .. }), ending)
+    }
+    if known.as_ref().is_none_or(|known| last(known) < last(&new)) {
         *known = Some(new);
     }
 }

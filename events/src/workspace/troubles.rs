@@ -3,7 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::story::{Story, transcript};
-use crate::event::StopReason;
+use crate::event::{Event, StopReason};
+use crate::ids::Gen;
 
 const TO_THE_ROUTE: &str = "start 1; done 1.1 prepare_home; done 1.1 register_task;
     done 1.1 grant_lease; done 1.1 run_task; done 1.1 await_address;";
@@ -152,4 +153,17 @@ fn a_replay_is_not_refused_by_the_end_of_a_task_that_it_takes_back() {
             undone 1.1 grant_lease            -> do 1.2 grant_lease
         "#]],
     );
+}
+
+#[test]
+fn an_ending_that_somebody_meant_stands_even_if_their_clock_was_behind() {
+    let mut story = Story::begin();
+    story.tell("start 1");
+    let (generation, later) = (Gen(1), story.now);
+    let earlier = later - jiff::SignedDuration::from_mins(5);
+    let idle = StopReason::Idle { last_active: earlier };
+    story.workspace.absorb(later, &Event::Stopped { generation, reason: idle });
+    story.workspace.absorb(earlier, &Event::Stopped { generation, reason: StopReason::Person });
+    let ending = story.workspace.ending().expect("it is over");
+    assert_eq!(ending.reason, StopReason::Person, "its schedule must not wake it");
 }
