@@ -17,6 +17,9 @@ use crate::Fault;
 pub trait Journal: Send + Sync {
     /// The workspace as its events tell, and how many there are. A workspace that nobody has
     /// mentioned is the default at version 0.
+    ///
+    /// Sees every append that was answered before it was called (a consistent read, in DynamoDB's
+    /// words): who decides that there is nothing to do records nothing that could meet a conflict.
     async fn load(&self, id: &WorkspaceId) -> Result<Loaded, Fault>;
 
     /// Appends `events` to the workspace's list if it still is at version `expected`, all or none,
@@ -53,7 +56,8 @@ pub trait Journal: Send + Sync {
         wait: Duration,
     ) -> Result<Vec<(Cursor, Envelope)>, Fault>;
 
-    /// Up to `limit` workspaces that match, in the order of their ids, after the given one.
+    /// Up to `limit` workspaces that match, in the order of their ids, after the given one. Reads an
+    /// index, which may lag behind: what is found is looked at again before anything is decided.
     async fn find(
         &self,
         query: &Query,
