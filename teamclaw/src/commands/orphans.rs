@@ -90,8 +90,8 @@ mod tests {
         let text = report(&Orphans { orphans }, at("2026-11-22T12:00:00Z")).join("\n");
         expect![[r#"
             WHAT          USER   START                   SUSPECTED  WHAT BECOMES OF IT
-            task          ghost  3.1                     2 min ago  removed by the next sweep, within a minute
-            missing task  ghost  1.1                     10 s ago   written down as gone by the first sweep in 40 s or later, unless it has an owner by then
+            task          ghost  3.1                     2 min ago  removed at the next sweep, within a minute
+            missing task  ghost  1.1                     10 s ago   written down as gone after 40 s, unless it is found by then
             lease         ghost  7.1                     2 min ago  removed when its workspace is asleep; stop that to hurry
             route         ghost  18446744073709551615.1  2 min ago  stays: no start ever had this number; remove it by hand"#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
         let none = report(&Orphans::default(), at(old));

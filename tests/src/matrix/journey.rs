@@ -52,6 +52,8 @@ pub(super) enum Act {
     Right,
     /// There are a task, a route and a lease that nobody owns.
     Orphans,
+    /// The task ends without a word, and somebody else's agent answers at its address.
+    Stranger,
     /// The sweeper and the idle check come by.
     Sweep,
     /// It must stand there now.
@@ -111,7 +113,10 @@ fn journey(name: &str, parts: &[&[Act]]) -> Journey {
 
 /// What goes well, and what agents do.
 fn lives() -> Vec<Journey> {
-    use Act::{AgentEnds, Invite, LogIn, Orphans, Plan, Replay, Rest, Skip, Stands, Stop, Sweep};
+    use Act::{
+        AgentEnds, Deliver, Invite, LogIn, Orphans, Plan, Replay, Rest, Skip, Stands, Stop,
+        Stranger, Sweep,
+    };
     let twice = [AgentEnds, Rest, Skip(6), Rest, AgentEnds, Rest, Stands(Status::Failed)];
     let day = Skip(86_400);
     vec![
@@ -130,6 +135,19 @@ fn lives() -> Vec<Journey> {
         journey("ends by itself", &[&UP, &[AgentEnds, Rest, Skip(6), Rest, READY]]),
         journey("ends twice", &[&UP, &twice, &[Replay(None), Rest, READY]]),
         journey("ends and is stopped", &[&UP, &[AgentEnds, Stop(false), Rest, ASLEEP]]),
+        journey(
+            "somebody else at its address",
+            &[&[
+                LogIn,
+                Deliver(6),
+                Stranger,
+                Rest,
+                Stands(Status::Failed),
+                Replay(None),
+                Rest,
+                READY,
+            ]],
+        ),
         journey("orphans", &[&UP, &[Orphans, Sweep, Sweep, Rest, READY]]),
     ]
 }
@@ -262,6 +280,10 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
         Act::Wrong(call, strike) => stage.world.state().script.add(When::Every(call), strike),
         Act::Right => stage.world.state().script.set_right(),
         Act::Orphans => orphans(stage),
+        Act::Stranger => {
+            orphans(stage);
+            stage.world.state().cloud.give_away(&id, &ghost(), now_ms);
+        }
         Act::Sweep => stage.sweep(),
         Act::Stands(status) => {
             let stands = stage.status(&id);

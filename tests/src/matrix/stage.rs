@@ -16,8 +16,8 @@ use ports::{Compute as _, Delivery, Fault, Queue as _, Retry};
 use crate::model;
 use crate::world::{Pace, START_MS, Seat, State, World};
 
-/// Far more rounds than a start, a teardown and another start take.
-const ROUNDS_MAX: usize = 400;
+/// Far more rounds than a start takes that asks four times a second until its deadline.
+const ROUNDS_MAX: usize = 2_000;
 /// What passes between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(61);
 /// How many sweeps in a row may find a world that does not move and is not in order.

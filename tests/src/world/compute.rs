@@ -93,6 +93,25 @@ impl Cloud {
         self.tick(now);
     }
 
+    /// A workspace's task ends without a word, and its address goes to another's at once.
+    pub fn give_away(&mut self, id: &WorkspaceId, other: &WorkspaceId, now: i64) {
+        let mut given = None;
+        for running in self.tasks.values_mut().filter(|running| running.task.workspace == *id) {
+            if is_alive(&running.task) {
+                let reason = Reason::new(ReasonClass::AgentExited, "it ended without a word");
+                running.task.status = TaskStatus::Stopped(reason);
+                running.task.version += 1;
+                given = Some((running.address, running.task.id.clone()));
+            }
+        }
+        let Some((address, ended)) = given else { return };
+        self.cluster.stopped(&ended.0, now);
+        for running in self.tasks.values_mut().filter(|it| it.task.workspace == *other) {
+            running.address = address;
+            running.task.status = TaskStatus::Listening(address);
+        }
+    }
+
     /// Lets everything happen that is due by now.
     pub fn tick(&mut self, now: i64) {
         let mut news = Vec::new();
