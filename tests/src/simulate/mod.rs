@@ -21,7 +21,7 @@ use tokio::time::sleep;
 pub use plan::{DAYS, Plan};
 
 use crate::model;
-use crate::world::{Hazard, Pace, Seat, State, Trace, Weather, World};
+use crate::world::{Hazard, Pace, START_MS, Seat, State, Trace, Weather, World};
 use people::Wish;
 
 /// How long a world may take to be in order after the faults have stopped.
@@ -30,8 +30,8 @@ const CONVERGES_WITHIN: Duration = Duration::from_secs(120);
 const CONVERGES_UNTOLD: Duration = Duration::from_secs(300);
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Whoever left this long ago must not be up any more: the idle time-out, its notice, and room for
-/// agents that say that they are busy.
+/// Whoever left this long ago, and whose agent has said nothing of real work since, must not be up any
+/// more: the idle time-out, its notice, and room for answers that look busy and are not.
 const IDLE_AT_MOST_MS: i64 = 3 * 60 * 60 * 1_000;
 /// The longest a killed process stays away.
 const AWAY_MAX_MS: u64 = 60_000;
@@ -82,6 +82,14 @@ impl Town {
 
     fn wishes(&self) -> Vec<Option<Wish>> {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the workspace was last in use, by its person or by an agent that works, in true time as
+    /// far as clocks are right.
+    fn last_used_ms(&self, id: &WorkspaceId) -> i64 {
+        let state = self.world.state();
+        let used = state.journal.of(id).and_then(|list| list.workspace.last_active());
+        used.map_or(0, |at| at.as_millisecond() - START_MS)
     }
 
     fn status(&self, id: &WorkspaceId) -> Status {
@@ -249,6 +257,7 @@ fn judge(town: &Town) -> Vec<String> {
             Some(Wish::Up) => status == Status::Ready,
             Some(Wish::Down) => status == Status::Asleep,
             Some(Wish::Either(since)) => {
+                let since = since.max(town.last_used_ms(&id));
                 status != Status::Ready || wrong_clocks || now - since < IDLE_AT_MOST_MS
             }
             None => status == Status::Asleep,
