@@ -1,7 +1,8 @@
 //! The simulation, as far as every test run lives it: seeds that once found something, and the
 //! promise that a seed is always the same world. The thousands are the command's.
 
-use tests::simulate::run;
+use tests::simulate::{Plan, run, run_in};
+use tests::world::{Hazard, Weather};
 
 /// Seeds whose traces are compared; each is another weather.
 const TWICE: [u64; 4] = [1, 2, 3, 5];
@@ -31,6 +32,15 @@ fn the_same_seed_gives_the_same_trace_and_another_gives_another() {
     });
     hashes.sort_unstable();
     assert!(hashes.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn with_every_change_of_a_task_lost_all_is_in_order_within_five_minutes() {
+    for seed in 100..110 {
+        let untold = Weather::of(seed).with(Hazard::LostChange, 10_000);
+        let report = run_in(&Plan::of(seed), untold, false);
+        assert!(report.broken.is_empty(), "seed {seed}: {:?}", report.broken);
+    }
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The journeys of the crash matrix: short stories of one person that together make every step, every
 //! undo, every question to an agent and every producer's call happen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::usage::RollUp;
 use events::workspace::WayOut;
 use events::{Activity, Attempt, Gen, Status, Step, StopReason, WorkspaceId};
 use jiff::SignedDuration;
-use ports::{Lease, Person, Route, TaskSpec};
+use ports::queue::BATCH_MAX;
+use ports::{Lease, Person, Route, TaskSpec, Usage as _};
 
 use super::stage::Stage;
 use crate::world::NOTICE_BY_HAND;
@@ -32,6 +35,8 @@ pub(super) enum Act {
     Snooze,
     /// The person sends something.
     Use,
+    /// The agent calls a model, and the ledger is told.
+    CallModel,
     /// The person changes the idle time-out.
     SetIdle,
     /// So many messages are handled.
@@ -154,13 +159,14 @@ fn lives() -> Vec<Journey> {
 
 /// What people do.
 fn people() -> Vec<Journey> {
-    use Act::{Busy, Delete, Deliver, LogIn, Rest, SetIdle, Skip, Snooze, Stop, Use};
+    use Act::{Busy, CallModel, Delete, Deliver, LogIn, Rest, SetIdle, Skip, Snooze, Stop, Use};
     let told = [Skip(IDLE_SECONDS), Rest];
     let over = [Skip(NOTICE_SECONDS), Rest];
     let mut all = vec![
         journey("stop", &[&UP, &[Stop(false), Rest, ASLEEP]]),
         journey("stop, and log in at once", &[&UP, &[Stop(true), LogIn, Rest, READY]]),
         journey("stop twice", &[&UP, &[Stop(true), Stop(false), Rest, ASLEEP, LogIn, Rest]]),
+        journey("a model called", &[&UP, &[CallModel, Rest, READY]]),
         journey("idle and used", &[&UP, &told, &[Use], &over, &[READY]]),
         journey("idle and put off", &[&UP, &told, &[Snooze, Rest], &over, &[READY]]),
         journey("idle and busy", &[&UP, &[Busy(3_000)], &IDLE, &[READY], &told, &IDLE]),
@@ -263,6 +269,7 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
             let now = ports.bus.now();
             producers::activity::note(&ports.bus, &ann(), Activity::UserInput, now).await.map(drop)
         }),
+        Act::CallModel => call_model(stage),
         Act::SetIdle => stage.insist(async |ports| {
             let short = Some(SignedDuration::from_mins(10));
             producers::command::set_idle(&ports.bus, &ann(), short).await.map(drop)
@@ -293,6 +300,23 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
         }
     }
     Ok(())
+}
+
+/// The provider answers twice, and the sidecar hands over what it wrote down of it until it is told
+/// that all is counted.
+fn call_model(stage: &Stage) {
+    let (workspace, team) = (ann(), person().team);
+    let lease = Lease { workspace, generation: Gen(1), attempt: Attempt(1), team };
+    for tokens in [11, 31] {
+        stage.seat().answer(&lease, tokens);
+    }
+    stage.insist(async |_| {
+        let seat = stage.seat();
+        let batch = seat.world().state().outbox.first(BATCH_MAX);
+        RollUp::new(Arc::new(seat.clone())).count(&batch).await?;
+        seat.world().state().outbox.settle(&batch);
+        Ok(())
+    });
 }
 
 /// A task, a route and a lease of somebody whom no journal knows.

@@ -67,7 +67,8 @@ impl Stage {
         self.ports.borrow().clone()
     }
 
-    fn seat(&self) -> Seat {
+    /// The place of the process as it is now.
+    pub(super) fn seat(&self) -> Seat {
         self.seat.borrow().clone()
     }
 
@@ -128,7 +129,7 @@ impl Stage {
         let mut handled = 0;
         while handled < most {
             let before = handled;
-            for class in Class::ALL.into_iter().cycle().take(Class::ALL.len()) {
+            for class in Class::ALL {
                 if handled < most && self.deliver_one(class) {
                     handled += 1;
                 }

@@ -4,16 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::price::Cost;
-use events::usage::{Completion, Tokens};
-use events::{Activity, Event, KeyPrint, Status, StopReason, UsageRecord, WorkspaceId};
+use events::{Activity, Status, StopReason, WorkspaceId};
 use fastrand::Rng;
-use ports::{Ids as _, Leases, Person};
+use ports::{Leases, Person};
 use tokio::time::{sleep, timeout};
 
 use super::Town;
 use super::plan::Visit;
-use crate::world::Seat;
 
 /// How long a person waits for an answer before they try again.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -66,9 +63,9 @@ pub(super) async fn visit(town: Arc<Town>, visit: Visit) {
             let snoozed = producers::activity::snooze(&bus, &id, hour);
             // Refused when it is not up.
             let _ = timeout(PATIENCE, snoozed).await;
-            leave(&town, number);
+            unsure(&town, number);
         }
-        _ => leave(&town, number),
+        _ => unsure(&town, number),
     }
 }
 
@@ -136,11 +133,7 @@ async fn delete(town: &Town, number: usize) {
     }
 }
 
-fn leave(town: &Town, number: usize) {
-    unsure(town, number);
-}
-
-/// Until they are told otherwise.
+/// They left, or have asked for something and not been told yet.
 fn unsure(town: &Town, number: usize) {
     town.wish(number, Wish::Either(town.world.now_ms()));
 }
@@ -165,36 +158,7 @@ async fn chat(town: &Town, number: usize, rng: &mut Rng) {
         let Some(hash) = hash else { return };
         let found = timeout(PATIENCE, Leases::find(&seat, &hash)).await;
         if let Ok(Ok(Some(lease))) = found {
-            answer(town, &seat, &lease, rng.u64(1..5_000));
+            seat.answer(&lease, rng.u64(1..5_000));
         }
     }
-}
-
-/// The provider answers; what it used is on the sidecar's disk before the answer is out.
-fn answer(town: &Town, seat: &Seat, lease: &ports::Lease, tokens: u64) {
-    let bus = seat.ports().bus;
-    let now = bus.now();
-    let record = UsageRecord {
-        generation: lease.generation,
-        team: lease.team.clone(),
-        provider: "anthropic".to_owned(),
-        model: "a-model".to_owned(),
-        key: KeyPrint("0123456789ab".to_owned()),
-        started: now,
-        duration_ms: 1,
-        status: 200,
-        completion: Completion::Complete,
-        tokens: Tokens { output: tokens, ..Tokens::default() },
-        cost: Cost::Unknown { why: "nobody asked".to_owned() },
-        raw: None,
-    };
-    let id = seat.event_id(now);
-    let stamp = events::Stamp { id, time: now, cause: None };
-    let event = Event::UsageRecorded(record);
-    let envelope = events::Envelope::new("/sidecar", Some(lease.workspace.clone()), stamp, event);
-    let mut state = town.world.state();
-    state.provider.answer(&lease.workspace, tokens);
-    state.outbox.push(envelope);
-    drop(state);
-    town.world.news().usage.notify_waiters();
 }

@@ -30,11 +30,6 @@ impl Directory {
         self.homes.contains_key(id)
     }
 
-    /// Every home that exists.
-    pub fn all(&self) -> impl Iterator<Item = &WorkspaceId> {
-        self.homes.keys()
-    }
-
     fn ensure(&mut self, id: &WorkspaceId, generation: Gen) -> Result<String, Fault> {
         if self.purged.get(id).is_some_and(|fence| *fence >= generation) {
             return Err(refused("the home was purged"));

@@ -232,9 +232,4 @@ impl State {
     pub fn is_exhausted(&self) -> bool {
         self.calls >= CALLS_MAX
     }
-
-    /// The time of the last [`World::skip`]; only worlds by hand have it.
-    pub fn hand_ms(&self) -> i64 {
-        self.hand_ms
-    }
 }

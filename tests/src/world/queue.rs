@@ -64,11 +64,6 @@ impl Queues {
         self.queues[class as usize].messages.iter().map(|message| message.visible_ms).min()
     }
 
-    /// How many messages there are, seen or not.
-    pub fn waiting(&self) -> usize {
-        self.queues.iter().map(|queue| queue.messages.len()).sum()
-    }
-
     /// Of each message that was received and not settled there are so many from now on.
     pub fn copy_what_flies(&mut self, times: usize) {
         for queue in &mut self.queues {

@@ -15,11 +15,6 @@ pub struct Suspected {
 }
 
 impl Suspected {
-    /// Whether nothing is suspected.
-    pub fn is_empty(&self) -> bool {
-        self.since.is_empty()
-    }
-
     fn all(&self) -> Vec<(Suspect, Timestamp)> {
         self.since.iter().map(|(suspect, since)| (suspect.clone(), *since)).collect()
     }
