@@ -64,5 +64,6 @@ async fn killed_two_hundred_times_nobody_is_doubled_lost_stuck_or_left_over() {
          0 orphans; {copied} copies whole with {events} events; {:?}",
         outcome.starts, outcome.chats, outcome.looks, outcome.usage
     );
+    assert_eq!(outcome.anew, 0, "the small agent answers whoever comes back");
     assert!(outcome.usage.is_exact(KILLS as u64 / UNSENT_OF), "{:?}", outcome.usage);
 }

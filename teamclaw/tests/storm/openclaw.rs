@@ -33,8 +33,8 @@ async fn killed_twenty_times_openclaw_is_never_doubled_and_answers_afterwards() 
     let (_engine, outcome) = storm.calm().await;
     println!(
         "{KILLS} kills with OpenClaw, {agents} agents killed, {} starts, {} chats, 0 doubled in {} \
-         looks, 0 lost, 0 orphans; {:?}",
-        outcome.starts, outcome.chats, outcome.looks, outcome.usage
+         looks, 0 lost, 0 orphans, {} begun anew because OpenClaw gave no answer; {:?}",
+        outcome.starts, outcome.chats, outcome.looks, outcome.anew, outcome.usage
     );
     // One kill in ten may meet a request that was written down and not sent.
     assert!(outcome.usage.is_exact(KILLS as u64 / 10), "{:?}", outcome.usage);

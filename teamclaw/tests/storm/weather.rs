@@ -29,6 +29,9 @@ const CALM_WITHIN: Duration = Duration::from_secs(150);
 /// How long a person who comes back may wait for an answer, if need be of an agent that starts
 /// anew on a busy machine.
 const BACK_WITHIN: Duration = Duration::from_secs(180);
+/// How long they put up with an agent that is up and does not answer: see agent/FACTS.md for what
+/// OpenClaw does now and then when its callers go away in the midst of its first turns.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long usage may take from the end of an answer into the ledger.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether it is so.
@@ -55,6 +58,8 @@ pub(crate) struct Outcome {
     pub(crate) usage: Usage,
     /// How often the watch looked.
     pub(crate) looks: u64,
+    /// People whose agent was up, gave no answer, and was begun anew by them.
+    pub(crate) anew: usize,
 }
 
 impl Storm {
@@ -101,8 +106,9 @@ impl Storm {
         }
         assert!(engine.ended().is_none(), "the engine has ended by itself");
         settled(&engine.data, &people, &["ready", "asleep", "failed"]).await;
+        let mut anew = 0;
         for person in &mut people {
-            come_back(&engine.data, person).await;
+            anew += usize::from(come_back(&engine.data, person).await);
         }
         settled(&engine.data, &people, &["ready"]).await;
         each_has_one_of_each(&engine, &people).await;
@@ -120,7 +126,7 @@ impl Storm {
         let left = copy.resources().await;
         assert_eq!(left, [none.clone(), none.clone(), none], "tasks, routes, leases left over");
         only_their_homes(&engine.data, &people);
-        let outcome = compared(&engine, &books, &copy, seen).await;
+        let outcome = Outcome { anew, ..compared(&engine, &books, &copy, seen).await };
         (engine, outcome)
     }
 }
@@ -150,15 +156,22 @@ async fn settled(data: &Path, people: &[Life], where_to: &[&str]) {
     }
 }
 
-/// Has a person log in and chat, as they would the next morning.
-async fn come_back(data: &Path, person: &mut Life) {
+/// Has a person log in and chat, as they would the next morning. One whose agent is up and gives no
+/// answer for long stops it and begins anew. Gives whether they had to.
+async fn come_back(data: &Path, person: &mut Life) -> bool {
     let until = Instant::now() + BACK_WITHIN;
+    let patience = Instant::now() + PATIENCE;
+    let mut anew = false;
     loop {
         let back = person.log_in().await && person.chat().await;
         if back {
-            return;
+            return anew;
         }
         let rows = statuses(data).await;
+        if !anew && Instant::now() > patience {
+            let stopped = person.operate("stop", json!({})).await;
+            anew = stopped.is_some_and(|(status, _)| status == StatusCode::OK);
+        }
         assert!(Instant::now() < until, "{} gets no answer: {rows:?}", person.name());
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -236,5 +249,5 @@ async fn compared(engine: &Engine, books: &Books, copy: &Copy, seen: Seen) -> Ou
     assert!(missing.is_empty(), "sessions that were given and are gone: {missing:?}");
     let usage = Usage::compare(&*local.journal(), &engine.provider.ledger()).await;
     let chats = books.count(|fact| matches!(fact, Fact::Chatted { .. }));
-    Outcome { starts: seen.agents.len(), chats, usage, looks: seen.looks }
+    Outcome { starts: seen.agents.len(), chats, usage, looks: seen.looks, anew: 0 }
 }
