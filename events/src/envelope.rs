@@ -108,3 +108,17 @@ impl Envelope {
         Cause { id: self.id, correlation: self.correlationid }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_says_where_its_schema_is() {
+        let stamp =
+            Stamp { id: EventId(uuid::Uuid::nil()), time: Timestamp::UNIX_EPOCH, cause: None };
+        let event = Event::SettingsChanged { revision: 1, idle_timeout: None };
+        let envelope = Envelope::new("/tests", None, stamp, event);
+        assert_eq!(envelope.dataschema, "urn:teamclaw:events.schema.json");
+    }
+}

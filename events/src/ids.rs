@@ -193,6 +193,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_is_shown_as_it_is_written() {
+        let event = uuid::Uuid::from_u128(0x0190_a0b0_c0d0_7e0f_8a0b_0c0d_0e0f_1a1b);
+        assert_eq!(TaskId("t-1".to_owned()).to_string(), "t-1");
+        assert_eq!(KeyPrint("0123456789ab".to_owned()).to_string(), "0123456789ab");
+        assert_eq!(EventId(event).to_string(), "0190a0b0-c0d0-7e0f-8a0b-0c0d0e0f1a1b");
+    }
+
+    #[test]
     fn names_are_what_a_path_may_hold() {
         for good in ["a", "alice", "a-b", "0", "x2", &"a".repeat(36)] {
             assert!(good.parse::<WorkspaceId>().is_ok(), "{good}");

@@ -130,11 +130,10 @@ pub fn difference(from: &Value, to: &Value) -> Value {
     for (key, value) in to.iter().filter(|(_, value)| !value.is_null()) {
         match from.get(key) {
             Some(same) if same == value => {}
-            Some(other) if other.is_object() && value.is_object() => {
+            Some(other) => {
                 changes.insert(key.clone(), difference(other, value));
             }
-            // An object in the place of something else is laid over it, and would keep nothing of it.
-            Some(_) | None => {
+            None => {
                 changes.insert(key.clone(), value.clone());
             }
         }

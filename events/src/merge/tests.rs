@@ -93,6 +93,16 @@ fn locks() {
     }
 }
 
+#[test]
+fn a_difference_names_only_what_was_changed() {
+    let from = json!({"same": 1, "kept": {"a": {"b": 1}}, "changed": {"a": 1, "b": 2}, "gone": 1});
+    let to =
+        json!({"same": 1, "kept": {"a": {"b": 1}}, "changed": {"a": 1, "b": 3}, "new": {"c": 4}});
+    let changes = json!({"changed": {"b": 3}, "gone": null, "new": {"c": 4}});
+    assert_eq!(difference(&from, &to), changes);
+    assert_eq!(difference(&to, &to), json!({}));
+}
+
 fn layer(nulls: bool) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<i8>().prop_map(Value::from),

@@ -41,7 +41,8 @@ async fn consume(seat: Seat, ports: Ports, class: Class) {
         match seat.receive(class, BATCH_MAX, Duration::ZERO, visibility).await {
             Ok(deliveries) => {
                 for delivery in deliveries {
-                    tokio::spawn(settle(seat.clone(), ports.clone(), class, delivery));
+                    // Boxed: a spawn moves a future of many kilobytes several times.
+                    tokio::spawn(Box::pin(settle(seat.clone(), ports.clone(), class, delivery)));
                 }
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
