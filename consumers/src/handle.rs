@@ -28,7 +28,7 @@ pub const EFFECT_MAX: Duration = Duration::from_secs(30);
 pub const VISIBILITY: Duration = Duration::from_secs(90);
 /// How often one message looks again because somebody else recorded something first.
 const ROUNDS_MAX: usize = 8;
-/// After so many receives a message that only waits is sent anew.
+/// After so many receives a message that only waits makes way for the workspace's timer.
 const RENEWED_AFTER: u32 = ports::queue::RECEIVES_MAX / 2;
 /// After so many receives an agent that does not answer is judged by activity alone.
 const DEAF_AFTER: u32 = 4;
@@ -72,18 +72,20 @@ async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Resu
         return Ok(Verdict::Delete);
     }
     let able = events::workspace::class_of(&next);
-    let group = loaded.workspace.team().cloned();
     if able != class && !matches!(next, Next::Record(_)) {
+        let group = loaded.workspace.team().cloned();
         bus.nudge(able, Outgoing { nudge: nudge.clone(), group, delay: Duration::ZERO }).await?;
         return Ok(Verdict::Delete);
     }
     let asks = matches!(next, Next::AskIdle { .. });
     let verdict = act(world, nudge, loaded, next, receives).await?;
     match verdict {
-        // It waits and did not fail, so it must not end as a dead letter. Not so the asking: how
-        // often that was received says how long the agent has been deaf.
+        // It waits and did not fail, so it must not end as a dead letter. There is one timer for each
+        // workspace: however many doubled messages wait for the same, one goes on. Not so the asking:
+        // how often that was received says how long the agent has been deaf.
         Verdict::ComeBack(delay) if !asks && receives >= RENEWED_AFTER => {
-            bus.nudge(class, Outgoing { nudge: nudge.clone(), group, delay }).await?;
+            let again = bus.now().saturating_add(delay).unwrap_or(Timestamp::MAX);
+            bus.set_timer(&nudge.workspace, Some(again)).await?;
             Ok(Verdict::Delete)
         }
         Verdict::Delete | Verdict::ComeBack(_) => Ok(verdict),

@@ -99,6 +99,10 @@ pub fn next(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Next {
     }
 }
 
+/// When what is to be done at once is due: long ago, so that it is overdue by every clock. Somebody
+/// whose clock is ahead may write it down, and somebody else must find it.
+const AT_ONCE: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// When time alone changes the answer of [`next`]; what timers are set to.
 pub fn due(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     match next(workspace, policy, now) {
@@ -112,7 +116,7 @@ pub fn due(workspace: &Workspace, policy: &Policy, now: Timestamp) -> Option<Tim
             workspace.lives.get(&generation).map(|life| undo_deadline(life, now))
         }
         Next::Quiesce { until, .. } => Some(until),
-        Next::AskIdle { .. } | Next::Record(_) => Some(now),
+        Next::AskIdle { .. } | Next::Record(_) => Some(AT_ONCE),
     }
 }
 

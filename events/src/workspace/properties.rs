@@ -122,6 +122,19 @@ proptest! {
     }
 
     #[test]
+    fn what_nobody_waits_for_is_overdue_by_every_clock(
+        facts in prop::collection::vec(fact(), 0..30), behind in 1..3_600i64,
+    ) {
+        let workspace = fold(&facts);
+        let policy = Policy::default();
+        let now = Timestamp::from_second(DAWN + 10).expect("in range");
+        if matches!(next(&workspace, &policy, now), Next::Record(_) | Next::AskIdle { .. }) {
+            let other = Timestamp::from_second(DAWN + 10 - behind).expect("in range");
+            prop_assert!(due(&workspace, &policy, now).is_some_and(|due| due <= other));
+        }
+    }
+
+    #[test]
     fn whatever_happens_a_workspace_ends_well(turns in prop::collection::vec(turn(), 0..80)) {
         let mut run = Run::begin();
         for turn in turns {

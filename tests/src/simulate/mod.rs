@@ -10,11 +10,12 @@ mod people;
 mod plan;
 mod process;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use events::workspace::WayOut;
-use events::{Status, WorkspaceId};
+use events::{Event, Status, WorkspaceId};
 use fastrand::Rng;
 use tokio::time::sleep;
 
@@ -84,11 +85,14 @@ impl Town {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// When the workspace was last in use, by its person or by an agent that works, in true time as
-    /// far as clocks are right.
+    /// When the workspace was last in use, by its person or by an agent that works, or was woken, in
+    /// true time as far as clocks are right.
     fn last_used_ms(&self, id: &WorkspaceId) -> i64 {
         let state = self.world.state();
-        let used = state.journal.of(id).and_then(|list| list.workspace.last_active());
+        let Some(list) = state.journal.of(id) else { return 0 };
+        let is_start = |event: &Event| matches!(event, Event::StartRequested { .. });
+        let woken = list.events.iter().rev().find(|envelope| is_start(&envelope.event));
+        let used = list.workspace.last_active().max(woken.map(|envelope| envelope.time));
         used.map_or(0, |at| at.as_millisecond() - START_MS)
     }
 
@@ -211,7 +215,8 @@ async fn lift_parked(town: &Town, rng: &mut Rng) {
 }
 
 /// The faults stop, whoever wants their agent says so once more, and everything comes to an end.
-/// Gives how long that took.
+/// Gives how long that took. A stop that a wrong clock made, and what its person asks for thereafter,
+/// have their own time.
 async fn converge(town: &Arc<Town>) -> Duration {
     let mut rng = Rng::with_seed(3);
     let untold = {
@@ -224,15 +229,23 @@ async fn converge(town: &Arc<Town>) -> Duration {
     town.world.news().calm.notify_waiters();
     town.world.news().stir.notify_waiters();
     town.world.news().changes.notify_waiters();
-    let began = tokio::time::Instant::now();
+    let mut began = tokio::time::Instant::now();
+    let mut sent_away = BTreeSet::new();
     let within = if untold { CONVERGES_UNTOLD } else { CONVERGES_WITHIN };
     loop {
         lift_parked(town, &mut rng).await;
         for (number, wish) in town.wishes().into_iter().enumerate() {
-            let down =
-                matches!(town.status(&people::name(number)), Status::Asleep | Status::Failed);
-            if wish == Some(Wish::Up) && down {
+            let status = town.status(&people::name(number));
+            let down = matches!(status, Status::Asleep | Status::Failed);
+            if wish != Some(Wish::Up) || !(down || status == Status::Stopping) {
+                continue;
+            }
+            if down {
                 people::log_in(town, number, &mut rng).await;
+            }
+            // Once each, or a start that never succeeds would have time for ever.
+            if sent_away.insert((number, down)) {
+                began = tokio::time::Instant::now();
             }
         }
         if began.elapsed() >= within || judge(town).is_empty() {

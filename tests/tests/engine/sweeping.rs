@@ -196,6 +196,10 @@ async fn a_journal_that_cannot_be_read_for_a_while_neither_clears_nor_removes() 
     let (queue, timers) = (local.queue(), local.timers());
     let (clock, ids) = (local.clock(), local.ids());
     system.world.bus = Bus::new(journal.clone(), queue, timers, clock, ids, policy);
+    journal.state().unreadable = Some(id("ghost"));
+    assert_eq!(system.sweep().await, Swept::default(), "whose it is is not known");
+    assert_eq!(system.world.suspects.list().await.expect("listed"), []);
+    journal.state().unreadable = None;
     assert_eq!(system.sweep().await.reported, 1);
     let before = system.world.suspects.list().await.expect("listed");
     journal.state().unreadable = Some(id("ghost"));

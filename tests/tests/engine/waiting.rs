@@ -27,6 +27,44 @@ async fn an_agent_that_takes_long_until_it_is_ready_makes_no_dead_letter() {
 }
 
 #[tokio::test]
+async fn of_many_messages_that_wait_for_the_same_one_goes_on() {
+    let system = System::new("many");
+    system.outside.state().not_yet = usize::MAX;
+    system.log_in("ann").await;
+    for _ in 0..40 {
+        let nudge = ports::Nudge { workspace: id("ann"), cause: None };
+        let message = ports::Outgoing { nudge, group: None, delay: std::time::Duration::ZERO };
+        system.world.bus.nudge(Class::Routing, message).await.expect("sent");
+    }
+    let mut delivered = Vec::new();
+    for _ in 0..60 {
+        delivered.push(system.turn(SignedDuration::from_millis(250)).await);
+    }
+    assert!(delivered[..10].iter().sum::<usize>() >= 40, "{delivered:?}");
+    assert!(delivered[10..].iter().all(|count| (1..=3).contains(count)), "{delivered:?}");
+    system.outside.state().not_yet = 0;
+    system.rest().await;
+    assert_eq!(system.status("ann").await, Status::Ready);
+    no_dead_letters(&system).await;
+}
+
+#[tokio::test]
+async fn a_timer_whose_nudge_cannot_be_sent_stays() {
+    let rig = Rig::ready().await;
+    rig.messages().await;
+    let fires = async || {
+        let (bus, timers) = (&rig.world.bus, &*rig.memory);
+        producers::cron_wake::fire(bus, timers, std::time::Duration::ZERO).await.expect("read")
+    };
+    rig.skip(SignedDuration::from_mins(31));
+    rig.memory.fail_a_send();
+    assert_eq!(fires().await, 0);
+    assert_eq!(fires().await, 1);
+    assert_eq!(rig.messages().await.len(), 1);
+    assert_eq!(fires().await, 0, "it fired");
+}
+
+#[tokio::test]
 async fn a_busy_agent_that_is_asked_to_finish_many_times_makes_no_dead_letter() {
     let system = System::new("insisting");
     system.log_in("ann").await;
