@@ -107,3 +107,28 @@ impl ReasonClass {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_shown_by_its_words_without_what_a_terminal_would_obey() {
+        let reason =
+            Reason::new(ReasonClass::Internal, "one\u{1b}[31m\ntwo\0").with_hint("\u{7}three");
+        assert_eq!(reason.to_string(), "one[31m\ntwo");
+        assert_eq!(reason.hint.as_deref(), Some("three"));
+        let long = "ä".repeat(WORDS_LENGTH_MAX + 1);
+        assert_eq!(
+            Reason::new(ReasonClass::Internal, long).words.chars().count(),
+            WORDS_LENGTH_MAX
+        );
+    }
+
+    #[test]
+    fn a_class_has_the_name_that_is_on_the_wire() {
+        for class in ReasonClass::ALL {
+            assert_eq!(serde_json::json!(class), class.name());
+        }
+    }
+}

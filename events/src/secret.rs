@@ -26,3 +26,17 @@ impl Secret {
         self.0.as_bytes().ct_eq(other.as_bytes()).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_matches_itself_alone() {
+        let secret = Secret::new("tc_1");
+        assert!(secret.matches("tc_1"));
+        for other in ["", "tc_", "tc_2", "tc_11", "TC_1"] {
+            assert!(!secret.matches(other), "{other}");
+        }
+    }
+}

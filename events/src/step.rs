@@ -179,3 +179,18 @@ pub enum Output {
         address: SocketAddr,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_and_a_class_have_the_names_that_are_on_the_wire() {
+        for class in Class::ALL {
+            assert_eq!(serde_json::json!(class), class.name());
+        }
+        for step in STEPS {
+            assert_eq!(serde_json::json!(step), step.name());
+        }
+    }
+}

@@ -77,4 +77,24 @@ mod tests {
         let token = client_token(&"ann".parse().expect("a name"), Gen(u64::MAX), Attempt(u32::MAX));
         assert!(token.len() <= 64 && token.is_ascii());
     }
+
+    #[test]
+    fn a_client_token_differs_by_person_generation_and_try_and_in_nothing_else() {
+        let of = |name: &str, generation, attempt| {
+            client_token(&name.parse().expect("a name"), Gen(generation), Attempt(attempt))
+        };
+        assert_eq!(of("ann", 1, 1), of("ann", 1, 1));
+        let all = [of("ann", 1, 1), of("bob", 1, 1), of("ann", 2, 1), of("ann", 1, 2)];
+        for (n, token) in all.iter().enumerate() {
+            assert!(!all[n + 1..].contains(token));
+        }
+    }
+
+    /// The digest of "abc" as FIPS 180-4 gives it.
+    #[test]
+    fn a_token_is_stored_as_its_sha_256() {
+        let want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(token_hash("abc"), want);
+        assert_eq!(key_print(&Secret::new("abc")).0, want[..12]);
+    }
 }

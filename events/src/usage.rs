@@ -106,3 +106,25 @@ pub struct UsageRecord {
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub raw: Option<serde_json::Value>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_added_bucket_by_bucket_and_never_wrap() {
+        let some = Tokens {
+            uncached_input: 1,
+            cache_read: 2,
+            cache_write5m: 3,
+            cache_write1h: 4,
+            output: 5,
+            reasoning: 6,
+        };
+        let twice = some + some;
+        assert_eq!(twice.input(), 20);
+        assert_eq!((twice.output, twice.reasoning), (10, 12));
+        let most = Tokens { output: u64::MAX, ..some };
+        assert_eq!((most + some).output, u64::MAX);
+    }
+}

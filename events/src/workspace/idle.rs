@@ -21,9 +21,6 @@ pub(super) fn idle(
     now: Timestamp,
 ) -> Next {
     let (idle_since, idle_at) = idle_from(workspace, life, policy, now);
-    if now < idle_at {
-        return Next::Wait { until: Some(idle_at) };
-    }
     let told = life.notice.filter(|n| n.idle_since == idle_since && n.given >= idle_at);
     let ask_at = told.map_or(idle_at, |notice| notice.stop_at);
     let busy_until = life.busy.map(|(at, _)| after(at, policy.busy_again));

@@ -13,6 +13,8 @@ mod view;
 mod ways;
 
 #[cfg(test)]
+mod dues;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod run;

@@ -9,8 +9,8 @@ mod told;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::RULES;
 use super::story::Story;
+use super::{RULES, Status};
 
 /// Leaves something in every field of a workspace and of a life.
 const EVERYTHING: &str = "
@@ -273,4 +273,11 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
           "rules": 3
         }"#]]
     .assert_eq(&shape.expect("to JSON"));
+}
+
+#[test]
+fn a_status_has_the_name_that_is_on_the_wire() {
+    for status in Status::ALL {
+        assert_eq!(serde_json::json!(status), status.name());
+    }
 }

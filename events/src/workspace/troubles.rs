@@ -167,3 +167,46 @@ fn an_ending_that_somebody_meant_stands_even_if_their_clock_was_behind() {
     let ending = story.workspace.ending().expect("it is over");
     assert_eq!(ending.reason, StopReason::Person, "its schedule must not wake it");
 }
+
+#[test]
+fn the_failures_of_one_step_say_nothing_of_another() {
+    check_after(
+        2,
+        "start 1; done 1.1 prepare_home; retried 1.1 register_task forward 8;
+         done 1.1 register_task; refused 1.1 run_task; retried 1.1 run_task undoing 8;
+         undone 1.1 run_task",
+        expect![[r#"
+            retried 1.1 register_task forward 8-> record step.refused
+            done 1.1 register_task            -> do 1.1 grant_lease
+            refused 1.1 run_task              -> undo 1.1 stop_task
+            retried 1.1 run_task undoing 8    -> record workspace.parked
+            undone 1.1 run_task               -> undo 1.1 revoke_lease
+        "#]],
+    );
+}
+
+#[test]
+fn only_an_agent_that_was_ready_is_asked_to_finish() {
+    check_after(
+        6,
+        &format!("{TO_THE_ROUTE} done 1.1 open_route; stop 1 admin; undone 1.1 open_route"),
+        expect![[r#"
+            done 1.1 open_route               -> do 1.1 probe_ready
+            stop 1 admin                      -> undo 1.1 close_route
+            undone 1.1 open_route             -> undo 1.1 stop_task
+        "#]],
+    );
+}
+
+#[test]
+fn facts_of_a_generation_that_was_not_asked_for_yet_wait_for_its_beginning() {
+    check_after(
+        0,
+        "done 1.1 prepare_home; done 1.1 register_task; start 1",
+        expect![[r#"
+        done 1.1 prepare_home             -> wait for a fact
+        done 1.1 register_task            -> wait for a fact
+        start 1                           -> do 1.1 grant_lease
+    "#]],
+    );
+}

@@ -4,7 +4,8 @@ use expect_test::{Expect, expect};
 
 use super::super::story::{Story, shown};
 use super::super::{Status, Workspace, next};
-use super::{WayOut, leave, ways_out};
+use super::{WayOut, leave, replayable, ways_out};
+use crate::ids::{Attempt, Gen};
 use crate::reason::Reason;
 use crate::step::{STEPS, Step};
 
@@ -281,4 +282,26 @@ fn a_way_is_taken_once() {
         assert!(again.is_err(), "{}", way.name());
         assert_ne!(story.workspace, Workspace::default());
     }
+}
+
+#[test]
+fn a_failed_start_is_replayed_from_the_step_that_failed_in_its_next_try() {
+    let failed = "start 1; done 1.1 prepare_home; refused 1.1 register_task; failed 1.1";
+    let again = replayable(&told(failed).workspace);
+    assert_eq!(again, Some((Gen(1), Attempt(2), Step::RegisterTask)));
+    let parked = format!("{TO_THE_ROUTE} parked 1.1 open_route forward");
+    let again = replayable(&told(&parked).workspace);
+    assert_eq!(again, Some((Gen(1), Attempt(2), Step::OpenRoute)));
+    for nothing in ["look", "start 1", &format!("{TO_THE_ROUTE} {UP}")] {
+        assert_eq!(replayable(&told(nothing).workspace), None, "{nothing}");
+    }
+}
+
+#[test]
+fn what_a_newer_start_waits_for_has_no_step_to_begin_with() {
+    let story =
+        format!("{TO_THE_ROUTE} refused 1.1 open_route; parked 1.1 open_route undoing; start 2");
+    let story = told(&story);
+    assert_eq!(ways_out(&story.workspace), [WayOut::Retry, WayOut::Skip, WayOut::Abort]);
+    leave(&story.workspace, WayOut::Replay, None).expect_err("it goes down");
 }
