@@ -48,6 +48,7 @@ pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict
         tracing::error!("a message is not a nudge; the queue will set it aside");
         return Verdict::ComeBack(BACKOFF_MAX);
     };
+    let world = &world.no_earlier_than(delivery.sent);
     for _ in 0..ROUNDS_MAX {
         match look(world, class, nudge, delivery.receives).await {
             Ok(verdict) => return verdict,

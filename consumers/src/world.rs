@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
+use jiff::Timestamp;
 use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Suspects};
 use producers::Bus;
 
@@ -28,6 +29,11 @@ pub struct World {
 }
 
 impl World {
+    /// The same for whoever handles what was sent then.
+    pub(crate) fn no_earlier_than(&self, sent: Timestamp) -> Self {
+        Self { bus: self.bus.no_earlier_than(sent), ..self.clone() }
+    }
+
     /// How to reach a generation's agent, as far as its steps have come.
     pub fn reach(&self, id: &WorkspaceId, workspace: &Workspace, generation: Gen) -> Option<Reach> {
         let attempt: Attempt = workspace.lease_attempt(generation)?;

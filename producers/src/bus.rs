@@ -33,6 +33,18 @@ pub struct Bus {
     policy: Arc<Policy>,
 }
 
+/// A clock that is not behind a message that it has heard of.
+struct NoEarlier {
+    clock: Arc<dyn Clock>,
+    sent: Timestamp,
+}
+
+impl Clock for NoEarlier {
+    fn now(&self) -> Timestamp {
+        self.clock.now().max(self.sent)
+    }
+}
+
 /// What became of a decision.
 #[derive(Clone, Debug)]
 pub struct Put {
@@ -55,6 +67,14 @@ impl Bus {
         policy: Policy,
     ) -> Self {
         Self { journal, queue, timers, clock, ids, policy: Arc::new(policy) }
+    }
+
+    /// The same for whoever handles what was sent then: it is no earlier for them, whatever their
+    /// own clock says. A timer that fired by one clock would be set anew by another that is behind,
+    /// and fire at once, for as long as they differ.
+    #[must_use]
+    pub fn no_earlier_than(&self, sent: Timestamp) -> Self {
+        Self { clock: Arc::new(NoEarlier { clock: Arc::clone(&self.clock), sent }), ..self.clone() }
     }
 
     /// What has been recorded.

@@ -10,7 +10,7 @@ use events::{Class, Status};
 use ports::queue::BATCH_MAX;
 use ports::{Compute as _, Delivery, Queue as _, TaskStatus, Usage as _};
 
-use crate::world::{Hazard, START_MS, Seat, State, World};
+use crate::world::{Hazard, START_MS, Seat, State, TrueClock, World};
 
 /// How often the sweeper sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(super) fn start(world: &Arc<World>, number: usize) {
     for class in Class::ALL {
         tokio::spawn(consume(seat.clone(), ports.clone(), class));
     }
-    tokio::spawn(fire(seat.clone(), ports.clone()));
+    tokio::spawn(fire(seat.clone()));
     tokio::spawn(observe(seat.clone(), ports.clone()));
     tokio::spawn(count(seat.clone()));
     if number == 0 {
@@ -58,10 +58,12 @@ async fn settle(seat: Seat, ports: Ports, class: Class, delivery: Delivery) {
     };
 }
 
-async fn fire(seat: Seat, ports: Ports) {
+/// Whoever serves timers has a clock of its own, the true one.
+async fn fire(seat: Seat) {
+    let bus = seat.bus(Arc::new(TrueClock(Arc::clone(seat.world()))));
     loop {
         seat.until_timer().await;
-        let fired = producers::cron_wake::fire(&ports.bus, &seat, Duration::ZERO).await;
+        let fired = producers::cron_wake::fire(&bus, &seat, Duration::ZERO).await;
         if !matches!(fired, Ok(count) if count > 0) {
             tokio::time::sleep(PAUSE).await;
         }

@@ -33,6 +33,7 @@ use events::Policy;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
+pub use clock::TrueClock;
 pub use seat::Seat;
 pub use trace::Trace;
 pub use weather::{Hazard, Weather};

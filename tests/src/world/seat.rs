@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use consumers::World as Ports;
-use ports::Fault;
+use ports::{Clock, Fault};
 use producers::Bus;
 
 use super::script::Strike;
@@ -99,16 +99,8 @@ impl Seat {
     /// The ports of a process, as a composition root puts them together.
     pub fn ports(&self) -> Ports {
         let seat = Arc::new(self.clone());
-        let bus = Bus::new(
-            seat.clone(),
-            seat.clone(),
-            seat.clone(),
-            seat.clone(),
-            seat.clone(),
-            self.world.policy(),
-        );
         Ports {
-            bus,
+            bus: self.bus(seat.clone()),
             homes: seat.clone(),
             compute: seat.clone(),
             leases: seat.clone(),
@@ -117,6 +109,13 @@ impl Seat {
             agents: seat,
             default_team: "everyone".parse().expect("a name"),
         }
+    }
+
+    /// Where facts go, on somebody's clock.
+    pub fn bus(&self, clock: Arc<dyn Clock>) -> Bus {
+        let seat = Arc::new(self.clone());
+        let (journal, queue, timers) = (seat.clone(), seat.clone(), seat.clone());
+        Bus::new(journal, queue, timers, clock, seat, self.world.policy())
     }
 
     /// Makes one call: `act` does it, on the world as it is at that moment of true time.

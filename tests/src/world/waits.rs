@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use events::Class;
-use ports::Clock;
 use tokio::time::{Instant, timeout_at};
 
 use super::{START_MS, Seat, State};
@@ -32,15 +31,12 @@ impl Seat {
         loop {
             self.survive().await;
             let news = self.world().news().timers.notified();
-            let ahead = {
-                let now = self.now().as_millisecond() - START_MS;
-                let next = self.world().state().timers.next();
-                next.map(|next| next.as_millisecond() - START_MS - now)
-            };
-            if ahead.is_some_and(|ahead| ahead <= 0) {
+            let now = self.world().now_ms();
+            let next = self.world().state().timers.next();
+            let wake = next.map(|next| next.as_millisecond() - START_MS);
+            if wake.is_some_and(|wake| wake <= now) {
                 return;
             }
-            let wake = ahead.map(|ahead| self.world().now_ms() + ahead);
             let _ = timeout_at(self.at(wake), news).await;
         }
     }

@@ -65,6 +65,20 @@ async fn a_timer_whose_nudge_cannot_be_sent_stays() {
 }
 
 #[tokio::test]
+async fn who_is_behind_does_not_set_anew_a_timer_that_has_fired() {
+    let rig = Rig::ready().await;
+    rig.messages().await;
+    rig.skip(SignedDuration::from_mins(31));
+    let behind = rig.ahead(SignedDuration::from_mins(-20));
+    let nudge = Some(ports::Nudge { workspace: id("ann"), cause: None });
+    let handle = ports::Handle("by hand".to_owned());
+    let delivery = ports::Delivery { handle, nudge, receives: 1, sent: rig.world.bus.now() };
+    behind.handle(Class::Routing, &delivery).await;
+    let told = |envelope: &events::Envelope| matches!(envelope.event, Event::NoticeGiven { .. });
+    assert!(rig.history().await.iter().any(told), "it was idle when the message was sent");
+}
+
+#[tokio::test]
 async fn a_busy_agent_that_is_asked_to_finish_many_times_makes_no_dead_letter() {
     let system = System::new("insisting");
     system.log_in("ann").await;
