@@ -219,16 +219,8 @@ async fn lift_parked(town: &Town, rng: &mut Rng) {
 /// have their own time.
 async fn converge(town: &Arc<Town>) -> Duration {
     let mut rng = Rng::with_seed(3);
-    let untold = {
-        let now = town.world.now_ms();
-        let mut state = town.world.state();
-        state.weather.clear_up();
-        state.cloud.heal(now);
-        state.weather.chance(Hazard::LostChange) > 0
-    };
-    town.world.news().calm.notify_waiters();
-    town.world.news().stir.notify_waiters();
-    town.world.news().changes.notify_waiters();
+    town.world.clear_up();
+    let untold = town.world.state().weather.chance(Hazard::LostChange) > 0;
     let mut began = tokio::time::Instant::now();
     let mut sent_away = BTreeSet::new();
     let within = if untold { CONVERGES_UNTOLD } else { CONVERGES_WITHIN };

@@ -146,6 +146,19 @@ impl World {
         &self.news
     }
 
+    /// The faults stop, and what they broke is mended.
+    pub fn clear_up(&self) {
+        let now = self.now_ms();
+        {
+            let mut state = self.state();
+            state.weather.clear_up();
+            state.cloud.heal(now);
+        }
+        self.news.calm.notify_waiters();
+        self.news.stir.notify_waiters();
+        self.news.changes.notify_waiters();
+    }
+
     /// True time: milliseconds since [`START_MS`]. Only services go by it; a process has a clock.
     pub fn now_ms(&self) -> i64 {
         match self.began {

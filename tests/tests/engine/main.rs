@@ -10,6 +10,7 @@ mod system;
 mod deleting;
 mod healing;
 mod idleness;
+mod loops;
 mod noting;
 mod owning;
 mod parked;

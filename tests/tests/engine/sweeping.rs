@@ -42,7 +42,7 @@ async fn with_suspects() -> Rig {
     rig
 }
 
-fn spec(name: &str, generation: Gen) -> TaskSpec {
+pub(crate) fn spec(name: &str, generation: Gen) -> TaskSpec {
     TaskSpec {
         workspace: id(name),
         generation,
