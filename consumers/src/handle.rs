@@ -30,6 +30,10 @@ pub const VISIBILITY: Duration = Duration::from_secs(90);
 const ROUNDS_MAX: usize = 8;
 /// After so many receives a message that only waits makes way for the workspace's timer.
 const RENEWED_AFTER: u32 = ports::queue::RECEIVES_MAX / 2;
+/// It does so for at least this long: what makes way within the same second goes on as one.
+const RENEWED_IN: Duration = Duration::from_secs(1);
+/// So many times as old as its delays add up to may a message be that waited for nothing else.
+const LATE_MAX: u32 = 2;
 /// After so many receives an agent that does not answer is judged by activity alone.
 const DEAF_AFTER: u32 = 4;
 
@@ -50,7 +54,7 @@ pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict
     };
     let world = &world.no_earlier_than(delivery.sent);
     for _ in 0..ROUNDS_MAX {
-        match look(world, class, nudge, delivery.receives).await {
+        match look(world, class, nudge, delivery).await {
             Ok(verdict) => return verdict,
             Err(Fault::Conflict) => {}
             Err(fault) => {
@@ -63,7 +67,12 @@ pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict
 }
 
 /// One look: what is next is done, if this queue's consumer may do it.
-async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Result<Verdict, Fault> {
+async fn look(
+    world: &World,
+    class: Class,
+    nudge: &Nudge,
+    delivery: &Delivery,
+) -> Result<Verdict, Fault> {
     let bus = &world.bus;
     let loaded = bus.journal().load(&nudge.workspace).await?;
     let now = bus.now();
@@ -79,18 +88,28 @@ async fn look(world: &World, class: Class, nudge: &Nudge, receives: u32) -> Resu
         return Ok(Verdict::Delete);
     }
     let asks = matches!(next, Next::AskIdle { .. });
-    let verdict = act(world, nudge, loaded, next, receives).await?;
+    let verdict = act(world, nudge, loaded, next, delivery.receives).await?;
     match verdict {
         // It waits and did not fail, so it must not end as a dead letter. There is one timer for each
         // workspace: however many doubled messages wait for the same, one goes on. Not so the asking:
         // how often that was received says how long the agent has been deaf.
-        Verdict::ComeBack(delay) if !asks && receives >= RENEWED_AFTER => {
-            let again = bus.now().saturating_add(delay).unwrap_or(Timestamp::MAX);
+        Verdict::ComeBack(delay) if !asks && delivery.receives >= RENEWED_AFTER => {
+            let again = again(delivery, delay, bus.now());
             bus.set_timer(&nudge.workspace, Some(again)).await?;
             Ok(Verdict::Delete)
         }
         Verdict::Delete | Verdict::ComeBack(_) => Ok(verdict),
     }
+}
+
+/// When a message that waits is looked at again: by one's own clock, within what follows from when
+/// the message was sent and how often it has waited, so that a wrong clock costs nothing.
+fn again(delivery: &Delivery, delay: Duration, now: Timestamp) -> Timestamp {
+    let after = |at: Timestamp, time| at.saturating_add(time).unwrap_or(Timestamp::MAX);
+    let waited = delay.saturating_mul(delivery.receives);
+    let earliest = after(delivery.sent, waited);
+    let latest = after(delivery.sent, waited.saturating_mul(LATE_MAX));
+    after(now.clamp(earliest, latest), delay.max(RENEWED_IN))
 }
 
 /// Does what is next.

@@ -42,7 +42,7 @@ pub use weather::{Hazard, Weather};
 pub const START_MS: i64 = 1_780_272_000_000;
 
 /// After so many calls a world stands still: something goes round in circles.
-pub const CALLS_MAX: u64 = 1_000_000;
+pub const CALLS_MAX: u64 = 3_000_000;
 
 /// How long before an idle stop a person is told when time passes by hand.
 pub const NOTICE_BY_HAND: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
