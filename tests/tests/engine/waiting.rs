@@ -41,7 +41,8 @@ async fn of_many_messages_that_wait_for_the_same_one_goes_on() {
         delivered.push(system.turn(SignedDuration::from_millis(250)).await);
     }
     assert!(delivered[..10].iter().sum::<usize>() >= 40, "{delivered:?}");
-    assert!(delivered[10..].iter().all(|count| (1..=3).contains(count)), "{delivered:?}");
+    assert!(delivered[10..].iter().all(|count| *count <= 3), "{delivered:?}");
+    assert!(delivered[10..].iter().sum::<usize>() >= 25, "it goes on asking: {delivered:?}");
     system.outside.state().not_yet = 0;
     system.rest().await;
     assert_eq!(system.status("ann").await, Status::Ready);
