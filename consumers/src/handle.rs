@@ -14,6 +14,7 @@ use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
 use producers::Bus;
 
 use crate::pause::{self, BACKOFF_FIRST, BACKOFF_MAX, backoff};
+use crate::renewal;
 use crate::steps::{self, At, Outcome, Trace};
 use crate::world::World;
 use crate::{idle, steps::quiesce};
@@ -28,12 +29,6 @@ pub const EFFECT_MAX: Duration = Duration::from_secs(30);
 pub const VISIBILITY: Duration = Duration::from_secs(90);
 /// How often one message looks again because somebody else recorded something first.
 const ROUNDS_MAX: usize = 8;
-/// After so many receives a message that only waits makes way for the workspace's timer.
-const RENEWED_AFTER: u32 = ports::queue::RECEIVES_MAX / 2;
-/// It does so for at least this long: what makes way within the same second goes on as one.
-const RENEWED_IN: Duration = Duration::from_secs(1);
-/// So many times as old as its delays add up to may a message be that waited for nothing else.
-const LATE_MAX: u32 = 2;
 /// After so many receives an agent that does not answer is judged by activity alone.
 const DEAF_AFTER: u32 = 4;
 
@@ -89,27 +84,15 @@ async fn look(
     }
     let asks = matches!(next, Next::AskIdle { .. });
     let verdict = act(world, nudge, loaded, next, delivery.receives).await?;
-    match verdict {
-        // It waits and did not fail, so it must not end as a dead letter. There is one timer for each
-        // workspace: however many doubled messages wait for the same, one goes on. Not so the asking:
-        // how often that was received says how long the agent has been deaf.
-        Verdict::ComeBack(delay) if !asks && delivery.receives >= RENEWED_AFTER => {
-            let again = again(delivery, delay, bus.now());
+    let Verdict::ComeBack(delay) = verdict else { return Ok(verdict) };
+    // How often an asking was received says how long the agent has been deaf.
+    match renewal::timer(delivery, delay, bus.now()).filter(|_| !asks) {
+        Some(again) => {
             bus.set_timer(&nudge.workspace, Some(again)).await?;
             Ok(Verdict::Delete)
         }
-        Verdict::Delete | Verdict::ComeBack(_) => Ok(verdict),
+        None => Ok(verdict),
     }
-}
-
-/// When a message that waits is looked at again: by one's own clock, within what follows from when
-/// the message was sent and how often it has waited, so that a wrong clock costs nothing.
-fn again(delivery: &Delivery, delay: Duration, now: Timestamp) -> Timestamp {
-    let after = |at: Timestamp, time| at.saturating_add(time).unwrap_or(Timestamp::MAX);
-    let waited = delay.saturating_mul(delivery.receives);
-    let earliest = after(delivery.sent, waited);
-    let latest = after(delivery.sent, waited.saturating_mul(LATE_MAX));
-    after(now.clamp(earliest, latest), delay.max(RENEWED_IN))
 }
 
 /// Does what is next.

@@ -9,6 +9,7 @@ pub mod handle;
 pub mod idle;
 pub mod observer;
 mod pause;
+mod renewal;
 pub mod steps;
 pub mod sweeper;
 pub mod usage;

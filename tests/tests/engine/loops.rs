@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use consumers::{Engine, World as Ports};
 use events::{Activity, Attempt, Gen, Status, Step, Workspace};
+use ports::Query;
 use producers::activity::Meter;
 use tests::world::{Hazard, Pace, Seat, State, Weather, World};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::sweeping::spec;
 use crate::system::id;
@@ -17,6 +18,9 @@ use crate::system::id;
 const SOON: Duration = Duration::from_secs(25);
 /// Longer than the idle time-out, its notice and a stop.
 const IDLE: Duration = Duration::from_secs(33 * 60);
+
+/// How long two hundred may take who log in at once, in simulated time: no loop rests meanwhile.
+const MORNING: Duration = Duration::from_secs(3);
 
 struct Machine {
     ports: Ports,
@@ -36,9 +40,9 @@ impl Machine {
     }
 }
 
-async fn log_in(ports: &Ports) {
+async fn log_in(ports: &Ports, name: &str) {
     let team = "everyone".parse().expect("a name");
-    let person = ports::Person { id: id("ann"), team, admin: false };
+    let person = ports::Person { id: id(name), team, admin: false };
     producers::session::log_in(&ports.bus, &person).await.expect("logged in");
 }
 
@@ -53,7 +57,7 @@ async fn status(ports: &Ports) -> Status {
 #[tokio::test(start_paused = true)]
 async fn a_login_is_served_and_who_is_left_alone_is_stopped() {
     let machine = Machine::start(Weather::calm());
-    log_in(&machine.ports).await;
+    log_in(&machine.ports, "ann").await;
     sleep(SOON).await;
     assert_eq!(status(&machine.ports).await, Status::Ready);
     sleep(IDLE).await;
@@ -63,7 +67,7 @@ async fn a_login_is_served_and_who_is_left_alone_is_stopped() {
 #[tokio::test(start_paused = true)]
 async fn the_idle_check_finds_whose_timer_is_late() {
     let machine = Machine::start(Weather::calm().with(Hazard::LateTimer, 10_000));
-    log_in(&machine.ports).await;
+    log_in(&machine.ports, "ann").await;
     sleep(SOON + IDLE).await;
     assert_eq!(status(&machine.ports).await, Status::Asleep);
 }
@@ -71,7 +75,7 @@ async fn the_idle_check_finds_whose_timer_is_late() {
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_ends_is_noticed_before_the_sweeper_comes() {
     let machine = Machine::start(Weather::calm());
-    log_in(&machine.ports).await;
+    log_in(&machine.ports, "ann").await;
     sleep(SOON).await;
     let (ann, compute) = (id("ann"), &machine.ports.compute);
     compute.stop(&ann, Gen(1), Attempt(1), Duration::ZERO).await.expect("stopped by hand");
@@ -98,7 +102,7 @@ async fn what_nobody_owns_is_swept() {
 #[tokio::test(start_paused = true)]
 async fn uses_that_were_noted_are_written_down() {
     let machine = Machine::start(Weather::calm());
-    log_in(&machine.ports).await;
+    log_in(&machine.ports, "ann").await;
     sleep(SOON).await;
     let before = workspace(&machine.ports).await.last_active();
     machine.meter.note(&id("ann"), Activity::UserInput);
@@ -111,9 +115,26 @@ async fn an_outage_of_every_service_ends_no_loop() {
     let machine = Machine::start(Weather::calm().with(Hazard::Unavailable, 9_900));
     sleep(Duration::from_secs(10 * 60)).await;
     machine.seat.world().clear_up();
-    log_in(&machine.ports).await;
+    log_in(&machine.ports, "ann").await;
     sleep(SOON).await;
     assert_eq!(status(&machine.ports).await, Status::Ready);
+}
+
+/// More than one queue's messages that are handled at a time.
+#[tokio::test(start_paused = true)]
+async fn a_morning_of_logins_is_served_although_every_call_is_slow() {
+    let machine = Machine::start(Weather::calm().with(Hazard::SlowCall, 10_000));
+    let names: Vec<String> = (0..200).map(|number| format!("p{number}")).collect();
+    let began = Instant::now();
+    for name in names.clone() {
+        let ports = machine.ports.clone();
+        tokio::spawn(async move { log_in(&ports, &name).await });
+    }
+    let ready = Query { status: vec![Status::Ready], ..Query::default() };
+    while machine.ports.bus.find_all(&ready).await.expect("found").len() < names.len() {
+        assert!(began.elapsed() < MORNING, "not ready: {:?}", began.elapsed());
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +142,7 @@ async fn after_a_stop_nothing_goes_on() {
     let machine = Machine::start(Weather::calm());
     let ports = machine.ports.clone();
     machine.engine.stop().await;
-    log_in(&ports).await;
+    log_in(&ports, "ann").await;
     sleep(IDLE).await;
     let workspace = workspace(&ports).await;
     assert_eq!(
