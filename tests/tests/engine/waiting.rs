@@ -122,12 +122,29 @@ async fn an_agent_that_never_listens_is_refused_at_its_deadline_with_a_reason() 
     system.outside.state().silent = true;
     system.log_in("ann").await;
     system.deliver_often(20).await;
+    let waited = system.events("ann").await;
+    let failed = |event: &Event| matches!(event, Event::StepRetried { .. });
+    assert!(!waited.iter().any(failed), "to wait is no failure: {waited:?}");
     system.pass(SignedDuration::from_secs(181)).await;
     let workspace = system.workspace("ann").await;
     assert_eq!(workspace.status(), Status::Failed);
     let reason = &workspace.trouble().expect("a reason").reason;
     assert_eq!(reason.class, events::ReasonClass::NotReadyInTime);
     assert_eq!(system.things().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_never_ready_is_refused_at_its_deadline_with_a_reason() {
+    let system = System::new("never");
+    system.outside.state().not_yet = usize::MAX;
+    system.log_in("ann").await;
+    system.deliver_often(5).await;
+    assert_eq!(system.workspace("ann").await.current_step(), Some(Step::ProbeReady));
+    system.pass(HOUR).await;
+    let workspace = system.workspace("ann").await;
+    assert_eq!(workspace.status(), Status::Failed);
+    let reason = &workspace.trouble().expect("a reason").reason;
+    assert_eq!(reason.class, events::ReasonClass::NotReadyInTime);
 }
 
 #[tokio::test]
