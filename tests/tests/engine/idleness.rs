@@ -1,8 +1,10 @@
 //! Being left alone: asked, told, stopped, woken; and never stopped while in use.
 
-use events::{Activity, Event, Status, StopReason};
+use events::{Activity, Class, Event, Gen, Status, StopReason};
 use jiff::SignedDuration;
+use ports::{Delivery, Fault, Handle, Nudge};
 
+use crate::rig::Rig;
 use crate::system::{System, id};
 
 const HALF_HOUR: SignedDuration = SignedDuration::from_mins(30);
@@ -47,6 +49,7 @@ async fn use_after_the_notice_keeps_it_awake() {
     system.pass(NOTICE).await;
     system.pass(SignedDuration::from_mins(20)).await;
     assert_eq!(system.status("ann").await, Status::Ready);
+    assert_eq!(system.workspace("ann").await.generation(), Gen(1), "it was not stopped and woken");
 }
 
 #[tokio::test]
@@ -161,4 +164,41 @@ async fn a_starting_workspace_is_never_stopped_for_idleness() {
     let events = system.events("ann").await;
     assert!(!events.iter().any(|event| matches!(event, Event::StopRequested { .. })));
     assert_eq!(system.status("ann").await, Status::Starting);
+}
+
+/// An agent that answers nothing is asked a few times, and then judged by activity alone, so that a
+/// hung one does not stay up for ever.
+#[tokio::test]
+async fn only_an_agent_that_was_asked_often_enough_is_taken_for_deaf() {
+    for deaf_to in ["wake_times", "quiesce"] {
+        for (receives, told) in [(1, false), (4, false), (5, true), (6, true)] {
+            let rig = Rig::ready().await;
+            rig.messages().await;
+            rig.skip(HALF_HOUR + SignedDuration::from_secs(1));
+            rig.outside.fail(deaf_to, Fault::unavailable("the agent", "it does not answer"));
+            let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+            let handle = Handle("by hand".to_owned());
+            let sent = jiff::Timestamp::UNIX_EPOCH;
+            rig.handle(Class::Routing, &Delivery { handle, nudge, receives, sent }).await;
+            let history = rig.history().await;
+            let is_told = |event: &Event| matches!(event, Event::NoticeGiven { .. });
+            let found = history.iter().any(|envelope| is_told(&envelope.event));
+            assert_eq!(found, told, "deaf to {deaf_to}, received {receives} times");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_stopped_for_idleness_is_not_let_go_before() {
+    let rig = Rig::ready().await;
+    rig.skip(HALF_HOUR);
+    rig.rest().await;
+    assert!(!rig.outside.state().held, "it was told, and works on");
+    rig.messages().await;
+    rig.skip(NOTICE);
+    let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+    let (handle, sent) = (Handle("by hand".to_owned()), jiff::Timestamp::UNIX_EPOCH);
+    rig.handle(Class::Routing, &Delivery { handle, nudge, receives: 1, sent }).await;
+    assert_eq!(rig.workspace().await.status(), Status::Stopping);
+    assert!(rig.outside.state().held, "it would begin new work and be cut");
 }

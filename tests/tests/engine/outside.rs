@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) wakes: Vec<Timestamp>,
     /// So many probes are told "not yet".
     pub(crate) not_yet: usize,
+    /// Whether a task stays whoever stops it.
+    pub(crate) stays: bool,
     /// The call that panics.
     pub(crate) panics: Option<&'static str>,
     /// Tasks run and do not listen.
@@ -209,6 +211,9 @@ impl Compute for Outside {
         _: Duration,
     ) -> Result<bool, Fault> {
         let mut state = self.enter("stop_task").await?;
+        if state.stays {
+            return Ok(false);
+        }
         let fence = state.fences.entry(id.clone()).or_default();
         *fence = (*fence).max((generation, attempt));
         for task in state.tasks.values_mut() {

@@ -1,7 +1,7 @@
 //! Stops that meet trouble, and replays from every step.
 
 use events::step::STEPS;
-use events::{Event, Gen, Status, StopReason};
+use events::{Event, Gen, Status, Step, StopReason};
 use jiff::SignedDuration;
 use ports::Fault;
 
@@ -114,4 +114,22 @@ async fn a_stop_that_somebody_means_is_not_lifted_by_the_schedule() {
         system.pass(SignedDuration::from_hours(8)).await;
         assert_eq!(system.status("ann").await, Status::Asleep);
     }
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_go_away_is_parked_with_what_it_was_waited_for() {
+    let system = System::new("stays");
+    system.log_in("ann").await;
+    system.rest().await;
+    system.outside.state().stays = true;
+    let reason = events::StopReason::Admin;
+    producers::command::stop(&system.world.bus, &id("ann"), reason).await.expect("asked");
+    for _ in 0..12 {
+        system.turn(jiff::SignedDuration::from_mins(10)).await;
+    }
+    let workspace = system.workspace("ann").await;
+    assert_eq!(workspace.status(), Status::Parked);
+    let trouble = workspace.trouble().expect("a reason");
+    assert_eq!((trouble.step, trouble.undoing), (Step::RunTask, true));
+    assert_eq!(trouble.reason.class, events::ReasonClass::Unavailable, "{}", trouble.reason);
 }
