@@ -62,6 +62,7 @@ fn the_generation_after_a_purge_is_the_next_one() {
     let story = told("purge 3; undone 3 register_task; undone 3 prepare_home; purged 3");
     assert_eq!(story.workspace.generation(), Gen(3));
     assert_eq!(told("start 1; purge 3").workspace.generation(), Gen(3));
+    assert_eq!(told("purged 3").workspace.generation(), Gen(3), "the request has not arrived yet");
 }
 
 #[test]

@@ -202,3 +202,13 @@ async fn an_agent_that_is_stopped_for_idleness_is_not_let_go_before() {
     assert_eq!(rig.workspace().await.status(), Status::Stopping);
     assert!(rig.outside.state().held, "it would begin new work and be cut");
 }
+
+#[tokio::test]
+async fn what_an_agent_says_it_does_is_written_down_without_what_a_terminal_would_obey() {
+    let system = up("words").await;
+    system.outside.state().busy = Some("a\u{1b}[31m turn\0".to_owned());
+    system.pass(HALF_HOUR).await;
+    let events = system.events("ann").await;
+    let said = |event: &Event| matches!(event, Event::Busy { what, .. } if what == "a[31m turn");
+    assert!(events.iter().any(said), "{events:?}");
+}
