@@ -331,3 +331,13 @@ async fn everybody_who_is_late_is_nudged_however_many_pages_that_takes() {
         assert_eq!(swept.nudged, names.len(), "wherever it begins");
     }
 }
+
+#[tokio::test]
+async fn what_was_reported_is_not_reported_again() {
+    let rig = Rig::new();
+    rig.outside.run(&spec("ghost", Gen(3))).await.expect("an orphan");
+    for reported in [1, 0, 0] {
+        assert_eq!(sweep(&rig.world).await.expect("swept").reported, reported);
+        rig.skip(SignedDuration::from_secs(10));
+    }
+}
