@@ -46,3 +46,49 @@ pub fn fate(workspace: &Workspace, suspect: &Suspect) -> Fate {
 fn rests(workspace: &Workspace) -> bool {
     matches!(workspace.status(), Status::Asleep | Status::Failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use events::{Attempt, Event, Gen, StartCause, StopReason, WorkspaceId};
+    use jiff::Timestamp;
+    use ports::Kind;
+
+    use super::*;
+
+    /// Generation 2 starts, or has ended.
+    fn workspace(ended: bool) -> Workspace {
+        let (at, generation) = (Timestamp::UNIX_EPOCH, Gen(2));
+        let mut workspace = Workspace::default();
+        workspace.absorb(at, &Event::StartRequested { generation, cause: StartCause::Login });
+        if ended {
+            workspace.absorb(at, &Event::Stopped { generation, reason: StopReason::Person });
+        }
+        workspace
+    }
+
+    #[test]
+    fn what_becomes_of_a_suspect_follows_from_its_generation_and_whether_its_workspace_rests() {
+        let table = [
+            (false, 2, Fate::Stays),
+            (false, 1, Fate::Stays),
+            (false, 3, Fate::WaitsForRest),
+            (false, 2 + AHEAD_MAX, Fate::WaitsForRest),
+            (false, 3 + AHEAD_MAX, Fate::NeedsHuman),
+            (true, 2, Fate::Goes),
+            (true, 1, Fate::Goes),
+            (true, 3, Fate::Goes),
+            (true, 2 + AHEAD_MAX, Fate::Goes),
+            (true, 3 + AHEAD_MAX, Fate::NeedsHuman),
+        ];
+        let ann: WorkspaceId = "ann".parse().expect("a name");
+        for (ended, generation, want) in table {
+            let (workspace, generation) = (workspace(ended), Gen(generation));
+            let (id, attempt) = (ann.clone(), Attempt(1));
+            let suspect =
+                Suspect { kind: Kind::Task, missing: false, workspace: id, generation, attempt };
+            assert_eq!(fate(&workspace, &suspect), want, "ended: {ended}, {generation}");
+            let missing = Suspect { missing: true, ..suspect };
+            assert_eq!(fate(&workspace, &missing), Fate::DeclaredGone);
+        }
+    }
+}
