@@ -341,3 +341,14 @@ async fn what_was_reported_is_not_reported_again() {
         rig.skip(SignedDuration::from_secs(10));
     }
 }
+
+#[tokio::test]
+async fn who_has_nothing_to_do_is_not_nudged() {
+    let rig = Rig::ready().await;
+    assert_eq!(sweep(&rig.world).await.expect("swept").nudged, 0);
+    rig.skip(SignedDuration::from_mins(31));
+    assert_eq!(sweep(&rig.world).await.expect("swept").nudged, 1);
+    rig.stop().await;
+    rig.rest().await;
+    assert_eq!(sweep(&rig.world).await.expect("swept").nudged, 0);
+}
