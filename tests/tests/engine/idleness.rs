@@ -153,6 +153,7 @@ async fn work_that_is_due_soon_keeps_it_awake() {
     system.pass(NOTICE).await;
     system.pass(SignedDuration::from_mins(20)).await;
     assert_eq!(system.status("ann").await, Status::Ready);
+    assert_eq!(system.workspace("ann").await.generation(), Gen(1), "it was not stopped and woken");
 }
 
 #[tokio::test]

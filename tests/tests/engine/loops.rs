@@ -66,7 +66,7 @@ async fn a_login_is_served_and_who_is_left_alone_is_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn the_idle_check_finds_whose_timer_is_late() {
-    let machine = Machine::start(Weather::calm().with(Hazard::LateTimer, 10_000));
+    let machine = Machine::start(Weather::only(Hazard::LateTimer, 10_000));
     log_in(&machine.ports, "ann").await;
     sleep(SOON + IDLE).await;
     assert_eq!(status(&machine.ports).await, Status::Asleep);
@@ -112,7 +112,7 @@ async fn uses_that_were_noted_are_written_down() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_every_service_ends_no_loop() {
-    let machine = Machine::start(Weather::calm().with(Hazard::Unavailable, 9_900));
+    let machine = Machine::start(Weather::only(Hazard::Unavailable, 9_900));
     sleep(Duration::from_secs(10 * 60)).await;
     machine.seat.world().clear_up();
     log_in(&machine.ports, "ann").await;
@@ -122,8 +122,8 @@ async fn an_outage_of_every_service_ends_no_loop() {
 
 /// More than one queue's messages that are handled at a time.
 #[tokio::test(start_paused = true)]
-async fn a_morning_of_logins_is_served_although_every_call_is_slow() {
-    let machine = Machine::start(Weather::calm().with(Hazard::SlowCall, 10_000));
+async fn a_morning_of_logins_is_served_without_a_rest() {
+    let machine = Machine::start(Weather::calm());
     let names: Vec<String> = (0..200).map(|number| format!("p{number}")).collect();
     let began = Instant::now();
     for name in names.clone() {
