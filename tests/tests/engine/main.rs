@@ -7,6 +7,7 @@ mod outside;
 mod rig;
 mod system;
 
+mod bounds;
 mod deleting;
 mod healing;
 mod idleness;
