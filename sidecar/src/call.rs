@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use ports::PoolKey;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -20,7 +19,7 @@ use crate::refusal::{Kind, Refusal};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
-use crate::upstream;
+use crate::upstream::{Answer, Failure};
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
@@ -120,7 +119,7 @@ impl Call {
         sidecar: &Sidecar,
         headers: &HeaderMap,
         body: &mut Taken,
-    ) -> Result<Response<Incoming>, Lost> {
+    ) -> Result<Response<Answer>, Lost> {
         let id = self.provider.id;
         let slow = |_| Lost {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
@@ -129,7 +128,8 @@ impl Call {
         let again = body.again();
         let send = sidecar.upstream.send(self.request(headers, body));
         let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        if again && result.as_ref().err().is_some_and(upstream::never_sent) {
+        // Once more, if it was certainly never written: a kept connection was closed just before.
+        if again && matches!(&result, Err(Failure::Sent(error)) if error.is_canceled()) {
             let send = sidecar.upstream.send(self.request(headers, body));
             result = timeout(HEAD_MAX, send).await.map_err(slow)?;
         }
@@ -137,13 +137,12 @@ impl Call {
             // The error names hosts and causes, never a header or a body.
             tracing::warn!(%error, provider = id, "a provider did not answer");
             let words = format!("{id} did not answer; try again");
-            let reached = !error.is_connect() && !upstream::never_sent(&error);
-            Lost { refusal: Refusal::new(Kind::BadUpstream, words), reached }
+            Lost { refusal: Refusal::new(Kind::BadUpstream, words), reached: error.reached() }
         })
     }
 
     /// A good answer, streamed.
-    fn stream(self, answer: Response<Incoming>, mut account: Account) -> Response<Out> {
+    fn stream(self, answer: Response<Answer>, mut account: Account) -> Response<Out> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
@@ -160,7 +159,7 @@ impl Call {
     /// The provider's own error, unless it tells of a key or sends us elsewhere.
     async fn error(
         &self,
-        answer: Response<Incoming>,
+        answer: Response<Answer>,
         key: &PoolKey,
     ) -> Result<Response<Out>, Refusal> {
         let (head, body) = answer.into_parts();

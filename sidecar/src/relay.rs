@@ -2,16 +2,17 @@
 //! the client's pace, with the account reading along.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::body::BoxError;
 use crate::call::Account;
 use crate::include_usage::DropUsage;
+use crate::upstream::Answer;
 
 /// How long a provider may be silent within an answer. Streams send pings every few seconds; a
 /// long answer without streaming is silent before its head, not within.
@@ -19,7 +20,10 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// An answer's body. Dropping it ends the request to the provider.
 pub(crate) struct Relay {
-    provider: Incoming,
+    provider: Answer,
+    /// When it last said something. The alarm rings at the earliest moment when it may have been
+    /// silent for too long, and is not set anew for each chunk.
+    heard: Instant,
     silence: Pin<Box<Sleep>>,
     account: Option<Account>,
     without_usage: Option<DropUsage>,
@@ -29,9 +33,10 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// A relay of `provider`'s bytes; with `without_usage`, less the chunk that we asked for.
-    pub(crate) fn new(provider: Incoming, account: Account, without_usage: bool) -> Self {
+    pub(crate) fn new(provider: Answer, account: Account, without_usage: bool) -> Self {
         Self {
             provider,
+            heard: Instant::now(),
             silence: Box::pin(tokio::time::sleep(SILENCE_MAX)),
             account: Some(account),
             without_usage: without_usage.then(DropUsage::default),
@@ -49,6 +54,18 @@ impl Relay {
         self.broken = Some(why);
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Ready once the provider has been silent for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.silence.as_mut().poll(cx));
+            let until = self.heard + SILENCE_MAX;
+            if until <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.silence.as_mut().reset(until);
+        }
     }
 
     fn pass(&mut self, data: Bytes) -> Bytes {
@@ -84,7 +101,7 @@ impl Body for Relay {
         }
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.provider).poll_frame(cx) else {
-                return match self.silence.as_mut().poll(cx) {
+                return match self.poll_silence(cx) {
                     Poll::Ready(()) => self.break_off("the provider fell silent".into(), cx),
                     Poll::Pending => Poll::Pending,
                 };
@@ -94,7 +111,7 @@ impl Body for Relay {
                 Some(Err(error)) => return self.break_off(error.into(), cx),
                 None => return Poll::Ready(self.end().map(|held| Ok(Frame::data(held)))),
             };
-            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+            self.heard = Instant::now();
             // Trailers stay here: no provider sends any, and no list allows them.
             let Ok(data) = frame.into_data() else { continue };
             let data = self.pass(data);
