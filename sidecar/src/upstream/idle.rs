@@ -1,12 +1,11 @@
 //! Connections that wait for their next request. Each is looked at once more before it is used, and
 //! one task closes those that waited too long; it lives only while there are any.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::Uri;
-use http::uri::{Authority, Scheme};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -22,17 +21,14 @@ const IDLE_COUNT_MAX: usize = 256;
 /// How often those that waited too long are closed.
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
 
-/// Where a connection leads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    scheme: Scheme,
-    authority: Authority,
-}
+/// Where a connection leads: scheme and authority.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(String);
 
 impl Place {
     /// The place of an absolute URI.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
-        Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone() })
+        Some(Self(format!("{}://{}", uri.scheme()?, uri.authority()?)))
     }
 }
 
@@ -42,7 +38,7 @@ pub(super) struct Idle(Mutex<Shelf>);
 
 #[derive(Default)]
 struct Shelf {
-    lines: HashMap<Place, Vec<(Line, Instant)>>,
+    lines: BTreeMap<Place, Vec<(Line, Instant)>>,
     swept: bool,
 }
 

@@ -56,9 +56,9 @@ impl Line {
 
 /// Once it is over, it is not asked again. How it ended is told to whoever waits for its answer.
 fn drive(connection: &mut Option<Connection<Wire, Out>>, cx: &mut Context<'_>) {
-    let ended = connection.as_mut().is_some_and(|connection| {
-        matches!(Pin::new(connection).poll(cx), Poll::Ready(_over))
-    });
+    let ended = connection
+        .as_mut()
+        .is_some_and(|connection| matches!(Pin::new(connection).poll(cx), Poll::Ready(_over)));
     if ended {
         *connection = None;
     }
