@@ -64,6 +64,12 @@ impl FileKeys {
     }
 }
 
+/// The pool in a file of its own, for who has no data directory. It is written only by who holds it
+/// alone.
+pub fn keys_at(path: &Path) -> Arc<dyn Keys> {
+    Arc::new(FileKeys::under(path, None))
+}
+
 #[async_trait]
 impl Keys for FileKeys {
     async fn of(&self, provider: &str) -> Result<Vec<PoolKey>, Fault> {

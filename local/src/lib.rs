@@ -37,6 +37,7 @@ mod writer;
 pub use clock::SystemClock;
 pub use database::Database;
 pub use error::{Error, OpenError};
+pub use keys::keys_at;
 pub use lock::DirectoryLock;
 pub use random::SystemIds;
 pub use signals::{News, Topic};

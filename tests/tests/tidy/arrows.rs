@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("events", &[]),
     ("ports", &["events"]),
     ("local", &["events", "ports"]),
@@ -19,7 +19,8 @@ const ARROWS: [(&str, &[&str]); 10] = [
     // A request for a sleeping workspace is a login or a wake: facts that producers know to record.
     ("router", &["events", "ports", "producers"]),
     ("agent", &["events", "ports"]),
-    // The one root: it alone sees the adapters.
+    // The roots: they alone see the adapters.
+    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar"]),
     (
         "teamclaw",
         &["agent", "consumers", "events", "local", "ports", "producers", "router", "sidecar"],

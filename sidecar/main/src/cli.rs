@@ -1,0 +1,55 @@
+//! The command line. Names nothing secret: the token comes by the environment, the keys by a file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use events::{TeamId, WorkspaceId};
+
+const EXAMPLES: &str = "\
+Examples:
+  # one workspace, whose token is in the environment
+  export TEAMCLAW_TOKEN=tc_$(openssl rand -hex 32)
+  teamclaw-sidecar --keys keys.json --usage usage.jsonl
+
+  # many workspaces, by a configuration file
+  teamclaw-sidecar --config sidecar.toml
+
+  # what would run, without running it
+  teamclaw-sidecar --config sidecar.toml --check
+
+The keys' file, for its owner alone (chmod 600):
+  {\"providers\": {\"anthropic\": {\"keys\": [\"sk-ant-...\"]}}}
+
+Clients use http://ADDRESS/PROVIDER as their base URL and the token as their API key.
+Exit codes: 0 it was stopped, 2 it could not start.";
+
+/// A proxy that swaps a worthless token for a pooled provider key and counts every token and cent.
+#[derive(Debug, Parser)]
+#[command(name = "teamclaw-sidecar", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// The configuration file (TOML); what is given here as well counts instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one and prints it [default: 127.0.0.1:4141]
+    #[arg(long, value_name = "ADDRESS", env = "TEAMCLAW_SIDECAR_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The key pool, a JSON file that is read again when it changes
+    #[arg(long, value_name = "FILE", env = "TEAMCLAW_SIDECAR_KEYS")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Where usage goes, a line of JSON for each request: a file, or - for standard output
+    #[arg(long, value_name = "FILE", env = "TEAMCLAW_SIDECAR_USAGE")]
+    pub(crate) usage: Option<PathBuf>,
+    /// Whose token is in TEAMCLAW_TOKEN [default: agent]
+    #[arg(long, value_name = "NAME", env = "TEAMCLAW_WORKSPACE")]
+    pub(crate) workspace: Option<WorkspaceId>,
+    /// The team that pays for it [default: everyone]
+    #[arg(long, value_name = "NAME", env = "TEAMCLAW_TEAM")]
+    pub(crate) team: Option<TeamId>,
+    /// Another place of a provider, as anthropic=https://gateway.example/anthropic
+    #[arg(long = "upstream", value_name = "ID=URL")]
+    pub(crate) upstreams: Vec<String>,
+    /// Say what would run, and end
+    #[arg(long)]
+    pub(crate) check: bool,
+}

@@ -1,0 +1,97 @@
+//! `teamclaw-sidecar`: the sidecar as a program of its own, beside any agent. Keys in, usage out.
+//!
+//! Reads the arguments, puts the parts together and waits for the end. Decides nothing.
+
+mod cli;
+mod genai;
+mod ledger;
+mod settings;
+mod tokens;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use events::price::PriceTable;
+use sidecar::{Outside, Sidecar};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use cli::Cli;
+use ledger::Ledger;
+use settings::{Problem, Settings};
+use tokens::Tokens;
+
+/// The command line or the configuration makes no sense.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = Settings::new(&cli).and_then(|settings| {
+        if cli.check {
+            print(&settings.summary());
+            return Ok(());
+        }
+        log();
+        // One thread: a connection's bytes stay where they are, and an agent needs no more.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| Problem::new("no runtime", error))?.block_on(run(&settings))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Standard error that cannot be written to leaves nobody to tell.
+            drop(writeln!(std::io::stderr(), "teamclaw-sidecar: {problem}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT; then requests under way may end and their usage is written.
+async fn run(settings: &Settings) -> Result<(), Problem> {
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        Problem::new(
+            format!("cannot listen on {}; choose another --listen", settings.listen),
+            error,
+        )
+    })?;
+    let ledger = Ledger::open(&settings.usage)?;
+    let outside = Outside {
+        leases: Arc::new(Tokens::new(&settings.workspaces)),
+        keys: local::keys_at(&settings.keys),
+        usage: Arc::new(ledger),
+        clock: Arc::new(local::SystemClock::new()),
+        ids: Arc::new(local::SystemIds::default()),
+        prices: Arc::new(PriceTable::built_in()),
+        on_activity: Arc::new(|_, _| {}),
+    };
+    let sidecar = Sidecar::new(&settings.sidecar, outside)
+        .map_err(|error| Problem::new("the sidecar cannot start", error))?;
+    let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
+    let (mut terminate, mut interrupt) =
+        (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
+    let address = listener.local_addr().map_err(|error| Problem::new("no address", error))?;
+    print(&format!("teamclaw-sidecar listens on http://{address}\n"));
+    sidecar::serve(listener, sidecar, async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+    .await;
+    Ok(())
+}
+
+fn print(words: &str) {
+    // A reader that has gone away is no reason to stop.
+    drop(std::io::stdout().lock().write_all(words.as_bytes()));
+}
+
+/// Warnings and errors, on standard error. They never hold a key, a token, a header or a body.
+fn log() {
+    let filter = std::env::var("TEAMCLAW_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_target(false).with_ansi(false).init();
+}
