@@ -53,3 +53,9 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) check: bool,
 }
+
+/// A variable of the environment; empty is as good as none.
+#[expect(clippy::disallowed_methods, reason = "a root of its own; this is its one reader")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

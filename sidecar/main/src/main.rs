@@ -90,7 +90,7 @@ fn print(words: &str) {
 
 /// Warnings and errors, on standard error. They never hold a key, a token, a header or a body.
 fn log() {
-    let filter = std::env::var("TEAMCLAW_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = cli::variable("TEAMCLAW_LOG").unwrap_or_else(|| "warn".to_owned());
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_target(false).with_ansi(false).init();

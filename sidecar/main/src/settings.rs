@@ -11,7 +11,7 @@ use events::{TeamId, WorkspaceId};
 use serde::Deserialize;
 use sidecar::{Config, Keep, WhenFull};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, variable};
 
 /// Loopback, so that nothing is open to a network by accident.
 const LISTEN_DEFAULT: SocketAddr =
@@ -161,7 +161,7 @@ fn read(path: &Path) -> Result<File, Problem> {
 
 /// The workspace of the environment's token, if there is one.
 fn from_environment(cli: &Cli) -> Result<Option<Workspace>, Problem> {
-    let Ok(token) = std::env::var(TOKEN_VARIABLE) else { return Ok(None) };
+    let Some(token) = variable(TOKEN_VARIABLE) else { return Ok(None) };
     if token.len() < TOKEN_LENGTH_MIN {
         let why = format!("it is shorter than {TOKEN_LENGTH_MIN}: try tc_$(openssl rand -hex 32)");
         return Err(Problem::new(TOKEN_VARIABLE, why));
