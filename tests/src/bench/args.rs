@@ -11,6 +11,8 @@ Examples:
   cargo run --release -p tests --bin bench -- engine --only journal,queue
   cargo run --release -p tests --bin bench -- engine --data /mnt/disk/bench
   cargo run -p tests --bin bench -- engine --quick
+  cargo run --release -p tests --bin bench -- sidecar
+  cargo run --release -p tests --bin bench -- sidecar --only direct,teamclaw-sidecar,nginx
 
 Exit codes:
   0   every goal that was measured was met, or the run was a quick one
@@ -31,6 +33,8 @@ pub struct Bench {
 pub enum Subject {
     /// The journal, the queue, logins until agents are ready, and what `teamclaw up` costs at rest
     Engine(EngineArgs),
+    /// The sidecar between a client and a provider, beside nginx, haproxy and envoy
+    Sidecar(SidecarArgs),
 }
 
 /// The options of `bench engine`.
@@ -46,6 +50,48 @@ pub struct EngineArgs {
     /// See within seconds whether it works; the numbers mean nothing
     #[arg(long)]
     pub quick: bool,
+}
+
+/// The options of `bench sidecar`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct SidecarArgs {
+    /// Only these: direct, teamclaw-sidecar, nginx, haproxy, envoy
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub only: Vec<String>,
+    /// On which disk usage is written: a directory in which a new one is made, and removed at the end
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
+    pub data: PathBuf,
+    /// See within seconds whether it works; the numbers mean nothing
+    #[arg(long)]
+    pub quick: bool,
+}
+
+impl SidecarArgs {
+    /// Whether this one is measured.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// `full`, or what a quick run does instead.
+    pub(super) fn sized<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// How long one round lasts: some ten thousand requests.
+    pub(super) fn round(&self) -> Duration {
+        self.sized(Duration::from_secs(3), Duration::from_millis(50))
+    }
+
+    /// How long a subject is asked before it is measured.
+    pub(super) fn warm_up(&self) -> Duration {
+        self.sized(Duration::from_millis(500), Duration::from_millis(20))
+    }
+
+    /// How many rounds, of which the middle one counts.
+    pub(super) fn rounds(&self) -> usize {
+        self.sized(5, 1)
+    }
 }
 
 /// Beside what cargo builds, because that is on a disk, and everybody's to remove.

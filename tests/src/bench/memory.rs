@@ -2,7 +2,7 @@
 //! for doing nothing.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::args::EngineArgs;
 use super::machine::Machine;
 use super::report::{Report, number};
 use super::scratch::Scratch;
-use super::{Failure, process, progress};
+use super::{Failure, built, process, progress};
 
 /// Resident, in millions of bytes.
 const MEMORY_MAX: f64 = 60.0;
@@ -33,7 +33,7 @@ const OPERATOR_FILE: &str = "operator.json";
 /// What kept it from being measured: a program that does not build or does not come up.
 pub(super) async fn measure(args: &EngineArgs, report: &mut Report) -> Result<(), Failure> {
     let people = args.sized(1_000, 5);
-    let program = program().await?;
+    let program = built("teamclaw").await?;
     let scratch = Scratch::new(&args.data)?;
     let data = scratch.path().join("data");
     progress(&format!("memory: {people} workspaces are made and put to sleep"));
@@ -63,25 +63,6 @@ pub(super) async fn measure(args: &EngineArgs, report: &mut Report) -> Result<()
     report.at_most(&format!("{what}, resident"), rss, MEMORY_MAX, "MB");
     report.at_most(&format!("{what}, at rest"), percent, IDLE_CPU_MAX, "% of a core");
     Ok(())
-}
-
-/// Has the program built as this one was, unless it is, and gives where it is: beside us. What lies
-/// there already may be of another day.
-async fn program() -> Result<PathBuf, Failure> {
-    progress("memory: cargo builds teamclaw, unless it is built");
-    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-    let built = Command::new("cargo")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--locked", "--package", "teamclaw", "--bin", "teamclaw"])
-        .args(profile)
-        .status()
-        .await
-        .map_err(|error| format!("cargo cannot be run: {error}"))?;
-    let beside = std::env::current_exe()?.with_file_name("teamclaw");
-    if built.success() && beside.exists() {
-        return Ok(beside);
-    }
-    Err(format!("{} could not be built", beside.display()).into())
 }
 
 /// Starts the program and waits until its front door answers.

@@ -5,6 +5,7 @@
 //! run are. So every run measures its peers, too, in turns with what it measures of ours.
 
 mod args;
+mod built;
 mod facts;
 mod herd;
 mod journal;
@@ -19,12 +20,14 @@ mod queue;
 mod report;
 mod samples;
 mod scratch;
+mod sidecar;
 
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-pub use args::{Bench, EngineArgs, Measure, Subject};
+pub use args::{Bench, EngineArgs, Measure, SidecarArgs, Subject};
+use built::built;
 use facts::Facts;
 use report::Report;
 
@@ -39,6 +42,11 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 pub async fn run(bench: Bench) -> Result<ExitCode, Failure> {
     match bench.subject {
         Subject::Engine(args) => engine(&args).await,
+        Subject::Sidecar(args) => {
+            let mut report = Report::new(&Facts::look(&args.data, local::SystemClock::new())?);
+            sidecar::measure(&args, &mut report).await?;
+            told(&report, args.quick)
+        }
     }
 }
 
@@ -54,8 +62,12 @@ async fn engine(args: &EngineArgs) -> Result<ExitCode, Failure> {
             Measure::Memory => memory::measure(args, &mut report).await?,
         }
     }
-    report.print(&mut std::io::stdout().lock(), args.quick)?;
-    let missed = report.missed() && !args.quick;
+    told(&report, args.quick)
+}
+
+fn told(report: &Report, quick: bool) -> Result<ExitCode, Failure> {
+    report.print(&mut std::io::stdout().lock(), quick)?;
+    let missed = report.missed() && !quick;
     Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

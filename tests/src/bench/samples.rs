@@ -21,6 +21,11 @@ impl Samples {
         Self { each, together }
     }
 
+    /// How many there were.
+    pub(super) fn count(&self) -> usize {
+        self.each.len()
+    }
+
     /// How many a second.
     pub(super) fn rate(&self) -> f64 {
         self.each.len() as f64 / self.together.as_secs_f64().max(f64::MIN_POSITIVE)

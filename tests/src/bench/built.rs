@@ -1,0 +1,29 @@
+//! The real programs, built as this one was.
+
+use std::path::PathBuf;
+
+use tokio::process::Command;
+
+use super::{Failure, progress};
+
+/// Has a program built, unless it is, and gives where it is: beside us. What lies there already may
+/// be of another day.
+///
+/// # Errors
+/// It does not build.
+pub(super) async fn built(program: &str) -> Result<PathBuf, Failure> {
+    progress(&format!("cargo builds {program}, unless it is built"));
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    let built = Command::new("cargo")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--locked", "--package", program, "--bin", program])
+        .args(profile)
+        .status()
+        .await
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let beside = std::env::current_exe()?.with_file_name(program);
+    if built.success() && beside.exists() {
+        return Ok(beside);
+    }
+    Err(format!("{} could not be built", beside.display()).into())
+}
