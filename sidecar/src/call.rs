@@ -19,7 +19,7 @@ use crate::refusal::{Kind, Refusal};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
-use crate::upstream::{Answer, Failure};
+use crate::upstream::{Answer, Unanswered};
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
@@ -129,7 +129,7 @@ impl Call {
         let send = sidecar.upstream.send(self.request(headers, body));
         let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
         // Once more, if it was certainly never written: a kept connection was closed just before.
-        if again && matches!(&result, Err(Failure::Sent(error)) if error.is_canceled()) {
+        if again && matches!(&result, Err(Unanswered::Sent(error)) if error.is_canceled()) {
             let send = sidecar.upstream.send(self.request(headers, body));
             result = timeout(HEAD_MAX, send).await.map_err(slow)?;
         }

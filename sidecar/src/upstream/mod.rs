@@ -35,7 +35,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub(crate) enum Failure {
+pub(crate) enum Unanswered {
     /// There is no connection.
     #[error("no connection: {0}")]
     Connect(#[source] BoxError),
@@ -44,7 +44,7 @@ pub(crate) enum Failure {
     Sent(#[source] hyper::Error),
 }
 
-impl Failure {
+impl Unanswered {
     /// Whether the provider may have the request. A kept connection that was closed just before
     /// takes nothing: sending it again bills nothing twice.
     pub(crate) fn reached(&self) -> bool {
@@ -78,31 +78,31 @@ impl Upstream {
     }
 
     /// Sends a request to its absolute URI and waits for the head of the answer.
-    pub(crate) async fn send(&self, request: Request<Out>) -> Result<Response<Answer>, Failure> {
+    pub(crate) async fn send(&self, request: Request<Out>) -> Result<Response<Answer>, Unanswered> {
         let uri = request.uri().clone();
         let request = origin_form(request, &uri)?;
-        let place = Place::of(&uri).ok_or_else(|| Failure::Connect("no host in the URI".into()))?;
+        let place = Place::of(&uri).ok_or_else(|| Unanswered::Connect("no host in the URI".into()))?;
         let mut line = match self.idle.take(&place) {
             Some(line) => line,
             None => self.connect(uri).await?,
         };
-        let response = line.ask(request).await.map_err(Failure::Sent)?;
+        let response = line.ask(request).await.map_err(Unanswered::Sent)?;
         let (head, incoming) = response.into_parts();
         let answer = Answer::new(incoming, line, place, Arc::clone(&self.idle));
         Ok(Response::from_parts(head, answer))
     }
 
-    async fn connect(&self, uri: Uri) -> Result<Line, Failure> {
+    async fn connect(&self, uri: Uri) -> Result<Line, Unanswered> {
         let connecting = self.connector.clone().oneshot(uri);
-        let late = |_| Failure::Connect("it took too long".into());
-        let io = timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Failure::Connect)?;
-        Line::open(io).await.map_err(|error| Failure::Connect(error.into()))
+        let late = |_| Unanswered::Connect("it took too long".into());
+        let io = timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Unanswered::Connect)?;
+        Line::open(io).await.map_err(|error| Unanswered::Connect(error.into()))
     }
 }
 
 /// The request as it stands on the wire: the path alone, and the host in its header.
-fn origin_form(mut request: Request<Out>, uri: &Uri) -> Result<Request<Out>, Failure> {
-    let odd = |_| Failure::Connect("the URI names no host that a header can hold".into());
+fn origin_form(mut request: Request<Out>, uri: &Uri) -> Result<Request<Out>, Unanswered> {
+    let odd = |_| Unanswered::Connect("the URI names no host that a header can hold".into());
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let host = HeaderValue::try_from(host).map_err(odd)?;
     request.headers_mut().insert(HOST, host);
