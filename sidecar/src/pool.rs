@@ -100,8 +100,7 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> PoolKey {
-        let secret = Secret::new(text);
-        PoolKey { print: events::token::key_print(&secret), secret }
+        PoolKey::new(Secret::new(text))
     }
 
     fn lease(name: &str) -> Lease {
