@@ -72,7 +72,8 @@ impl Pool {
                     shown(provider)
                 )));
             }
-            check_limits(entry).map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
+            check_limits(entry)
+                .map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
         }
         Ok(())
     }
@@ -167,9 +168,8 @@ fn weight(entry: Option<&Value>, key: &KeyPrint) -> u32 {
 
 /// What is wrong with the groups or the weights of a provider's entry.
 fn check_limits(entry: &Map<String, Value>) -> Result<(), &'static str> {
-    let prints = |value: &Value| {
-        value.as_array().is_some_and(|prints| prints.iter().all(Value::is_string))
-    };
+    let prints =
+        |value: &Value| value.as_array().is_some_and(|prints| prints.iter().all(Value::is_string));
     let groups = entry.get("groups").map(Value::as_object);
     if !groups.is_none_or(|groups| groups.is_some_and(|groups| groups.values().all(prints))) {
         return Err("\"groups\" is not an object of lists of fingerprints");
