@@ -67,7 +67,7 @@ async fn admit(
     let keys = keys(sidecar, provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally, attempt: None }).await
+    call.send(sidecar, keys, body, Account { turn, tally, _attempt: None }).await
 }
 
 /// Nothing is answered unrecorded.

@@ -59,7 +59,7 @@ pub(crate) struct Account {
     /// What it used; `None` when nothing is billed for it.
     pub(crate) tally: Option<Tally>,
     /// The key that serves it, from its answer on.
-    pub(crate) attempt: Option<Attempt>,
+    pub(crate) _attempt: Option<Attempt>,
 }
 
 /// A provider's error, read as far as it came.
@@ -134,8 +134,8 @@ impl Call {
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
-                    let attempt = Some(attempt);
-                    return Ok(self.stream(answer, Account { turn, tally, attempt }));
+                    let account = Account { turn, tally, _attempt: Some(attempt) };
+                    return Ok(self.stream(answer, account));
                 }
                 Outcome::Nothing => {
                     attempt.answered(status, answer.headers(), None, now);

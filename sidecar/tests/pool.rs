@@ -204,6 +204,7 @@ async fn a_refused_key_is_tried_again_by_one_request_at_a_time() {
         let rig = std::sync::Arc::clone(&rig);
         all.spawn(async move { ask(&rig).await.status });
     }
+    gate.until_asked(2).await;
     for _ in 0..9 {
         let status = all.join_next().await.expect("nine of ten").expect("no panic");
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
