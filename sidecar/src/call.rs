@@ -110,6 +110,7 @@ impl Call {
         let again = body.again();
         let mut last: Option<Failure> = None;
         loop {
+            let now = sidecar.books.clock.now();
             let mut attempt = match tries.next(again) {
                 Ok(attempt) => attempt,
                 Err(rest) => return self.exhausted(last, rest, tally),
@@ -118,6 +119,8 @@ impl Call {
             let Some(headers) = headers else {
                 let key = &attempt.key().print;
                 tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
+                // No better than one that the provider does not know.
+                attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
                 continue;
             };
             if let Some(tally) = &mut tally {
@@ -130,7 +133,7 @@ impl Call {
                 }
                 lost.refusal
             })?;
-            let (status, now) = (answer.status(), sidecar.books.clock.now());
+            let status = answer.status();
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
@@ -190,6 +193,10 @@ impl Call {
         if let Some(mut tally) = tally {
             tally.failed(last.status.as_u16());
         }
+        // A 401 often repeats a part of the key, and half an answer is none.
+        if last.status == StatusCode::UNAUTHORIZED || last.whole.is_none() {
+            return Err(self.resting(rest));
+        }
         let mut response = self.error(last)?;
         let headers = response.headers_mut();
         // The provider spoke of one key.
@@ -200,21 +207,20 @@ impl Call {
         Ok(response)
     }
 
-    /// Why no request was made at all.
+    /// Our own words when the provider has none that can be passed on.
     fn resting(&self, rest: Rest) -> Refusal {
-        if rest.refused {
-            return self.no_key().after(rest.seconds());
-        }
-        let words = "the provider told every key of the pool to wait; try again later";
-        Refusal::new(Kind::KeysRest, words).after(rest.seconds())
-    }
-
-    fn no_key(&self) -> Refusal {
-        let words = format!(
-            "{} does not accept the pool's key; an administrator must look at `teamclaw keys list`",
-            self.provider.id
-        );
-        Refusal::new(Kind::NoKey, words)
+        let refusal = if rest.refused {
+            let words = format!(
+                "{} does not accept the pool's key; an administrator must look at `teamclaw keys \
+                 list`",
+                self.provider.id
+            );
+            Refusal::new(Kind::NoKey, words)
+        } else {
+            let words = "every key of the pool that may serve this has to wait; try again later";
+            Refusal::new(Kind::KeysRest, words)
+        };
+        refusal.after(rest.seconds())
     }
 
     fn request(&self, headers: &HeaderMap, body: &mut Taken) -> Request<Out> {
@@ -268,13 +274,9 @@ impl Call {
         response
     }
 
-    /// The provider's own error, unless it tells of a key or sends us elsewhere.
+    /// The provider's own error, unless it sends us elsewhere.
     fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
         let Failure { status, headers, whole } = failure;
-        // Its body often repeats a part of the key.
-        if status == StatusCode::UNAUTHORIZED {
-            return Err(self.no_key());
-        }
         if !status.is_client_error() && !status.is_server_error() {
             let words =
                 format!("{} sent us elsewhere, and a key is never sent on", self.provider.id);

@@ -12,6 +12,7 @@ use serde_json::json;
 use sidecar::stand_in::StandIn;
 use sidecar::{Config, KeyStanding, Strategy};
 use support::gate::{Gate, Manners};
+use support::raw::Raw;
 use support::rig::{Answer, Rig, until};
 use tokio::time::{advance, pause, resume};
 
@@ -182,6 +183,35 @@ async fn a_body_that_cannot_be_sent_again_is_tried_once_and_the_client_may_try_a
     assert_eq!(gate.asked().len(), 1);
     assert_eq!(header(&answer, "retry-after"), Some("1"), "another key is free");
     assert_eq!(header(&answer, "x-should-retry"), Some("true"));
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_sent_is_passed_over_and_alone_is_no_key() {
+    let gate = Gate::new().await;
+    let odd = ["sk\nodd", "sk-a"];
+    let both = rig(&gate, config(&gate), &odd).await;
+    for _ in 0..2 {
+        let answer = ask(&both).await;
+        assert_eq!((answer.status, header(&answer, ATTEMPTS)), (StatusCode::OK, None));
+    }
+    let alone = rig(&gate, config(&gate), &odd[..1]).await;
+    for _ in 0..2 {
+        let answer = ask(&alone).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(header(&answer, "x-should-retry"), Some("false"));
+    }
+    assert_eq!(gate.asked(), ["sk-a", "sk-a"]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_breaks_off_is_told_in_our_words() {
+    let broken = "HTTP/1.1 429 Slow\r\nretry-after: 40\r\ncontent-length: 99\r\n\r\n{\"err";
+    let raw = Raw::new(&[broken]).await;
+    let rig = Rig::before(raw.address, StandIn::new([]), &["sk-a"]).await;
+    let answer = ask(&rig).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.json()["error"]["type"], "rate_limit_error");
+    assert!(header(&answer, "retry-after").is_some());
 }
 
 #[tokio::test]

@@ -85,7 +85,9 @@ impl Crowd {
         let (listener, address) = listener().await;
         tokio::spawn(sidecar::serve(listener, Arc::clone(&sidecar), std::future::pending::<()>()));
         let tokens = PEOPLE.iter().map(|name| tokens.give(name)).collect();
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(tcp);
         Self { sidecar, address, gate, pool, books, tokens, client, rotations: 0 }
     }
 

@@ -20,6 +20,9 @@ use super::state::{Cooldown, REST, Standing};
 const ORGANISATION_HEADERS: [&str; 2] = ["anthropic-organization-id", "openai-organization"];
 /// The longest name that is remembered; Anthropic's are UUIDs, OpenAI's are slugs.
 const NAME_LENGTH_MAX: usize = 128;
+/// How many groups may rest at once, far above any pool's: a provider that names another
+/// organisation in each answer shall not fill our memory.
+const RESTING_MAX: usize = 256;
 
 /// A quota group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,10 +54,10 @@ impl Groups {
     /// A key hit a limit.
     pub(super) fn limited(&mut self, key: &PoolKey, told: Option<Duration>, now: Instant) {
         match self.of(key) {
-            Some(Group::Learnt(name)) => {
-                self.rest(Group::Learnt(name)).expected(told.unwrap_or(REST), now);
+            Some(learnt @ Group::Learnt(_)) => {
+                self.rest(learnt, now, |rest| rest.expected(told.unwrap_or(REST), now));
             }
-            Some(named) => self.rest(named).limited(told, now),
+            Some(named) => self.rest(named, now, |rest| rest.limited(told, now)),
             None => {}
         }
     }
@@ -62,7 +65,7 @@ impl Groups {
     /// A key would hit a limit with its next request.
     pub(super) fn expected(&mut self, key: &PoolKey, span: Duration, now: Instant) {
         if let Some(group) = self.of(key) {
-            self.rest(group).expected(span, now);
+            self.rest(group, now, |rest| rest.expected(span, now));
         }
     }
 
@@ -91,8 +94,13 @@ impl Groups {
         self.resting.retain(|_, rest| rest.standing(now) != Standing::Able);
     }
 
-    fn rest(&mut self, group: Group) -> &mut Cooldown {
-        self.resting.entry(group).or_default()
+    fn rest(&mut self, group: Group, now: Instant, note: impl FnOnce(&mut Cooldown)) {
+        if self.resting.len() >= RESTING_MAX {
+            self.resting.retain(|_, rest| rest.standing(now) != Standing::Able);
+        }
+        if self.resting.len() < RESTING_MAX || self.resting.contains_key(&group) {
+            note(self.resting.entry(group).or_default());
+        }
     }
 
     fn of(&self, key: &PoolKey) -> Option<Group> {
@@ -169,6 +177,20 @@ mod tests {
         groups.limited(&a, None, now);
         groups.retain(|_| false, now + REST);
         assert!(groups.learnt.is_empty() && groups.resting.is_empty());
+    }
+
+    #[test]
+    fn a_provider_that_names_another_organisation_each_time_fills_no_memory() {
+        let now = Instant::now();
+        let a = key("a", None);
+        let mut groups = Groups::default();
+        for n in 0..2 * RESTING_MAX {
+            groups.learn(&a.print, &answer("openai-organization", &format!("org-{n}")));
+            groups.limited(&a, None, now);
+        }
+        assert_eq!((groups.learnt.len(), groups.resting.len()), (1, RESTING_MAX));
+        groups.limited(&a, None, now + REST);
+        assert_eq!(groups.resting.len(), 1, "what is over makes room");
     }
 
     proptest! {

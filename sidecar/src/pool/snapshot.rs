@@ -111,6 +111,7 @@ impl Snapshot {
     /// have replaced it.
     pub(super) async fn after_refusal(&self, key: &KeyPrint, sent: Instant) -> Option<Shared> {
         let asked = if self.believed.is_zero() {
+            // It is asked for each request anyway.
             self.ask().await
         } else {
             let newer = |known: &mut Known| {

@@ -16,6 +16,9 @@ pub(super) const REST_MAX: Duration = Duration::from_secs(300);
 pub(super) const QUARANTINE: Duration = Duration::from_secs(30);
 /// The longest quarantine: so late at the most is it noticed that a key is good again.
 pub(super) const QUARANTINE_MAX: Duration = Duration::from_secs(300);
+/// How long a request that finds out keeps others from it. A provider that hangs must not keep a
+/// good key out until that request is given up.
+pub(super) const PROBE_MAX: Duration = Duration::from_secs(30);
 
 /// Whether a key may be used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,8 +97,8 @@ struct Quarantine {
     /// Refusals in a row, each of a request that was sent after the one before.
     times: u32,
     doubt: Doubt,
-    /// A request is under way that finds out whether it is good again.
-    probed: bool,
+    /// Since when a request is under way that finds out whether it is good again.
+    probed: Option<Instant>,
 }
 
 /// Whether a provider takes a key.
@@ -115,7 +118,7 @@ impl Trust {
             before => {
                 let times = before.map_or(0, |before| before.times).saturating_add(1);
                 let until = before.map_or(now, |before| before.until).max(now + span(times));
-                let probed = before.is_some_and(|before| before.probed);
+                let probed = before.and_then(|before| before.probed);
                 Quarantine { since: now, until, times, doubt, probed }
             }
         });
@@ -130,8 +133,9 @@ impl Trust {
     pub(super) fn standing(&self, now: Instant) -> Standing {
         let Some(quarantine) = self.0 else { return Standing::Able };
         let over = quarantine.until <= now;
+        let probed = quarantine.probed.is_some_and(|since| now < since + PROBE_MAX);
         match quarantine.doubt {
-            _ if over && !quarantine.probed => Standing::HalfOpen,
+            _ if over && !probed => Standing::HalfOpen,
             // The one request that finds out is under way; it is over in seconds.
             Doubt::Unknown if over => Standing::Barred(now),
             Doubt::Unknown => Standing::Barred(quarantine.until),
@@ -145,7 +149,7 @@ impl Trust {
     pub(super) fn probe(&mut self, now: Instant) -> bool {
         let open = self.standing(now) == Standing::HalfOpen;
         if let Some(quarantine) = self.0.as_mut().filter(|_| open) {
-            quarantine.probed = true;
+            quarantine.probed = Some(now);
         }
         open
     }
@@ -153,7 +157,7 @@ impl Trust {
     /// Whoever had the right to find out is gone.
     pub(super) fn probe_ended(&mut self) {
         if let Some(quarantine) = &mut self.0 {
-            quarantine.probed = false;
+            quarantine.probed = None;
         }
     }
 }
@@ -240,6 +244,8 @@ mod tests {
         assert!(trust.probe(now));
         trust.probe_ended();
         assert!(trust.probe(now));
+        assert!(!trust.probe(now + PROBE_MAX - Duration::from_millis(1)));
+        assert!(trust.probe(now + PROBE_MAX), "a probe that hangs keeps nobody out");
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Gate {
         let serving = Arc::clone(&this);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Without it a held end waits for an acknowledgement; a refusal changes the pace.
+                let _slower = stream.set_nodelay(true);
                 let this = Arc::clone(&serving);
                 let service = service_fn(move |request| {
                     let this = Arc::clone(&this);
