@@ -237,7 +237,7 @@ async fn a_refused_key_is_tried_again_by_one_request_at_a_time() {
     gate.until_asked(2).await;
     for _ in 0..9 {
         let status = all.join_next().await.expect("nine of ten").expect("no panic");
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "it is known in a moment");
     }
     assert_eq!(gate.asked().len(), 2, "one finds out");
     gate.shut(false);

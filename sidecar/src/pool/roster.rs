@@ -156,7 +156,11 @@ impl Roster {
         let mut refused: Option<Duration> = None;
         for key in keys {
             let seen = self.seen(key, now);
-            let trusted = matches!(seen.trust, Standing::Able | Standing::HalfOpen);
+            let trusted = match seen.trust {
+                Standing::Able | Standing::HalfOpen => true,
+                // Somebody is finding out: a moment later it is known.
+                Standing::Barred(until) | Standing::Last(until) => until <= now,
+            };
             let wait = match seen.trust.max(seen.limits) {
                 Standing::Able | Standing::HalfOpen => Duration::ZERO,
                 Standing::Last(until) | Standing::Barred(until) => {
