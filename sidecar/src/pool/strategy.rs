@@ -98,7 +98,7 @@ mod tests {
         })
     }
 
-    fn first<'a>(strategy: Strategy, session: Session, keys: &'a [PoolKey]) -> &'a str {
+    fn first(strategy: Strategy, session: Session, keys: &[PoolKey]) -> &str {
         let place = |key: &&PoolKey| rank(strategy, session, key, 0);
         let first = keys.iter().min_by(|a, b| place(a).partial_cmp(&place(b)).expect("no NaN"));
         first.expect("a key").secret.expose()
