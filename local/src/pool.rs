@@ -3,6 +3,10 @@
 //! `{"providers":{"anthropic":{"authType":"apiKey","keys":["…"]}}}`, and the older
 //! `{"anthropic":["…"]}`, which the first change turns into the newer. Fields that we do not know
 //! stay as they are. Nothing here touches a file, and no error tells a key.
+//!
+//! Two fields of ours may stand beside `keys`, both by fingerprint, as `teamclaw keys list` shows
+//! it: `"groups":{"acme":["0123456789ab"]}` names keys that share their provider's limits, and
+//! `"weights":{"0123456789ab":3}` gives a key a larger share.
 
 use events::{KeyPrint, Secret, token::key_print};
 use ports::{Fault, KeyInfo, PoolKey};
@@ -17,6 +21,8 @@ const PROVIDER_LENGTH_MAX: usize = 64;
 /// The longest provider id that an error shows: longer than those of all known providers, shorter
 /// than any key that somebody put in the place of one.
 const SHOWN_LENGTH_MAX: usize = 24;
+/// The largest share of a key beside one of share 1.
+const WEIGHT_MAX: u64 = 1_000;
 /// The `authType` of a provider whose credential is a token of its own; its `keys` count for
 /// nothing.
 const OAUTH: &str = "oauthToken";
@@ -66,6 +72,8 @@ impl Pool {
                     shown(provider)
                 )));
             }
+            check_limits(entry)
+                .map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
         }
         Ok(())
     }
@@ -77,8 +85,9 @@ impl Pool {
         let keys = usable.and_then(|entry| entry.get("keys")).and_then(Value::as_array);
         let keys = keys.into_iter().flatten().filter_map(Value::as_str);
         keys.map(|key| {
-            let secret = Secret::new(key);
-            PoolKey { print: key_print(&secret), secret }
+            let key = PoolKey::new(Secret::new(key));
+            let (group, weight) = (group(entry, &key.print), weight(entry, &key.print));
+            PoolKey { group, weight, ..key }
         })
         .collect()
     }
@@ -140,6 +149,37 @@ impl Pool {
             bad(format!("the entry of provider {} is not an object", shown(provider)))
         })
     }
+}
+
+/// The group that a provider's entry puts a key in; the first one, should it be in several.
+fn group(entry: Option<&Value>, key: &KeyPrint) -> Option<String> {
+    let groups = entry?.get("groups")?.as_object()?;
+    let holds = |prints: &Value| {
+        prints.as_array().is_some_and(|prints| prints.iter().any(|print| *print == key.0))
+    };
+    groups.iter().find(|(_, prints)| holds(prints)).map(|(name, _)| name.clone())
+}
+
+/// A key's share; 1 unless the entry says another.
+fn weight(entry: Option<&Value>, key: &KeyPrint) -> u32 {
+    let told = entry.and_then(|entry| entry.get("weights")?.get(&key.0)?.as_u64());
+    told.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1)
+}
+
+/// What is wrong with the groups or the weights of a provider's entry.
+fn check_limits(entry: &Map<String, Value>) -> Result<(), &'static str> {
+    let prints =
+        |value: &Value| value.as_array().is_some_and(|prints| prints.iter().all(Value::is_string));
+    let groups = entry.get("groups").map(Value::as_object);
+    if !groups.is_none_or(|groups| groups.is_some_and(|groups| groups.values().all(prints))) {
+        return Err("\"groups\" is not an object of lists of fingerprints");
+    }
+    let weight = |value: &Value| value.as_u64().is_some_and(|w| (1..=WEIGHT_MAX).contains(&w));
+    let weights = entry.get("weights").map(Value::as_object);
+    if !weights.is_none_or(|weights| weights.is_some_and(|weights| weights.values().all(weight))) {
+        return Err("\"weights\" is not an object of whole numbers from 1 to 1000");
+    }
+    Ok(())
 }
 
 /// The older form, turned into the newer.
@@ -225,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_has_the_group_and_the_weight_that_stand_beside_it() {
+        let print = key_print(&Secret::new("k")).0;
+        let text = json!({"providers":{"x":{"keys":["k","l"],
+            "groups":{"acme":[print]},"weights":{print.clone():3}}}});
+        let keys = Pool::parse(&text.to_string()).expect("a pool").of("x");
+        assert_eq!((keys[0].group.as_deref(), keys[0].weight), (Some("acme"), 3));
+        assert_eq!((keys[1].group.as_deref(), keys[1].weight), (None, 1));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_without_the_text() {
         for broken in [
             "{\"providers\":{\"x\":{\"keys\":[\"sk-secret\"]}}",
@@ -238,6 +288,10 @@ mod tests {
             "{\"providers\":{\"sk-secret-0123456789abcdef\":\"anthropic\"}}",
             "{\"providers\":{\"sk-secret-0123456789ABC\":{\"keys\":\"anthropic\"}}}",
             "{\"providers\":\"sk-secret\"}",
+            "{\"providers\":{\"x\":{\"groups\":[\"sk-secret\"]}}}",
+            "{\"providers\":{\"x\":{\"groups\":{\"sk-secret\":\"sk-secret\"}}}}",
+            "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":0}}}}",
+            "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":1001}}}}",
         ] {
             let fault = Pool::parse(broken).err().expect("broken");
             assert!(!format!("{fault} {fault:?}").contains("sk-secret"), "{fault}");

@@ -1,6 +1,7 @@
 //! The pool of provider keys.
 
 use async_trait::async_trait;
+use events::token::key_print;
 use events::{KeyPrint, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,18 @@ pub struct PoolKey {
     pub print: KeyPrint,
     /// The key.
     pub secret: Secret,
+    /// The quota group that the pool puts it in: keys that share limits have the same name here.
+    /// `None`: the pool says nothing of it.
+    pub group: Option<String>,
+    /// Its share beside the other keys of its provider, where shares count; at least 1.
+    pub weight: u32,
+}
+
+impl PoolKey {
+    /// A key of which the pool says nothing more.
+    pub fn new(secret: Secret) -> Self {
+        Self { print: key_print(&secret), secret, group: None, weight: 1 }
+    }
 }
 
 /// A key as it may be shown.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
-use ports::{Lease, PoolKey};
-use tokio::time::Instant;
+use ports::Lease;
 
 use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
 use crate::headers;
 use crate::include_usage::Asked;
 use crate::outbox::NoRoom;
+use crate::pool::Tries;
 use crate::providers::{self, Api, NotServed, Provider};
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};
@@ -67,7 +67,7 @@ async fn admit(
     let keys = keys(sidecar, provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally }).await
+    call.send(sidecar, keys, body, Account { turn, tally, _attempt: None }).await
 }
 
 /// Nothing is answered unrecorded.
@@ -153,25 +153,18 @@ fn prepare(api: Option<Api>, body: &mut Taken, tally: Option<&mut Tally>) -> Res
     Ok(true)
 }
 
-/// The keys to try, in order.
-async fn keys(
-    sidecar: &Sidecar,
-    provider: &Provider,
-    lease: &Lease,
-) -> Result<Vec<PoolKey>, Refusal> {
-    let keys = sidecar.keys.of(provider.id).await.map_err(|fault| {
+/// The keys to try.
+async fn keys(sidecar: &Sidecar, provider: &Provider, lease: &Lease) -> Result<Tries, Refusal> {
+    let tries = sidecar.pool.tries(provider.id, lease).await.map_err(|fault| {
         tracing::warn!(%fault, "the key pool could not be read");
         Refusal::new(Kind::Unavailable, "the key pool cannot be read right now; try again").after(1)
     })?;
-    if keys.is_empty() {
+    if tries.is_empty() {
         let words = format!(
             "the pool has no key for {0}; an administrator adds one with `teamclaw keys add {0}`",
             provider.id
         );
         return Err(Refusal::new(Kind::NoKey, words));
     }
-    sidecar.pool.order(lease, keys, Instant::now()).map_err(|rest| {
-        let words = "the provider told every key of the pool to wait; try again later";
-        Refusal::new(Kind::KeysRest, words).after(rest.as_secs() + 1)
-    })
+    Ok(tries)
 }

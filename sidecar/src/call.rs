@@ -4,15 +4,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use ports::PoolKey;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
 use crate::headers;
 use crate::meter::Meter;
+use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::{Api, Provider};
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal};
@@ -24,12 +28,17 @@ use crate::upstream::{Answer, Unanswered};
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
 const HEAD_MAX: Duration = Duration::from_secs(11 * 60);
-/// How many keys are tried for one request. More would multiply the load of a bad moment.
-const KEYS_MAX: usize = 3;
 /// How much of a provider's error is read; they are under 4 KiB.
 const ERROR_LENGTH_MAX: usize = 64 * 1024;
-/// How long a provider's error may take to come whole.
+/// How long a provider's error may take to come whole; it comes with its head.
 const ERROR_MAX: Duration = Duration::from_secs(10);
+/// As long as that only when no other key is left: a refusal that does not come whole by then is
+/// dropped, and its connection with it, so that the next key is not kept waiting.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// Tells the client with how many keys its request was tried, when there were several.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-teamclaw-attempts");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// What is to be sent, to any key's owner.
 pub(crate) struct Call {
@@ -48,6 +57,16 @@ pub(crate) struct Account {
     pub(crate) turn: Turn,
     /// What it used; `None` when nothing is billed for it.
     pub(crate) tally: Option<Tally>,
+    /// The key that serves it, from its answer on.
+    pub(crate) _attempt: Option<Attempt>,
+}
+
+/// A provider's error, read as far as it came.
+struct Failure {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// Without the key; `None` when it did not come whole.
+    whole: Option<Bytes>,
 }
 
 /// A request without an answer.
@@ -62,22 +81,51 @@ impl Call {
     pub(crate) async fn send(
         self,
         sidecar: &Sidecar,
-        keys: Vec<PoolKey>,
-        mut body: Taken,
+        tries: Tries,
+        body: Taken,
         account: Account,
     ) -> Result<Response<Out>, Refusal> {
-        let Account { turn, mut tally } = account;
-        let last = keys.len().min(KEYS_MAX);
-        for (n, key) in keys.iter().take(KEYS_MAX).enumerate() {
-            let Some(headers) = headers::for_provider(&self.headers, self.provider.auth, key)
-            else {
-                tracing::error!(key = %key.print, "a key of the pool cannot be sent: odd characters");
+        let mut attempts = 0;
+        let shape = self.provider.shape;
+        let result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
+        if attempts < 2 {
+            return result;
+        }
+        let mut response = result.unwrap_or_else(|refusal| refusal.response(shape));
+        response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
+        Ok(response)
+    }
+
+    async fn try_keys(
+        self,
+        sidecar: &Sidecar,
+        mut tries: Tries,
+        mut body: Taken,
+        account: Account,
+        attempts: &mut u32,
+    ) -> Result<Response<Out>, Refusal> {
+        let Account { turn, mut tally, .. } = account;
+        // A body that passes is gone once it was sent, though what is left of it could be.
+        let again = body.again();
+        let mut last: Option<Failure> = None;
+        loop {
+            let now = sidecar.books.clock.now();
+            let mut attempt = match tries.next(again) {
+                Ok(attempt) => attempt,
+                Err(rest) => return self.exhausted(last, rest, tally),
+            };
+            let headers = headers::for_provider(&self.headers, self.provider.auth, attempt.key());
+            let Some(headers) = headers else {
+                let key = &attempt.key().print;
+                tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
+                // No better than one that the provider does not know.
+                attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
                 continue;
             };
             if let Some(tally) = &mut tally {
-                tally.uses(&key.print).map_err(unrecorded)?;
+                tally.uses(&attempt.key().print).map_err(unrecorded)?;
             }
-            let more = n + 1 < last && body.again();
+            *attempts += 1;
             let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
                 if let Some(tally) = &mut tally {
                     tally.lost(lost.refusal.status().as_u16(), lost.reached);
@@ -85,24 +133,93 @@ impl Call {
                 lost.refusal
             })?;
             let status = answer.status();
-            let refused = matches!(status.as_u16(), 401 | 403 | 429);
-            if refused {
-                tracing::info!(key = %key.print, status = status.as_u16(), "a key was refused");
-                sidecar.pool.rest(&key.print, answer.headers(), Instant::now());
-                if more {
-                    continue;
+            match Outcome::of(status) {
+                Outcome::Worked => {
+                    attempt.answered(status, answer.headers(), None, now);
+                    let account = Account { turn, tally, _attempt: Some(attempt) };
+                    return Ok(self.stream(answer, account));
+                }
+                Outcome::Nothing => {
+                    attempt.answered(status, answer.headers(), None, now);
+                    if let Some(tally) = &mut tally {
+                        tally.failed(status.as_u16());
+                    }
+                    return self.error(failure(answer, attempt.key(), ERROR_MAX).await);
+                }
+                Outcome::Limited | Outcome::Refused(_) => {
+                    let refused = self.refused(answer, &mut attempt, again, now).await;
+                    if matches!(Outcome::of(status), Outcome::Refused(_)) {
+                        tries.look_again(&attempt).await;
+                    }
+                    last = Some(more_telling(last, refused));
+                    if !again {
+                        let rest = tries.rest();
+                        drop(attempt);
+                        return self.exhausted(last, rest, tally);
+                    }
                 }
             }
-            if status.is_success() {
-                sidecar.pool.works(&key.print);
-                return Ok(self.stream(answer, Account { turn, tally }));
-            }
-            if let Some(tally) = &mut tally {
-                tally.failed(status.as_u16());
-            }
-            return self.error(answer, key).await;
         }
-        Err(Refusal::new(Kind::NoKey, "no key of the pool can be used; tell an administrator"))
+    }
+
+    /// Reads a refusal of a key, so that its connection can be used again, and notes it.
+    async fn refused(
+        &self,
+        answer: Response<Answer>,
+        attempt: &mut Attempt,
+        again: bool,
+        now: Timestamp,
+    ) -> Failure {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        tracing::info!(
+            key = %attempt.key().print, provider = self.provider.id, status = status.as_u16(),
+            "a key was refused"
+        );
+        let longest = if again { DRAIN_MAX } else { ERROR_MAX };
+        let refused = failure(answer, attempt.key(), longest).await;
+        attempt.answered(status, &headers, refused.whole.as_deref(), now);
+        refused
+    }
+
+    /// No key is left to be tried: the provider's own last word, with when to come back.
+    fn exhausted(
+        &self,
+        last: Option<Failure>,
+        rest: Rest,
+        tally: Option<Tally>,
+    ) -> Result<Response<Out>, Refusal> {
+        let Some(last) = last else { return Err(self.resting(rest)) };
+        if let Some(mut tally) = tally {
+            tally.failed(last.status.as_u16());
+        }
+        // A 401 often repeats a part of the key, and half an answer is none.
+        if last.status == StatusCode::UNAUTHORIZED || last.whole.is_none() {
+            return Err(self.resting(rest));
+        }
+        let mut response = self.error(last)?;
+        let headers = response.headers_mut();
+        // The provider spoke of one key.
+        headers.remove(RETRY_AFTER_MS);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(rest.seconds()));
+        let retry = if rest.pointless() { "false" } else { "true" };
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static(retry));
+        Ok(response)
+    }
+
+    /// Our own words when the provider has none that can be passed on.
+    fn resting(&self, rest: Rest) -> Refusal {
+        let refusal = if rest.refused {
+            let words = format!(
+                "{} does not accept the pool's key; an administrator must look at `teamclaw keys \
+                 list`",
+                self.provider.id
+            );
+            Refusal::new(Kind::NoKey, words)
+        } else {
+            let words = "every key of the pool that may serve this has to wait; try again later";
+            Refusal::new(Kind::KeysRest, words)
+        };
+        refusal.after(rest.seconds())
     }
 
     fn request(&self, headers: &HeaderMap, body: &mut Taken) -> Request<Out> {
@@ -156,34 +273,39 @@ impl Call {
         response
     }
 
-    /// The provider's own error, unless it tells of a key or sends us elsewhere.
-    async fn error(
-        &self,
-        answer: Response<Answer>,
-        key: &PoolKey,
-    ) -> Result<Response<Out>, Refusal> {
-        let (head, body) = answer.into_parts();
-        if head.status == StatusCode::UNAUTHORIZED {
-            let words = format!(
-                "{} does not accept the pool's key; an administrator must look at `teamclaw keys list`",
-                self.provider.id
-            );
-            return Err(Refusal::new(Kind::NoKey, words));
-        }
-        if !head.status.is_client_error() && !head.status.is_server_error() {
+    /// The provider's own error, unless it sends us elsewhere.
+    fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
+        let Failure { status, headers, whole } = failure;
+        if !status.is_client_error() && !status.is_server_error() {
             let words =
                 format!("{} sent us elsewhere, and a key is never sent on", self.provider.id);
             return Err(Refusal::new(Kind::BadUpstream, words));
         }
-        let until = Instant::now() + ERROR_MAX;
-        let read = timeout_at(until, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
-        let words = || format!("{} answered {} and no more", self.provider.id, head.status);
-        let Ok(Ok(whole)) = read else { return Err(Refusal::new(Kind::BadUpstream, words())) };
-        let whole = scrub(whole.to_bytes(), key);
+        let Some(whole) = whole else {
+            let words = format!("{} answered {status} and no more", self.provider.id);
+            return Err(Refusal::new(Kind::BadUpstream, words));
+        };
         let mut response = Response::new(full(whole));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         Ok(response)
+    }
+}
+
+/// Reads a provider's error within bounds.
+async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> Failure {
+    let (head, body) = answer.into_parts();
+    let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
+    let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
+    Failure { status: head.status, headers: headers::for_client(&head.headers), whole }
+}
+
+/// Of two refusals of one request the one that tells the client more: the later, but a limit
+/// passes by itself and a key that is not known does not.
+fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
+    match before {
+        Some(before) if now.status == StatusCode::UNAUTHORIZED => before,
+        _ => now,
     }
 }
 

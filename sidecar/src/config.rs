@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::Uri;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::pool::Strategy;
 use crate::providers;
 use crate::target::path_byte;
 
@@ -25,6 +27,12 @@ pub struct Config {
     pub keep: Keep,
     /// What becomes of a request whose usage cannot be kept.
     pub when_full: WhenFull,
+    /// How the keys of a provider are shared out.
+    pub strategy: Strategy,
+    /// For how long what the pool's store said is believed, less or more by a tenth and for an
+    /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
+    /// removed key is out at once.
+    pub keys_believed: Duration,
 }
 
 /// Where usage is kept until the ledger has it.

@@ -32,5 +32,6 @@ mod turns;
 mod upstream;
 
 pub use config::{BadConfig, Config, Keep, WhenFull};
+pub use pool::{KeyStanding, KeyState, Strategy};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

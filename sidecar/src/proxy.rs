@@ -25,7 +25,7 @@ pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
 pub struct Outside {
     /// Who may ask.
     pub leases: Arc<dyn Leases>,
-    /// The pool. Asked for each request, so a removed key is out at once.
+    /// The pool's store. Asked as often as [`Config::keys_believed`] says.
     pub keys: Arc<dyn Keys>,
     /// The ledger.
     pub usage: Arc<dyn Usage>,
@@ -42,7 +42,6 @@ pub struct Outside {
 /// The proxy. One serves any number of workspaces: the token in a request names the workspace.
 pub struct Sidecar {
     pub(crate) door: Door,
-    pub(crate) keys: Arc<dyn Keys>,
     pub(crate) pool: Pool,
     pub(crate) upstreams: Upstreams,
     pub(crate) upstream: Upstream,
@@ -67,8 +66,7 @@ impl Sidecar {
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
         Ok(Arc::new(Self {
             door: Door::new(leases),
-            keys,
-            pool: Pool::default(),
+            pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
             upstream: Upstream::new(&upstreams)?,
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),

@@ -6,6 +6,11 @@ use serde_json::json;
 
 use crate::body::{Out, full};
 
+/// The longest wait in seconds that the official clients keep to; told a longer one, they come
+/// back after a few seconds all the same (openai-python and anthropic-sdk-python,
+/// `_calculate_retry_timeout`).
+pub(crate) const CLIENT_WAIT_MAX: u64 = 60;
+
 /// How a provider's errors look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -99,7 +104,8 @@ impl Refusal {
     /// Whether the client's own retries can help. Both official clients obey `x-should-retry`.
     fn worth_retrying(&self) -> bool {
         match self.kind {
-            Kind::KeysRest | Kind::Unavailable | Kind::BadUpstream | Kind::SlowUpstream => true,
+            Kind::KeysRest => self.retry_after.is_none_or(|seconds| seconds <= CLIENT_WAIT_MAX),
+            Kind::Unavailable | Kind::BadUpstream | Kind::SlowUpstream => true,
             Kind::BadRequest
             | Kind::NoToken
             | Kind::NoPath

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use events::token::token_hash;
 use events::{TeamId, WorkspaceId};
+use jiff::SignedDuration;
 use serde::Deserialize;
-use sidecar::{Config, Keep, WhenFull};
+use sidecar::{Config, Keep, Strategy, WhenFull};
 
 use crate::cli::{Cli, variable};
 
@@ -20,6 +22,8 @@ const LISTEN_DEFAULT: SocketAddr =
 const TOKEN_VARIABLE: &str = "TEAMCLAW_TOKEN";
 /// The shortest token: 128 bits in hex. Shorter ones can be guessed.
 const TOKEN_LENGTH_MIN: usize = 32;
+/// A removed key is out after so long, and the file is not looked at for each request.
+const KEYS_BELIEVED_DEFAULT: Duration = Duration::from_secs(1);
 /// The largest configuration file that is read: some thousand workspaces.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -53,6 +57,8 @@ struct File {
     journal: Option<PathBuf>,
     when_full: WhenFull,
     host_names: Vec<String>,
+    strategy: Strategy,
+    keys_believed: Option<SignedDuration>,
     upstreams: BTreeMap<String, String>,
     workspaces: Vec<Workspace>,
 }
@@ -120,6 +126,8 @@ impl Settings {
                 host_names: file.host_names,
                 keep: Keep::Directory(journal),
                 when_full: file.when_full,
+                strategy: file.strategy,
+                keys_believed: believed(file.keys_believed)?,
             },
         })
     }
@@ -139,6 +147,12 @@ impl Settings {
             names.join(" "),
         )
     }
+}
+
+/// How long the keys' file is believed without another look.
+fn believed(asked: Option<SignedDuration>) -> Result<Duration, Problem> {
+    let Some(asked) = asked else { return Ok(KEYS_BELIEVED_DEFAULT) };
+    Duration::try_from(asked).map_err(|error| Problem::new("keys_believed", error))
 }
 
 /// Reads a configuration file; what it names is beside it, unless its path says otherwise.

@@ -67,8 +67,7 @@ pub struct Pool(pub Mutex<Vec<Secret>>);
 impl Keys for Pool {
     async fn of(&self, _: &str) -> Result<Vec<PoolKey>, Fault> {
         let keys = self.0.lock().expect("no panic").clone();
-        let named = |secret| PoolKey { print: events::token::key_print(&secret), secret };
-        Ok(keys.into_iter().map(named).collect())
+        Ok(keys.into_iter().map(PoolKey::new).collect())
     }
 
     async fn list(&self) -> Result<Vec<KeyInfo>, Fault> {
