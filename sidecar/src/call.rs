@@ -1,6 +1,7 @@
 //! One request on its way to a provider: with which key, what a failure means, and what of the
 //! answer goes to the client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,7 +38,7 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) provider: &'static Provider,
+    pub(crate) provider: Arc<Provider>,
     pub(crate) api: Option<Api>,
     /// We asked for the usage chunk in the client's place.
     pub(crate) asked_usage: bool,
@@ -70,7 +71,7 @@ impl Call {
         let Account { turn, mut tally } = account;
         let last = keys.len().min(KEYS_MAX);
         for (n, key) in keys.iter().take(KEYS_MAX).enumerate() {
-            let Some(headers) = headers::for_provider(&self.headers, self.provider.auth, key)
+            let Some(headers) = headers::for_provider(&self.headers, self.provider.auth(), key)
             else {
                 tracing::error!(key = %key.print, "a key of the pool cannot be sent: odd characters");
                 continue;
@@ -121,7 +122,7 @@ impl Call {
         headers: &HeaderMap,
         body: &mut Taken,
     ) -> Result<Response<Incoming>, Lost> {
-        let id = self.provider.id;
+        let id = &*self.provider.id;
         let slow = |_| Lost {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
             reached: true,

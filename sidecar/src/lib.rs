@@ -6,10 +6,14 @@
 //! followed; no request goes to a place that is not in [`providers`]' table or the configuration.
 
 mod answer;
+mod base64;
+mod betas;
 mod body;
 mod call;
 mod config;
+mod credential;
 mod door;
+mod form;
 mod headers;
 mod include_usage;
 mod journal;
@@ -31,6 +35,6 @@ mod target;
 mod turns;
 mod upstream;
 
-pub use config::{BadConfig, Config, Keep, WhenFull};
+pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

@@ -94,8 +94,8 @@ impl Meter {
         let last = self.last_word(&found);
         // Chat may tell its usage in every chunk; there the list in `[DONE]` is the end.
         self.over |= match self.api {
-            Api::OpenAiChat | Api::OpenAiEmbeddings => found.closed && found.list,
             Api::AnthropicMessages | Api::OpenAiResponses => last.is_some(),
+            _ => found.closed && found.list,
         };
         if let Some(completion) = last {
             self.completion = completion;
@@ -121,7 +121,7 @@ impl Meter {
                 matches!(kind, "response.completed" | "response.incomplete" | "response.failed")
                     && found.closed
             }
-            (Api::OpenAiChat | Api::OpenAiEmbeddings, Some(_)) => {
+            (_, Some(_)) => {
                 found.closed && found.usage.is_some()
             }
         };

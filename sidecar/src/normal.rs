@@ -9,9 +9,9 @@ use crate::providers::Api;
 /// The buckets of a usage object.
 pub(crate) fn tokens(api: Api, usage: &Map<String, Value>) -> Tokens {
     match api {
-        Api::AnthropicMessages => anthropic(usage),
-        Api::OpenAiChat | Api::OpenAiEmbeddings => openai(usage, "prompt", "completion"),
+        Api::OpenAiChat | Api::XaiChat | Api::OpenAiEmbeddings => openai(usage, "prompt", "completion"),
         Api::OpenAiResponses => openai(usage, "input", "output"),
+        _ => anthropic(usage),
     }
 }
 

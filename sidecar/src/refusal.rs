@@ -2,7 +2,7 @@
 //! that the client believes it talks to, so that its own error handling works.
 
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::body::{Out, full};
 
@@ -13,6 +13,11 @@ pub(crate) enum Shape {
     Anthropic,
     /// `{"error":{"message","type","param","code"}}`
     OpenAi,
+    /// `{"error":{"code","message","status"}}` (cloud.google.com/apis/design/errors)
+    Google,
+    /// `{"message"}` and `x-amzn-errortype`
+    /// (docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html)
+    Bedrock,
 }
 
 /// Why a request goes no further.
@@ -96,6 +101,31 @@ impl Refusal {
         }
     }
 
+    /// Google's status and Bedrock's type of exception.
+    fn cloud_names(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::BadRequest | Kind::TooLarge => ("INVALID_ARGUMENT", "ValidationException"),
+            Kind::NoToken => ("UNAUTHENTICATED", "UnrecognizedClientException"),
+            Kind::NoPath => ("NOT_FOUND", "ResourceNotFoundException"),
+            Kind::WrongMethod => ("UNIMPLEMENTED", "UnknownOperationException"),
+            Kind::KeysRest => ("RESOURCE_EXHAUSTED", "ThrottlingException"),
+            Kind::NoKey | Kind::Unavailable => ("UNAVAILABLE", "ServiceUnavailableException"),
+            Kind::BadUpstream => ("UNAVAILABLE", "InternalServerException"),
+            Kind::SlowUpstream => ("DEADLINE_EXCEEDED", "ModelTimeoutException"),
+        }
+    }
+
+    /// Google's body. Its clients read the wait from the details.
+    fn google(&self, words: &str) -> Value {
+        let mut error = json!({"code": self.status().as_u16(), "message": words,
+            "status": self.cloud_names().0});
+        if let Some(seconds) = self.retry_after {
+            error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{seconds}s")}]);
+        }
+        json!({"error": error})
+    }
+
     /// Whether the client's own retries can help. Both official clients obey `x-should-retry`.
     fn worth_retrying(&self) -> bool {
         match self.kind {
@@ -119,6 +149,8 @@ impl Refusal {
             }
             Shape::OpenAi => json!({"error":
                 {"message": words, "type": openai, "param": null, "code": code}}),
+            Shape::Google => self.google(&words),
+            Shape::Bedrock => json!({"message": words}),
         };
         let mut response = Response::new(full(body.to_string().into()));
         *response.status_mut() = self.status();
@@ -126,9 +158,43 @@ impl Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = if self.worth_retrying() { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(retry));
+        if shape == Shape::Bedrock {
+            let kind = HeaderValue::from_static(self.cloud_names().1);
+            headers.insert("x-amzn-errortype", kind);
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn told(shape: Shape) -> (http::HeaderMap, Value) {
+        let response = Refusal::new(Kind::KeysRest, "wait").after(46).response(shape);
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        (head.headers, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn each_provider_refuses_in_its_own_words() {
+        let (_, body) = told(Shape::Anthropic).await;
+        assert_eq!(body["error"]["type"], "rate_limit_error");
+        let (_, body) = told(Shape::OpenAi).await;
+        assert_eq!(body["error"]["code"], "rate_limit_exceeded");
+        let (_, body) = told(Shape::Google).await;
+        assert_eq!(body["error"]["code"], 429);
+        assert_eq!(body["error"]["status"], "RESOURCE_EXHAUSTED");
+        assert_eq!(body["error"]["details"][0]["retryDelay"], "46s");
+        let (headers, body) = told(Shape::Bedrock).await;
+        assert_eq!(headers["x-amzn-errortype"], "ThrottlingException");
+        assert_eq!((&headers["retry-after"], &body["message"]), (&HeaderValue::from(46), &json!("teamclaw: wait")));
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
+use crate::providers::Provider;
 use crate::proxy::ActivitySink;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
@@ -36,7 +37,7 @@ pub(crate) struct Tally {
     place: Option<Place>,
     id: EventId,
     lease: Lease,
-    provider: &'static str,
+    provider: Arc<Provider>,
     model: String,
     key: Option<KeyPrint>,
     started: Timestamp,
@@ -47,7 +48,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Opens an account. Nothing is recorded unless a key is used.
-    pub(crate) fn new(books: Books, place: Place, lease: Lease, provider: &'static str) -> Self {
+    pub(crate) fn new(books: Books, place: Place, lease: Lease, provider: Arc<Provider>) -> Self {
         let started = books.clock.now();
         let id = books.ids.event_id(started);
         (books.on_activity)(&lease, started);
@@ -139,7 +140,7 @@ impl Tally {
         }
         match &reading.unpriced {
             Some(why) => Cost::Unknown { why: why.clone() },
-            None => self.books.prices.cost(self.provider, model, &reading.tokens),
+            None => self.books.prices.cost(&self.provider.id, model, &reading.tokens),
         }
     }
 
@@ -155,7 +156,7 @@ impl Tally {
         let record = UsageRecord {
             generation: self.lease.generation,
             team: self.lease.team.clone(),
-            provider: self.provider.to_owned(),
+            provider: self.provider.id.to_string(),
             model,
             key,
             started: self.started,
