@@ -64,19 +64,22 @@ async fn admit(
     })?;
     let mut tally = match api {
         None => None,
-        Some(_) => {
+        Some(api) => {
             let place = sidecar.outbox.reserve().map_err(unrecorded)?;
-            Some(Tally::new(sidecar.books.clone(), place, lease.clone(), Arc::clone(&provider)))
+            let (books, provider) = (sidecar.books.clone(), Arc::clone(&provider));
+            Some(Tally::new(books, place, lease.clone(), provider, api))
         }
     };
     let mut body = take(body, &sidecar.holding).await?;
-    if let (Some(tally), Some(model)) = (&mut tally, &found.model) {
-        tally.asked_for(model);
+    if let Some(tally) = &mut tally {
+        tally.asked_for(found.model.as_deref().unwrap_or_default());
+        // The bytes of a sound say nothing about tokens.
+        tally.asked_with(if api.is_some_and(Api::takes_json) { body.length() } else { 0 });
     }
     let asked_usage = prepare(api, &provider, &mut body, tally.as_mut())?;
     let keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
-    let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
+    let call = Call { method: head.method, uri, headers, provider, asked_usage };
     call.send(sidecar, keys, body, Account { turn, tally }).await
 }
 

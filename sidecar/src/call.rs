@@ -14,8 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
 use crate::headers;
-use crate::meter::Meter;
-use crate::providers::{Api, Provider};
+use crate::providers::Provider;
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal};
 use crate::relay::Relay;
@@ -39,7 +38,6 @@ pub(crate) struct Call {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) provider: Arc<Provider>,
-    pub(crate) api: Option<Api>,
     /// We asked for the usage chunk in the client's place.
     pub(crate) asked_usage: bool,
 }
@@ -97,7 +95,12 @@ impl Call {
             }
             if status.is_success() {
                 sidecar.pool.works(&key.print);
-                return Ok(self.stream(answer, Account { turn, tally }));
+                let downgraded = headers::downgraded(&self.headers, &headers);
+                let mut response = self.stream(answer, Account { turn, tally });
+                if downgraded {
+                    headers::tell_downgrade(response.headers_mut());
+                }
+                return Ok(response);
             }
             if let Some(tally) = &mut tally {
                 tally.failed(status.as_u16());
@@ -147,9 +150,11 @@ impl Call {
     fn stream(self, answer: Response<Incoming>, mut account: Account) -> Response<Out> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-        if let (Some(api), Some(tally)) = (self.api, &mut account.tally) {
-            tally.answered(head.status.as_u16(), Meter::new(api, streams));
+        // An encoded answer is not looked into, and nothing is taken out of it.
+        let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+            && !head.headers.contains_key(header::CONTENT_ENCODING);
+        if let Some(tally) = &mut account.tally {
+            tally.answered(head.status.as_u16(), &head.headers);
         }
         let relay = Relay::new(body, account, self.asked_usage && streams);
         let mut response = Response::new(Out::new(relay));

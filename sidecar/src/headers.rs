@@ -76,12 +76,15 @@ fn asked_betas(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok())
 }
 
-/// Tells the client that it asked for the long context and that the key at hand has none.
-pub(crate) fn tell_downgrade(answer: &mut HeaderMap, client: &HeaderMap, sent: &HeaderMap) {
+/// Whether the client asked for the long context and the key at hand has none.
+pub(crate) fn downgraded(client: &HeaderMap, sent: &HeaderMap) -> bool {
     let has = |headers| asked_betas(headers).any(|betas| betas.contains(CONTEXT_1M));
-    if has(client) && !has(sent) {
-        answer.insert(DOWNGRADE, HeaderValue::from_static("oauth-no-1m"));
-    }
+    has(client) && !has(sent)
+}
+
+/// Tells the client so.
+pub(crate) fn tell_downgrade(answer: &mut HeaderMap) {
+    answer.insert(DOWNGRADE, HeaderValue::from_static("oauth-no-1m"));
 }
 
 /// The headers of the answer to the client.
@@ -177,14 +180,13 @@ mod tests {
     #[test]
     fn a_long_context_that_the_key_does_not_have_is_told() {
         let client = map(&[("anthropic-beta", "context-1m-2025-08-07,effort-2025-11-24")]);
-        for (secret, told) in [("sk-ant-api-1", None), ("sk-ant-oat-1", Some("oauth-no-1m"))] {
+        for (secret, told) in [("sk-ant-api-1", false), ("sk-ant-oat-1", true)] {
             let secret = events::Secret::new(secret);
             let key = PoolKey { print: events::token::key_print(&secret), secret };
             let sent = for_provider(&client, Auth::XApiKey, &key).expect("a good key");
             assert!(sent[BETA].to_str().expect("text").contains("effort-2025-11-24"));
-            let mut answer = HeaderMap::new();
-            tell_downgrade(&mut answer, &client, &sent);
-            assert_eq!(answer.get(DOWNGRADE).map(|value| value.to_str().expect("text")), told);
+            assert_eq!(downgraded(&client, &sent), told, "{told}");
+            assert!(!downgraded(&HeaderMap::new(), &sent));
         }
     }
 

@@ -8,6 +8,7 @@
 mod answer;
 mod base64;
 mod betas;
+mod bill;
 mod body;
 mod call;
 mod config;
@@ -30,6 +31,7 @@ mod scan;
 mod serve;
 mod sse;
 pub mod stand_in;
+mod surcharge;
 mod tally;
 mod target;
 mod turns;
