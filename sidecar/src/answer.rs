@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
+use crate::config;
 use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
 use crate::outbox::NoRoom;
-use crate::config;
 use crate::providers::{Api, NotServed, Provider};
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};

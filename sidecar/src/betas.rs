@@ -46,7 +46,9 @@ mod tests {
 
     #[test]
     fn only_listed_betas_pass_and_what_the_credential_needs_is_added() {
-        let of = |asked: &'static [&'static str], oauth| governed(asked.iter().copied(), oauth).join(",");
+        let of = |asked: &'static [&'static str], oauth| {
+            governed(asked.iter().copied(), oauth).join(",")
+        };
         assert_eq!(of(&[], false), "");
         assert_eq!(of(&["files-api-2025-04-14"], false), "");
         assert_eq!(

@@ -131,7 +131,10 @@ impl Upstreams {
         for (id, custom) in &config.providers {
             let (base, host) = parse(&custom.base_url).map_err(|why| bad(id, why))?;
             if !good_provider_id(id) {
-                return Err(bad(id, "its id has other than lower-case letters, digits and hyphens"));
+                return Err(bad(
+                    id,
+                    "its id has other than lower-case letters, digits and hyphens",
+                ));
             }
             if !providers.add(id, base, custom.family) {
                 return Err(bad(id, "a known provider has this id: move that by `upstreams`"));
@@ -233,7 +236,12 @@ mod tests {
     #[test]
     fn a_company_has_providers_of_its_own() {
         for (family, base, spelled, upstream) in [
-            (Family::OpenAi, "https://llm.acme.example/v1", "/chat/completions", "/chat/completions"),
+            (
+                Family::OpenAi,
+                "https://llm.acme.example/v1",
+                "/chat/completions",
+                "/chat/completions",
+            ),
             (Family::OpenAi, "https://llm.acme.example/v1", "/v1/responses", "/responses"),
             (Family::Anthropic, "https://claude.acme.example", "/v1/messages", "/v1/messages"),
             (Family::Anthropic, "https://claude.acme.example", "/messages", "/v1/messages"),

@@ -18,10 +18,10 @@ const CHATGPT_CLAIM: &str = "https://api.openai.com/auth";
 
 /// The form of a key: what the provider takes, but for OAuth tokens among Anthropic's keys.
 pub(crate) fn form(auth: Auth, secret: &str) -> Auth {
-    match auth {
-        Auth::XApiKey if secret.starts_with(ANTHROPIC_OAUTH_PREFIX) => Auth::AnthropicOAuth,
-        other => other,
+    if auth == Auth::XApiKey && secret.starts_with(ANTHROPIC_OAUTH_PREFIX) {
+        return Auth::AnthropicToken;
     }
+    auth
 }
 
 /// Puts a key of this form into a request's headers. `None` when it cannot be a header's value, or
@@ -31,16 +31,16 @@ pub(crate) fn put(headers: &mut HeaderMap, form: Auth, secret: &str) -> Option<(
         Auth::XApiKey => HeaderName::from_static("x-api-key"),
         Auth::XGoogApiKey => HeaderName::from_static("x-goog-api-key"),
         Auth::ApiKey => HeaderName::from_static("api-key"),
-        Auth::Bearer | Auth::AnthropicOAuth | Auth::ChatGptOAuth => AUTHORIZATION,
+        Auth::Bearer | Auth::AnthropicToken | Auth::ChatGptToken => AUTHORIZATION,
     };
     let text = if name == AUTHORIZATION { format!("Bearer {secret}") } else { secret.to_owned() };
     headers.insert(name, sensitive(text)?);
     match form {
-        Auth::XApiKey | Auth::AnthropicOAuth => {
+        Auth::XApiKey | Auth::AnthropicToken => {
             let version = HeaderValue::from_static(ANTHROPIC_VERSION);
             headers.entry("anthropic-version").or_insert(version);
         }
-        Auth::ChatGptOAuth => {
+        Auth::ChatGptToken => {
             headers.insert("chatgpt-account-id", sensitive(chatgpt_account(secret)?)?);
         }
         Auth::Bearer | Auth::XGoogApiKey | Auth::ApiKey => {}
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_chatgpt_token_tells_its_account_and_what_is_no_token_is_not_sent() {
-        let sent = sent(Auth::ChatGptOAuth, TOKEN).expect("a token");
+        let sent = sent(Auth::ChatGptToken, TOKEN).expect("a token");
         assert!(sent.contains(&("chatgpt-account-id".to_owned(), "acc-1".to_owned())), "{sent:?}");
         for bad in ["sk-1", "a.b.c", "a.e30.c", "a.%%%.c"] {
-            assert_eq!(self::sent(Auth::ChatGptOAuth, bad), None, "{bad}");
+            assert_eq!(self::sent(Auth::ChatGptToken, bad), None, "{bad}");
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn for_provider(client: &HeaderMap, auth: Auth, key: &PoolKey) -> Opt
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let secret = key.secret.expose();
     let form = credential::form(auth, secret);
-    let betas = betas::governed(asked_betas(client), form == Auth::AnthropicOAuth);
+    let betas = betas::governed(asked_betas(client), form == Auth::AnthropicToken);
     if !betas.is_empty() {
         headers.insert(BETA, HeaderValue::try_from(betas.join(",")).ok()?);
     }
@@ -143,7 +143,10 @@ mod tests {
         assert_eq!(token(&map(&[]), Some("t")), Some("t"));
         assert_eq!(token(&map(&[("x-goog-api-key", "t")]), Some("u")), None);
         assert_eq!(token(&map(&[("authorization", "bearer t")]), None), Some("t"));
-        assert_eq!(token(&map(&[("authorization", "Bearer t"), ("x-api-key", "t")]), None), Some("t"));
+        assert_eq!(
+            token(&map(&[("authorization", "Bearer t"), ("x-api-key", "t")]), None),
+            Some("t")
+        );
         assert_eq!(token(&map(&[("authorization", "Bearer t"), ("x-api-key", "u")]), None), None);
         assert_eq!(token(&map(&[("x-api-key", "t"), ("x-api-key", "u")]), None), None);
         assert_eq!(token(&map(&[("authorization", "Basic t")]), None), None);

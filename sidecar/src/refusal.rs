@@ -195,6 +195,9 @@ mod tests {
         assert_eq!(body["error"]["details"][0]["retryDelay"], "46s");
         let (headers, body) = told(Shape::Bedrock).await;
         assert_eq!(headers["x-amzn-errortype"], "ThrottlingException");
-        assert_eq!((&headers["retry-after"], &body["message"]), (&HeaderValue::from(46), &json!("teamclaw: wait")));
+        assert_eq!(
+            (&headers["retry-after"], &body["message"]),
+            (&HeaderValue::from(46), &json!("teamclaw: wait"))
+        );
     }
 }

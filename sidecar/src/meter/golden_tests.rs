@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::{Meter, Reading};
 use crate::bill::{Bill, bill};
 use crate::config::{Config, Upstreams};
-use crate::include_usage::Asked;
 use crate::form;
+use crate::include_usage::Asked;
 
 #[path = "../../tests/golden/case.rs"]
 pub(in crate::meter) mod case;

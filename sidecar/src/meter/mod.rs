@@ -80,7 +80,7 @@ impl Meter {
     pub(crate) fn finish(self) -> Reading {
         let mut reading = self.documents.finish();
         if reading.raw.is_none() {
-            reading.unpriced = self.encoding.unread();
+            reading.unpriced = self.encoding.unread().or(reading.unpriced);
         }
         reading
     }

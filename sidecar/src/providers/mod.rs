@@ -23,7 +23,7 @@ pub(crate) use table::ALL;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Auth {
     /// `x-api-key: KEY`, and `anthropic-version`. A key that is an OAuth token goes as
-    /// [`Auth::AnthropicOAuth`].
+    /// [`Auth::AnthropicToken`].
     XApiKey,
     /// `Authorization: Bearer KEY`
     Bearer,
@@ -32,9 +32,9 @@ pub(crate) enum Auth {
     /// `api-key: KEY`
     ApiKey,
     /// `Authorization: Bearer TOKEN`, and the betas without which Anthropic refuses such a token.
-    AnthropicOAuth,
+    AnthropicToken,
     /// `Authorization: Bearer TOKEN`, and `chatgpt-account-id`, which is in the token.
-    ChatGptOAuth,
+    ChatGptToken,
 }
 
 /// Where an answer's usage is found.

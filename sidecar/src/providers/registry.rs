@@ -132,7 +132,8 @@ impl Provider {
 
     /// How errors look at a path, which need not be served.
     pub(crate) fn shape(&self, path: &str) -> Shape {
-        let fits = |paths: &&Paths| rests(paths, path).any(|(route, rest)| route.fits(rest).is_some());
+        let fits =
+            |paths: &&Paths| rests(paths, path).any(|(route, rest)| route.fits(rest).is_some());
         let first = self.row.paths.first();
         self.row.paths.iter().find(fits).or(first).map_or(Shape::OpenAi, |paths| paths.shape)
     }

@@ -41,7 +41,7 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "anthropic-token",
         place: Place::At("https://api.anthropic.com"),
-        auth: Auth::AnthropicOAuth,
+        auth: Auth::AnthropicToken,
         subscription: true,
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
@@ -56,7 +56,7 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "openai-codex",
         place: Place::At("https://chatgpt.com"),
-        auth: Auth::ChatGptOAuth,
+        auth: Auth::ChatGptToken,
         subscription: true,
         paths: &[paths(
             &["/backend-api/codex", "/codex", "/v1", ""],
@@ -170,11 +170,8 @@ pub(crate) static ALL: [Row; 15] = [
 
 /// A company's own provider that speaks OpenAI's language. Its base URL holds the version, as
 /// OpenAI's clients have it.
-pub(super) static CUSTOM_OPENAI: Row = Row {
-    asks_usage: true,
-    paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)],
-    ..PLAIN
-};
+pub(super) static CUSTOM_OPENAI: Row =
+    Row { asks_usage: true, paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)], ..PLAIN };
 
 /// A company's own provider that speaks Anthropic's language. Its base URL leaves the version out,
 /// as Anthropic's clients have it.

@@ -24,7 +24,10 @@ fn what_a_providers_client_sends_reaches_the_one_path_of_the_provider() {
         ),
         (
             "google",
-            &["/models/gemini-3-pro:generateContent", "/v1beta/models/gemini-3-pro:generateContent"],
+            &[
+                "/models/gemini-3-pro:generateContent",
+                "/v1beta/models/gemini-3-pro:generateContent",
+            ],
             "/v1beta/models/gemini-3-pro:generateContent",
         ),
         ("google", &["/v1/models/g:generateContent"], "/v1/models/g:generateContent"),
@@ -58,7 +61,8 @@ fn what_a_providers_client_sends_reaches_the_one_path_of_the_provider() {
         ),
     ] {
         for path in spelled {
-            let found = route(id, Method::POST, path).unwrap_or_else(|why| panic!("{id} {path}: {why:?}"));
+            let found =
+                route(id, Method::POST, path).unwrap_or_else(|why| panic!("{id} {path}: {why:?}"));
             assert_eq!(found.path, upstream, "{id} {path}");
             assert!(found.api.is_some(), "{id} {path}");
         }
@@ -68,8 +72,18 @@ fn what_a_providers_client_sends_reaches_the_one_path_of_the_provider() {
 #[test]
 fn a_model_in_the_path_is_known() {
     for (id, path, model, api) in [
-        ("google", "/v1beta/models/gemini-3:streamGenerateContent", "gemini-3", Api::GeminiGenerate),
-        ("amazon-bedrock", "/model/amazon.nova-lite-v1%3A0/invoke", "amazon.nova-lite-v1:0", Api::BedrockInvoke),
+        (
+            "google",
+            "/v1beta/models/gemini-3:streamGenerateContent",
+            "gemini-3",
+            Api::GeminiGenerate,
+        ),
+        (
+            "amazon-bedrock",
+            "/model/amazon.nova-lite-v1%3A0/invoke",
+            "amazon.nova-lite-v1:0",
+            Api::BedrockInvoke,
+        ),
         ("azure-openai", "/openai/deployments/ours/embeddings", "ours", Api::OpenAiEmbeddings),
         (
             "vertex",

@@ -117,7 +117,9 @@ pub fn frame_bytes(name: &str, payload: &[u8]) -> Vec<u8> {
     let wrapped = format!(r#"{{"bytes":"{}","p":"abcdefgh"}}"#, base64(payload));
     let payload = if name == "chunk" { wrapped.as_bytes() } else { payload };
     let mut headers = Vec::new();
-    for (name, value) in [(label, name), (":content-type", "application/json"), (":message-type", kind)] {
+    for (name, value) in
+        [(label, name), (":content-type", "application/json"), (":message-type", kind)]
+    {
         headers.push(name.len() as u8);
         headers.extend_from_slice(name.as_bytes());
         headers.push(7);
