@@ -21,15 +21,40 @@ from decimal import Decimal
 from genai_prices.data import providers
 from genai_prices.types import ClauseEquals, ClauseOr, ClauseStartsWith, StartDateConstraint, TieredPrices
 
-PROVIDERS = ("anthropic", "openai")
-# Priced in the table's five buckets; calls of tools are told apart by the sidecar.
+# Our id → the package's. OpenRouter states its own cost, Azure's prices for OpenAI's models are not in
+# the package, and subscriptions have none.
+PROVIDERS = {
+    "amazon-bedrock": "aws",
+    "anthropic": "anthropic",
+    "deepseek": "deepseek",
+    "fireworks": "fireworks",
+    "google": "google",
+    "groq": "groq",
+    "mistral": "mistral",
+    "openai": "openai",
+    "together": "together",
+    "vertex": "google",
+    "xai": "x-ai",
+}
+# Whose prices are told by name. Google's package row holds Anthropic's models too, which cost more in
+# a region of one's choice, and the name does not say where it ran.
+MODELS = {"openai": re.compile(r"^(?!ft:)"), "google": re.compile(r"^(gemini|gemma|text-embedding)"), "vertex": re.compile(r"^gemini")}
+REGIONAL = "regional."
+REGIONS = ("", "us.", "eu.", "apac.")
+# Priced in the table's five buckets; calls of tools and sounds are told apart by the sidecar.
 BUCKETS = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok"}
-BESIDE = {"web_searches_kcount", "storage_searches_kcount"}
+BESIDE = {
+    "web_searches_kcount",
+    "storage_searches_kcount",
+    "input_audio_mtok",
+    "cache_audio_read_mtok",
+    "output_audio_mtok",
+}
 # A name ends before a date, because the table's reader takes dates off.
 DATE = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$")
 # Models that bill by sound or picture besides.
 OTHER_MEDIA = re.compile(r"audio|tts|realtime|image|live|transcribe|whisper")
-WHOLE_NAME = re.compile(r"^[a-z][a-z0-9.]*(-[a-z0-9.]+)*$")
+WHOLE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*([-/:][A-Za-z0-9._]+)*$")
 
 
 def rates_on(model, date):
@@ -85,21 +110,26 @@ def row(prices):
 def names(model):
     """Every whole name of a model, without dates."""
     clauses = model.match.or_ if isinstance(model.match, ClauseOr) else [model.match]
-    found = {model.id}
+    # Some ids are short forms that no answer has.
+    found = {model.id} if model.match.is_match(model.id) else set()
     found |= {clause.equals for clause in clauses if isinstance(clause, ClauseEquals)}
     found |= {clause.starts_with for clause in clauses if isinstance(clause, ClauseStartsWith)}
     cut = re.compile(r"-20\d\d$")
+    # The package's word for a profile of any one region.
+    for name in [name for name in found if name.startswith(REGIONAL)]:
+        found |= {place + name.removeprefix(REGIONAL) for place in REGIONS}
+        found.discard(name)
     return {n for n in found if WHOLE_NAME.match(n) and not cut.search(n) and not OTHER_MEDIA.search(n)}
 
 
-def table(provider, date):
+def table(provider, date, wanted):
     dated, plain = {}, {}
     for model in provider.models:
         prices = rates_on(model, date)
         line = row(prices) if prices else None
         if line is None:
             continue
-        for name in names(model):
+        for name in filter(wanted.match, names(model)):
             base = DATE.sub("", name)
             (plain if base == name else dated)[name] = line
     # A dated name stays only where it costs something else than its family.
@@ -112,9 +142,11 @@ def main():
     arguments.add_argument("--date", required=True, type=datetime.date.fromisoformat)
     date = arguments.parse_args().date
     version = importlib.metadata.version("genai-prices")
-    found = {p.id: table(p, date) for p in providers if p.id in PROVIDERS}
-    if set(found) != set(PROVIDERS) or not all(found.values()):
-        sys.exit(f"genai-prices {version} does not know {PROVIDERS}")
+    known = {provider.id: provider for provider in providers}
+    any_model = re.compile("")
+    found = {ours: table(known[theirs], date, MODELS.get(ours, any_model)) for ours, theirs in PROVIDERS.items()}
+    if not all(found.values()):
+        sys.exit(f"genai-prices {version} has no prices for one of {', '.join(PROVIDERS)}")
     head = {"version": f"{date}", "source": f"genai-prices {version} (MIT), by scripts/prices.py", "date": f"{date}"}
     lines = [f'  "{name}": {json.dumps(value)},' for name, value in head.items()]
     blocks = []

@@ -99,6 +99,10 @@ pub struct UsageRecord {
     pub completion: Completion,
     /// The buckets.
     pub tokens: Tokens,
+    /// Whether any of them is an estimate from the size of the texts, because the provider did not
+    /// get to tell it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
     /// What it cost, or why nobody can say.
     pub cost: Cost,
     /// The provider's own usage object as it was, for audits.

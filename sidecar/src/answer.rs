@@ -8,11 +8,13 @@ use ports::Lease;
 
 use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
+use crate::config;
+use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
-use crate::providers::{self, Api, NotServed, Provider};
+use crate::providers::{Api, NotServed, Provider};
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};
 use crate::tally::Tally;
@@ -20,7 +22,7 @@ use crate::target::{Target, good_host};
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
-    let shape = shape_of(request.uri().path());
+    let shape = shape_of(sidecar, request.uri().path());
     match admit(sidecar, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.response(shape),
@@ -28,9 +30,11 @@ pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -
 }
 
 /// The shape of an answer to a request that perhaps cannot be understood.
-fn shape_of(path: &str) -> Shape {
-    let id = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    providers::find(id).map_or(Shape::Anthropic, |provider| provider.shape)
+fn shape_of(sidecar: &Sidecar, path: &str) -> Shape {
+    let path = path.trim_start_matches('/');
+    let (id, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let provider = sidecar.upstreams.providers.find(id);
+    provider.map_or(Shape::Anthropic, |provider| provider.shape(rest))
 }
 
 async fn admit(
@@ -42,14 +46,17 @@ async fn admit(
     let raw = head.uri.path_and_query().map_or("", |place| place.as_str());
     let target =
         Target::parse(raw).map_err(|odd| Refusal::new(Kind::BadRequest, odd.to_string()))?;
-    let lease = lease(sidecar, &head.headers).await?;
-    let provider = providers::find(target.provider).ok_or_else(|| {
-        Refusal::new(Kind::NoPath, "there is no such provider; /anthropic and /openai are served")
-    })?;
-    let api = provider.route(&head.method, target.path).map_err(not_served)?.api;
-    let uri = sidecar
-        .upstreams
-        .place(provider.id, target.path, target.query)
+    let provider = sidecar.upstreams.providers.find(target.provider);
+    if target.key.is_some() && !provider.is_some_and(|provider| provider.key_in_query()) {
+        let words = "the token goes into a header here, not into the address";
+        return Err(Refusal::new(Kind::BadRequest, words));
+    }
+    let lease = lease(sidecar, &head.headers, target.key).await?;
+    let provider = Arc::clone(provider.ok_or_else(|| no_provider(sidecar))?);
+    let found = provider.route(&head.method, target.path).map_err(not_served)?;
+    let api = found.api;
+    let base = provider.base.as_deref().ok_or_else(|| not_set_up(&provider))?;
+    let uri = config::place(base, &found.path, target.query.as_deref())
         .ok_or_else(|| Refusal::new(Kind::BadRequest, "the address cannot be sent on"))?;
     let turn = sidecar.turns.begin(&lease.workspace).ok_or_else(|| {
         let words = "this workspace has too many requests under way; wait for some to end";
@@ -57,16 +64,22 @@ async fn admit(
     })?;
     let mut tally = match api {
         None => None,
-        Some(_) => {
+        Some(api) => {
             let place = sidecar.outbox.reserve().map_err(unrecorded)?;
-            Some(Tally::new(sidecar.books.clone(), place, lease.clone(), provider.id))
+            let (books, provider) = (sidecar.books.clone(), Arc::clone(&provider));
+            Some(Tally::new(books, place, lease.clone(), provider, api))
         }
     };
     let mut body = take(body, &sidecar.holding).await?;
-    let asked_usage = prepare(api, &mut body, tally.as_mut())?;
-    let keys = keys(sidecar, provider, &lease).await?;
+    if let Some(tally) = &mut tally {
+        tally.asked_for(found.model.as_deref().unwrap_or_default());
+        // The bytes of a sound say nothing about tokens.
+        tally.asked_with(if api.is_some_and(Api::takes_json) { body.length() } else { 0 });
+    }
+    let asked_usage = prepare(api, &provider, &mut body, tally.as_mut())?;
+    let keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
-    let call = Call { method: head.method, uri, headers, provider, api, asked_usage };
+    let call = Call { method: head.method, uri, headers, provider, asked_usage };
     call.send(sidecar, keys, body, Account { turn, tally, _attempt: None }).await
 }
 
@@ -105,8 +118,26 @@ fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refu
     Ok(())
 }
 
-async fn lease(sidecar: &Sidecar, headers: &HeaderMap) -> Result<Lease, Refusal> {
-    let token = headers::token(headers).ok_or_else(|| {
+fn no_provider(sidecar: &Sidecar) -> Refusal {
+    let ids = sidecar.upstreams.providers.ids().join(", ");
+    Refusal::new(Kind::NoPath, format!("there is no such provider; known are {ids}"))
+}
+
+/// The company's own resource, region or project is missing.
+fn not_set_up(provider: &Provider) -> Refusal {
+    let (id, base) = (&provider.id, provider.base_looks_like());
+    let words = format!(
+        "{id} is not set up here: an administrator sets `upstreams.{id}` to its base URL, {base}"
+    );
+    Refusal::new(Kind::NoPath, words)
+}
+
+async fn lease(
+    sidecar: &Sidecar,
+    headers: &HeaderMap,
+    in_query: Option<&str>,
+) -> Result<Lease, Refusal> {
+    let token = headers::token(headers, in_query).ok_or_else(|| {
         let words = "the request has no token: put the workspace's token (tc_...) where the \
             provider's API key goes";
         Refusal::new(Kind::NoToken, words)
@@ -138,16 +169,28 @@ fn not_served(why: NotServed) -> Refusal {
 }
 
 /// Reads what the account needs of the body, and asks for usage where the client did not.
-fn prepare(api: Option<Api>, body: &mut Taken, tally: Option<&mut Tally>) -> Result<bool, Refusal> {
+fn prepare(
+    api: Option<Api>,
+    provider: &Provider,
+    body: &mut Taken,
+    tally: Option<&mut Tally>,
+) -> Result<bool, Refusal> {
     let (Some(api), Taken::Whole { bytes, .. }, Some(tally)) = (api, &mut *body, tally) else {
         return Ok(false);
     };
+    if !api.takes_json() {
+        tally.asked_for(&form::field(bytes, "model").unwrap_or_default());
+        return Ok(false);
+    }
     let asked = Asked::read(bytes).ok_or_else(|| {
         let words = "the body is not a JSON object with each key once, so it cannot be metered";
         Refusal::new(Kind::BadRequest, words)
     })?;
-    tally.asked_for(asked.model.as_deref().unwrap_or_default());
-    let edited = if api == Api::OpenAiChat { asked.with_usage(bytes) } else { None };
+    if let Some(model) = &asked.model {
+        tally.asked_for(model);
+    }
+    let asks = api.is_chat() && provider.asks_usage();
+    let edited = if asks { asked.with_usage(bytes) } else { None };
     let Some(edited) = edited else { return Ok(false) };
     *bytes = edited;
     Ok(true)
@@ -155,7 +198,7 @@ fn prepare(api: Option<Api>, body: &mut Taken, tally: Option<&mut Tally>) -> Res
 
 /// The keys to try.
 async fn keys(sidecar: &Sidecar, provider: &Provider, lease: &Lease) -> Result<Tries, Refusal> {
-    let tries = sidecar.pool.tries(provider.id, lease).await.map_err(|fault| {
+    let tries = sidecar.pool.tries(&provider.id, lease).await.map_err(|fault| {
         tracing::warn!(%fault, "the key pool could not be read");
         Refusal::new(Kind::Unavailable, "the key pool cannot be read right now; try again").after(1)
     })?;

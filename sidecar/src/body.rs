@@ -45,6 +45,14 @@ impl Taken {
         matches!(self, Self::Whole { .. })
     }
 
+    /// How many bytes it has, as far as that is known.
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Whole { bytes, .. } => bytes.len() as u64,
+            Self::Passing(passing) => passing.size_hint().lower(),
+        }
+    }
+
     /// The body to send. A body that passes can be sent once; after that it is empty.
     pub(crate) fn send(&mut self) -> Out {
         match self {
@@ -169,7 +177,11 @@ impl Body for Passing {
         let held: u64 = self.held.iter().map(|data| data.len() as u64).sum();
         match self.rest.size_hint().exact() {
             Some(rest) => SizeHint::with_exact(held + rest),
-            None => SizeHint::new(),
+            None => {
+                let mut hint = SizeHint::new();
+                hint.set_lower(held);
+                hint
+            }
         }
     }
 }

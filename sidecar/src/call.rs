@@ -1,6 +1,7 @@
 //! One request on its way to a provider: with which key, what a failure means, and what of the
 //! answer goes to the client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,11 +16,10 @@ use tokio::time::timeout;
 use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
 use crate::headers;
-use crate::meter::Meter;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
-use crate::providers::{Api, Provider};
+use crate::providers::Provider;
 use crate::proxy::Sidecar;
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::{Kind, Refusal, tell_attempts};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
@@ -35,8 +35,6 @@ const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
-/// Tells the client with how many keys its request was tried, when there were several.
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-teamclaw-attempts");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -45,8 +43,7 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) provider: &'static Provider,
-    pub(crate) api: Option<Api>,
+    pub(crate) provider: Arc<Provider>,
     /// We asked for the usage chunk in the client's place.
     pub(crate) asked_usage: bool,
 }
@@ -86,14 +83,11 @@ impl Call {
         account: Account,
     ) -> Result<Response<Out>, Refusal> {
         let mut attempts = 0;
-        let shape = self.provider.shape;
-        let result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
-        if attempts < 2 {
-            return result;
+        let mut result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
+        if let Ok(response) = &mut result {
+            tell_attempts(response.headers_mut(), attempts);
         }
-        let mut response = result.unwrap_or_else(|refusal| refusal.response(shape));
-        response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
-        Ok(response)
+        result.map_err(|refusal| refusal.tried(attempts))
     }
 
     async fn try_keys(
@@ -114,7 +108,7 @@ impl Call {
                 Ok(attempt) => attempt,
                 Err(rest) => return self.exhausted(last, rest, tally),
             };
-            let headers = headers::for_provider(&self.headers, self.provider.auth, attempt.key());
+            let headers = headers::for_provider(&self.headers, self.provider.auth(), attempt.key());
             let Some(headers) = headers else {
                 let key = &attempt.key().print;
                 tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
@@ -136,8 +130,13 @@ impl Call {
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
+                    let downgraded = headers::downgraded(&self.headers, &headers);
                     let account = Account { turn, tally, _attempt: Some(attempt) };
-                    return Ok(self.stream(answer, account));
+                    let mut response = self.stream(answer, account);
+                    if downgraded {
+                        headers::tell_downgrade(response.headers_mut());
+                    }
+                    return Ok(response);
                 }
                 Outcome::Nothing => {
                     attempt.answered(status, answer.headers(), None, now);
@@ -172,7 +171,7 @@ impl Call {
     ) -> Failure {
         let (status, headers) = (answer.status(), answer.headers().clone());
         tracing::info!(
-            key = %attempt.key().print, provider = self.provider.id, status = status.as_u16(),
+            key = %attempt.key().print, provider = %self.provider.id, status = status.as_u16(),
             "a key was refused"
         );
         let longest = if again { DRAIN_MAX } else { ERROR_MAX };
@@ -237,7 +236,7 @@ impl Call {
         headers: &HeaderMap,
         body: &mut Taken,
     ) -> Result<Response<Answer>, Lost> {
-        let id = self.provider.id;
+        let id = &*self.provider.id;
         let slow = |_| Lost {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
             reached: true,
@@ -262,9 +261,11 @@ impl Call {
     fn stream(self, answer: Response<Answer>, mut account: Account) -> Response<Out> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-        if let (Some(api), Some(tally)) = (self.api, &mut account.tally) {
-            tally.answered(head.status.as_u16(), Meter::new(api, streams));
+        // An encoded answer is not looked into, and nothing is taken out of it.
+        let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+            && !head.headers.contains_key(header::CONTENT_ENCODING);
+        if let Some(tally) = &mut account.tally {
+            tally.answered(head.status.as_u16(), &head.headers);
         }
         let relay = Relay::new(body, account, self.asked_usage && streams);
         let mut response = Response::new(Out::new(relay));

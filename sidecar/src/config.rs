@@ -10,8 +10,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::pool::Strategy;
-use crate::providers;
-use crate::target::path_byte;
+use crate::providers::{ALL, Registry};
+use crate::target::{good_provider_id, path_byte};
 
 /// The sidecar's configuration.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,11 @@ pub struct Config {
     /// Provider id → base URL, for those that are not where the provider itself serves them:
     /// `https://gateway.acme.example/anthropic`, or `http://127.0.0.1:9000`. Plain http only to a
     /// loopback address.
+    /// Those whose place is the company's own (`azure-openai`, `amazon-bedrock`, `vertex`) are not
+    /// served before they are here.
     pub upstreams: BTreeMap<String, String>,
+    /// Providers of the company's own, by an id of lower-case letters, digits and hyphens.
+    pub providers: BTreeMap<String, CustomProvider>,
     /// Names in lower case and without port by which clients call the sidecar, besides
     /// `localhost` and loopback addresses.
     pub host_names: Vec<String>,
@@ -33,6 +37,28 @@ pub struct Config {
     /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
     /// removed key is out at once.
     pub keys_believed: Duration,
+}
+
+/// A provider of the company's own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomProvider {
+    /// As its clients are told it: with the version for OpenAI's language
+    /// (`https://llm.acme.example/v1`), without it for Anthropic's. The same rules as for
+    /// [`Config::upstreams`].
+    pub base_url: String,
+    /// Whose language it speaks.
+    pub family: Family,
+}
+
+/// Whose language a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// OpenAI's: Chat Completions, Responses, Embeddings; the key as a bearer token.
+    OpenAi,
+    /// Anthropic's: Messages; the key as `x-api-key`.
+    Anthropic,
 }
 
 /// Where usage is kept until the ledger has it.
@@ -62,7 +88,7 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadConfig {
     /// No provider has this id.
-    #[error("there is no provider {0:?}: known are anthropic and openai")]
+    #[error("there is no provider {0:?}: known are {known}", known = known())]
     UnknownProvider(String),
     /// The URL cannot be used.
     #[error("the base URL of {provider} cannot be used: {why}")]
@@ -85,10 +111,14 @@ pub enum BadConfig {
     },
 }
 
-/// Where each provider is.
-#[derive(Clone, Debug)]
+fn known() -> String {
+    ALL.each_ref().map(|row| row.id).join(", ")
+}
+
+/// Which providers there are, and where.
+#[derive(Debug)]
 pub(crate) struct Upstreams {
-    bases: BTreeMap<&'static str, String>,
+    pub(crate) providers: Registry,
     /// Hosts that the configuration names; they may be private.
     pub(crate) named: BTreeSet<String>,
 }
@@ -96,26 +126,37 @@ pub(crate) struct Upstreams {
 impl Upstreams {
     /// The table, with what the configuration says put over it.
     pub(crate) fn new(config: &Config) -> Result<Self, BadConfig> {
-        let mut bases: BTreeMap<&str, String> =
-            providers::ALL.iter().map(|p| (p.id, p.base.to_owned())).collect();
+        let mut providers = Registry::of_table();
         let mut named = BTreeSet::new();
+        let bad = |id: &str, why| BadConfig::BadUrl { provider: id.to_owned(), why };
         for (id, url) in &config.upstreams {
-            let provider =
-                providers::find(id).ok_or_else(|| BadConfig::UnknownProvider(id.clone()))?;
-            let bad = |why| BadConfig::BadUrl { provider: id.clone(), why };
-            let (base, host) = parse(url).map_err(bad)?;
-            bases.insert(provider.id, base);
+            let (base, host) = parse(url).map_err(|why| bad(id, why))?;
+            if !providers.moved(id, base) {
+                return Err(BadConfig::UnknownProvider(id.clone()));
+            }
             named.insert(host);
         }
-        Ok(Self { bases, named })
+        for (id, custom) in &config.providers {
+            let (base, host) = parse(&custom.base_url).map_err(|why| bad(id, why))?;
+            if !good_provider_id(id) {
+                return Err(bad(
+                    id,
+                    "its id has other than lower-case letters, digits and hyphens",
+                ));
+            }
+            if !providers.add(id, base, custom.family) {
+                return Err(bad(id, "a known provider has this id: move that by `upstreams`"));
+            }
+            named.insert(host);
+        }
+        Ok(Self { providers, named })
     }
+}
 
-    /// The place of a path of a provider.
-    pub(crate) fn place(&self, provider: &str, path: &str, query: Option<&str>) -> Option<Uri> {
-        let base = self.bases.get(provider)?;
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        Uri::try_from(format!("{base}{path}{query}")).ok()
-    }
+/// The place of a path at a base.
+pub(crate) fn place(base: &str, path: &str, query: Option<&str>) -> Option<Uri> {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Uri::try_from(format!("{base}{path}{query}")).ok()
 }
 
 /// A base without a trailing slash, and its host.
@@ -163,7 +204,9 @@ mod tests {
             ("http://[::1]:9000", "http://[::1]:9000/v1/responses"),
         ] {
             let upstreams = with(url).expect("good");
-            let uri = upstreams.place("openai", "/v1/responses", None).expect("a place");
+            let openai = upstreams.providers.find("openai").expect("in the table");
+            let base = openai.base.as_deref().expect("a base");
+            let uri = super::place(base, "/v1/responses", None).expect("a place");
             assert_eq!(uri.to_string(), place);
         }
         for url in [
@@ -189,6 +232,49 @@ mod tests {
     fn an_unknown_provider_is_a_mistake_and_not_ignored() {
         let upstreams = [("opnai".to_owned(), "https://x".to_owned())].into();
         let config = Config { upstreams, ..Config::default() };
-        assert!(matches!(Upstreams::new(&config), Err(BadConfig::UnknownProvider(_))));
+        let error = Upstreams::new(&config).expect_err("no such provider");
+        assert!(error.to_string().contains("openai, openai-codex"), "{error}");
+    }
+
+    fn custom(id: &str, base_url: &str, family: Family) -> Result<Upstreams, BadConfig> {
+        let custom = CustomProvider { base_url: base_url.to_owned(), family };
+        Upstreams::new(&Config { providers: [(id.to_owned(), custom)].into(), ..Config::default() })
+    }
+
+    #[test]
+    fn a_company_has_providers_of_its_own() {
+        for (family, base, spelled, upstream) in [
+            (
+                Family::OpenAi,
+                "https://llm.acme.example/v1",
+                "/chat/completions",
+                "/chat/completions",
+            ),
+            (Family::OpenAi, "https://llm.acme.example/v1", "/v1/responses", "/responses"),
+            (Family::Anthropic, "https://claude.acme.example", "/v1/messages", "/v1/messages"),
+            (Family::Anthropic, "https://claude.acme.example", "/messages", "/v1/messages"),
+        ] {
+            let upstreams = custom("acme", base, family).expect("good");
+            let acme = upstreams.providers.find("acme").expect("served");
+            assert_eq!((&*acme.id, acme.base.as_deref()), ("acme", Some(base)));
+            assert_eq!(acme.route(&http::Method::POST, spelled).expect("served").path, upstream);
+        }
+        for (id, base) in [
+            ("openai", "https://x.example"),
+            ("Acme", "https://x.example"),
+            ("a/b", "https://x.example"),
+            ("", "https://x.example"),
+            ("acme", "http://x.example"),
+        ] {
+            assert!(custom(id, base, Family::OpenAi).is_err(), "{id:?} {base}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_place_of_its_own_waits_for_the_configuration() {
+        let upstreams = Upstreams::new(&Config::default()).expect("good");
+        for id in ["amazon-bedrock", "azure-openai", "vertex"] {
+            assert_eq!(upstreams.providers.find(id).expect("in the table").base, None);
+        }
     }
 }

@@ -1,29 +1,56 @@
 //! Which headers pass, in both directions: allow lists, so that a header nobody thought of stays
 //! out. Never a credential, a cookie, a forwarding header, or a framing header.
 
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ports::PoolKey;
 
+use crate::betas::{self, CONTEXT_1M};
+use crate::credential;
 use crate::providers::Auth;
 
-/// What a client may tell a provider.
-const REQUEST: [&str; 6] =
-    ["accept", "anthropic-beta", "anthropic-version", "content-type", "openai-beta", "user-agent"];
+/// What a client may tell a provider, besides the betas of Anthropic. `session_id`,
+/// `conversation_id` and `x-grok-conv-id` lead a conversation back to its prompt cache.
+const REQUEST: [&str; 12] = [
+    "accept",
+    "anthropic-version",
+    "content-type",
+    "conversation_id",
+    "openai-beta",
+    "originator",
+    "session_id",
+    "user-agent",
+    "x-amzn-bedrock-accept",
+    "x-amzn-bedrock-performanceconfig-latency",
+    "x-amzn-bedrock-service-tier",
+    "x-grok-conv-id",
+];
+const BETA: &str = "anthropic-beta";
+/// Tells the client that a beta it asked for was left out, as the pool's key does not have it.
+const DOWNGRADE: &str = "x-teamclaw-downgrade";
 
 /// What a provider may tell a client. Organisation and project names are not in it: they are the
 /// pool's business.
-const RESPONSE: [&str; 8] = [
+const RESPONSE: [&str; 11] = [
+    "apim-request-id",
     "content-encoding",
     "content-type",
     "openai-processing-ms",
     "request-id",
     "retry-after",
     "retry-after-ms",
+    "x-amzn-errortype",
+    "x-amzn-requestid",
     "x-request-id",
     "x-should-retry",
 ];
-const RESPONSE_PREFIXES: [&str; 2] = ["anthropic-ratelimit-", "x-ratelimit-"];
+const RESPONSE_PREFIXES: [&str; 5] = [
+    "anthropic-ratelimit-",
+    "ratelimitbysize-",
+    "x-amzn-bedrock-",
+    "x-ratelimit-",
+    "x-ratelimitbysize-",
+];
 
 /// The headers of the request to a provider. `None` when the key cannot be a header's value.
 pub(crate) fn for_provider(client: &HeaderMap, auth: Auth, key: &PoolKey) -> Option<HeaderMap> {
@@ -36,14 +63,28 @@ pub(crate) fn for_provider(client: &HeaderMap, auth: Auth, key: &PoolKey) -> Opt
     // A compressed answer would hide its usage.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let secret = key.secret.expose();
-    let (name, text) = match auth {
-        Auth::XApiKey => (HeaderName::from_static("x-api-key"), secret.to_owned()),
-        Auth::Bearer => (AUTHORIZATION, format!("Bearer {secret}")),
-    };
-    let mut value = HeaderValue::try_from(text).ok()?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
+    let form = credential::form(auth, secret);
+    let betas = betas::governed(asked_betas(client), form == Auth::AnthropicToken);
+    if !betas.is_empty() {
+        headers.insert(BETA, HeaderValue::try_from(betas.join(",")).ok()?);
+    }
+    credential::put(&mut headers, form, secret)?;
     Some(headers)
+}
+
+fn asked_betas(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok())
+}
+
+/// Whether the client asked for the long context and the key at hand has none.
+pub(crate) fn downgraded(client: &HeaderMap, sent: &HeaderMap) -> bool {
+    let has = |headers| asked_betas(headers).any(|betas| betas.contains(CONTEXT_1M));
+    has(client) && !has(sent)
+}
+
+/// Tells the client so.
+pub(crate) fn tell_downgrade(answer: &mut HeaderMap) {
+    answer.insert(DOWNGRADE, HeaderValue::from_static("oauth-no-1m"));
 }
 
 /// The headers of the answer to the client.
@@ -60,11 +101,11 @@ pub(crate) fn for_client(provider: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The workspace's token, wherever the provider's own client puts its key. `None` when there is
-/// none, or when two places disagree.
-pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let mut found = None;
-    for name in ["x-api-key", "x-goog-api-key", "authorization"] {
+/// The workspace's token, wherever the provider's own client puts its key; `in_query` is what the
+/// query says. `None` when there is none, or when two places disagree.
+pub(crate) fn token<'a>(headers: &'a HeaderMap, in_query: Option<&'a str>) -> Option<&'a str> {
+    let mut found = in_query;
+    for name in ["x-api-key", "x-goog-api-key", "api-key", "authorization"] {
         for value in headers.get_all(name) {
             let text = value.to_str().ok()?;
             let text = if name == "authorization" { bearer(text)? } else { text };
@@ -96,15 +137,21 @@ mod tests {
 
     #[test]
     fn a_token_is_taken_from_any_clients_place_and_two_must_agree() {
-        assert_eq!(token(&map(&[("x-api-key", "t")])), Some("t"));
-        assert_eq!(token(&map(&[("x-goog-api-key", "t")])), Some("t"));
-        assert_eq!(token(&map(&[("authorization", "bearer t")])), Some("t"));
-        assert_eq!(token(&map(&[("authorization", "Bearer t"), ("x-api-key", "t")])), Some("t"));
-        assert_eq!(token(&map(&[("authorization", "Bearer t"), ("x-api-key", "u")])), None);
-        assert_eq!(token(&map(&[("x-api-key", "t"), ("x-api-key", "u")])), None);
-        assert_eq!(token(&map(&[("authorization", "Basic t")])), None);
-        assert_eq!(token(&map(&[("x-api-key", "")])), None);
-        assert_eq!(token(&map(&[])), None);
+        assert_eq!(token(&map(&[("x-api-key", "t")]), None), Some("t"));
+        assert_eq!(token(&map(&[("x-goog-api-key", "t")]), None), Some("t"));
+        assert_eq!(token(&map(&[("api-key", "t")]), None), Some("t"));
+        assert_eq!(token(&map(&[]), Some("t")), Some("t"));
+        assert_eq!(token(&map(&[("x-goog-api-key", "t")]), Some("u")), None);
+        assert_eq!(token(&map(&[("authorization", "bearer t")]), None), Some("t"));
+        assert_eq!(
+            token(&map(&[("authorization", "Bearer t"), ("x-api-key", "t")]), None),
+            Some("t")
+        );
+        assert_eq!(token(&map(&[("authorization", "Bearer t"), ("x-api-key", "u")]), None), None);
+        assert_eq!(token(&map(&[("x-api-key", "t"), ("x-api-key", "u")]), None), None);
+        assert_eq!(token(&map(&[("authorization", "Basic t")]), None), None);
+        assert_eq!(token(&map(&[("x-api-key", "")]), None), None);
+        assert_eq!(token(&map(&[]), None), None);
     }
 
     #[test]
@@ -114,6 +161,9 @@ mod tests {
             ("authorization", "Bearer token"),
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
+            ("x-goog-api-key", "token"),
+            ("api-key", "token"),
+            ("anthropic-beta", "files-api-2025-04-14"),
             ("openai-organization", "org-1"),
             ("connection", "x-api-key"),
             ("te", "trailers"),
@@ -127,6 +177,19 @@ mod tests {
         assert_eq!(names, ["accept-encoding", "anthropic-version", "x-api-key"]);
         assert_eq!(headers["x-api-key"], "sk-1");
         assert_eq!(headers["accept-encoding"], "identity");
+    }
+
+    #[test]
+    fn a_long_context_that_the_key_does_not_have_is_told() {
+        let client = map(&[("anthropic-beta", "context-1m-2025-08-07,effort-2025-11-24")]);
+        for (secret, told) in [("sk-ant-api-1", false), ("sk-ant-oat-1", true)] {
+            let secret = events::Secret::new(secret);
+            let key = PoolKey::new(secret);
+            let sent = for_provider(&client, Auth::XApiKey, &key).expect("a good key");
+            assert!(sent[BETA].to_str().expect("text").contains("effort-2025-11-24"));
+            assert_eq!(downgraded(&client, &sent), told, "{told}");
+            assert!(!downgraded(&HeaderMap::new(), &sent));
+        }
     }
 
     #[test]

@@ -6,10 +6,15 @@
 //! followed; no request goes to a place that is not in [`providers`]' table or the configuration.
 
 mod answer;
+mod base64;
+mod betas;
+mod bill;
 mod body;
 mod call;
 mod config;
+mod credential;
 mod door;
+mod form;
 mod headers;
 mod include_usage;
 mod journal;
@@ -26,12 +31,13 @@ mod scan;
 mod serve;
 mod sse;
 pub mod stand_in;
+mod surcharge;
 mod tally;
 mod target;
 mod turns;
 mod upstream;
 
-pub use config::{BadConfig, Config, Keep, WhenFull};
+pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
 pub use pool::{KeyStanding, KeyState, Strategy};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

@@ -2,16 +2,26 @@
 //! sums include: Anthropic's input leaves the caches out, OpenAI's counts them in.
 
 use events::usage::Tokens;
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::providers::Api;
+
+/// Bedrock's count of the input, by the name that it has at the end of a stream.
+pub(crate) const BEDROCK_INPUT: &str = "inputTokenCount";
 
 /// The buckets of a usage object.
 pub(crate) fn tokens(api: Api, usage: &Map<String, Value>) -> Tokens {
     match api {
         Api::AnthropicMessages => anthropic(usage),
         Api::OpenAiChat | Api::OpenAiEmbeddings => openai(usage, "prompt", "completion"),
-        Api::OpenAiResponses => openai(usage, "input", "output"),
+        Api::XaiChat => xai(usage),
+        Api::OpenAiResponses | Api::OpenAiImages | Api::OpenAiTranscription => {
+            openai(usage, "input", "output")
+        }
+        Api::GeminiGenerate | Api::GeminiEmbed => gemini(usage),
+        Api::BedrockConverse => converse(usage),
+        Api::BedrockInvoke => invoke(usage),
     }
 }
 
@@ -34,11 +44,13 @@ fn anthropic(usage: &Map<String, Value>) -> Tokens {
 }
 
 /// platform.openai.com/docs/api-reference: both sums include their details. OpenAI's caches have
-/// one lifetime; what is written counts as the short one.
+/// one lifetime; what is written counts as the short one. DeepSeek tells its cache's hits at the
+/// top (api-docs.deepseek.com/guides/kv_cache).
 fn openai(usage: &Map<String, Value>, input: &str, output: &str) -> Tokens {
     let sum = |name: &str| number(usage, &[&format!("{name}_tokens")]);
     let detail = |name: &str, what| number(usage, &[&format!("{name}_tokens_details"), what]);
-    let cache_read = detail(input, "cached_tokens");
+    let cache_read =
+        detail(input, "cached_tokens").max(number(usage, &["prompt_cache_hit_tokens"]));
     let cache_write5m = detail(input, "cache_write_tokens");
     Tokens {
         uncached_input: sum(input).saturating_sub(cache_read.saturating_add(cache_write5m)),
@@ -50,7 +62,87 @@ fn openai(usage: &Map<String, Value>, input: &str, output: &str) -> Tokens {
     }
 }
 
-fn number(usage: &Map<String, Value>, path: &[&str]) -> u64 {
+/// docs.x.ai/docs/guides/reasoning: Chat's sum of the completion leaves the reasoning out. The sum of
+/// all says so itself; where it says the opposite it is believed.
+fn xai(usage: &Map<String, Value>) -> Tokens {
+    let tokens = openai(usage, "prompt", "completion");
+    let inside = tokens.input().saturating_add(tokens.output);
+    if tokens.reasoning == 0 || number(usage, &["total_tokens"]) == inside {
+        return tokens;
+    }
+    Tokens { output: tokens.output.saturating_add(tokens.reasoning), ..tokens }
+}
+
+/// ai.google.dev/api/generate-content#UsageMetadata: the prompt includes the cache, what tools put
+/// in and what was thought come on top. Live answers call the candidates a response.
+fn gemini(usage: &Map<String, Value>) -> Tokens {
+    let count = |name: &str| number(usage, &[name]);
+    let cache_read = count("cachedContentTokenCount");
+    let reasoning = count("thoughtsTokenCount");
+    let told = count("candidatesTokenCount").max(count("responseTokenCount"));
+    Tokens {
+        uncached_input: count("promptTokenCount")
+            .saturating_sub(cache_read)
+            .saturating_add(count("toolUsePromptTokenCount")),
+        cache_read,
+        output: told.saturating_add(reasoning),
+        reasoning,
+        ..Tokens::default()
+    }
+}
+
+/// docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html: the input leaves
+/// both caches out; what is written is split by lifetime in the details.
+fn converse(usage: &Map<String, Value>) -> Tokens {
+    let written = number(usage, &["cacheWriteInputTokens"]);
+    let details = usage.get("cacheDetails").and_then(Value::as_array);
+    let hours = details.into_iter().flatten().filter(|part| part["ttl"] == "1h");
+    let hour: u64 = hours.filter_map(|part| part["inputTokens"].as_u64()).sum();
+    Tokens {
+        uncached_input: number(usage, &["inputTokens"]),
+        cache_read: number(usage, &["cacheReadInputTokens"]),
+        cache_write5m: written.saturating_sub(hour),
+        cache_write1h: hour.min(written),
+        output: number(usage, &["outputTokens"]),
+        reasoning: 0,
+    }
+}
+
+/// The model's own usage where it is told, because it is finer; else Bedrock's own count.
+fn invoke(usage: &Map<String, Value>) -> Tokens {
+    if usage.contains_key("input_tokens") {
+        return anthropic(usage);
+    }
+    if usage.contains_key("prompt_tokens") {
+        return openai(usage, "prompt", "completion");
+    }
+    Tokens {
+        uncached_input: number(usage, &[BEDROCK_INPUT]),
+        cache_read: number(usage, &["cacheReadInputTokenCount"]),
+        cache_write5m: number(usage, &["cacheWriteInputTokenCount"]),
+        output: number(usage, &["outputTokenCount"]),
+        ..Tokens::default()
+    }
+}
+
+/// What the headers of Bedrock's `InvokeModel` say, by the names that a stream has for it
+/// (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html).
+pub(crate) fn bedrock_headers(headers: &HeaderMap) -> Map<String, Value> {
+    let named = [
+        ("x-amzn-bedrock-input-token-count", BEDROCK_INPUT),
+        ("x-amzn-bedrock-output-token-count", "outputTokenCount"),
+        ("x-amzn-bedrock-cache-read-input-token-count", "cacheReadInputTokenCount"),
+        ("x-amzn-bedrock-cache-write-input-token-count", "cacheWriteInputTokenCount"),
+    ];
+    let told = named.into_iter().filter_map(|(header, name)| {
+        let count: u64 = headers.get(header)?.to_str().ok()?.parse().ok()?;
+        Some((name.to_owned(), count.into()))
+    });
+    told.collect()
+}
+
+/// The number at a path; 0 when there is none.
+pub(crate) fn number(usage: &Map<String, Value>, path: &[&str]) -> u64 {
     let first = path.first().and_then(|name| usage.get(*name));
     let value = path.iter().skip(1).try_fold(first, |value, name| Some(value?.get(name)));
     value.flatten().and_then(Value::as_u64).unwrap_or(0)
@@ -68,36 +160,4 @@ pub(crate) fn merge(earlier: &mut Map<String, Value>, later: Map<String, Value>)
             }
         }
     }
-}
-
-/// What the provider bills beside the buckets or at other rates, which the price table does not
-/// know: the cost is then unknown rather than wrong.
-pub(crate) fn surcharge(usage: &Map<String, Value>, tier: Option<&str>) -> Option<String> {
-    let text = |name: &str| usage.get(name).and_then(Value::as_str);
-    let tier = tier.or_else(|| text("service_tier")).unwrap_or("default");
-    if !matches!(tier, "default" | "standard" | "auto") {
-        return Some(format!("no price for service tier {}", cut(tier)));
-    }
-    if let Some(speed) = text("speed").filter(|speed| *speed != "standard") {
-        return Some(format!("no price for speed {}", cut(speed)));
-    }
-    if let Some(place) =
-        text("inference_geo").filter(|place| !matches!(*place, "global" | "not_available"))
-    {
-        return Some(format!("no price for inference in {}", cut(place)));
-    }
-    // Fetches are free of charge.
-    if number(usage, &["server_tool_use", "web_search_requests"]) > 0 {
-        return Some("web searches are billed by the call, which the table does not hold".into());
-    }
-    let special = ["prompt_tokens_details", "completion_tokens_details"]
-        .iter()
-        .flat_map(|details| ["audio_tokens", "image_tokens"].map(|what| [*details, what]))
-        .any(|path| number(usage, &path) > 0);
-    special.then(|| "no price for audio or images".into())
-}
-
-/// A word of the provider's, no longer than a reason needs.
-fn cut(word: &str) -> String {
-    word.chars().filter(|c| !c.is_control()).take(40).collect()
 }

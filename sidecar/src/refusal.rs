@@ -1,8 +1,8 @@
 //! What the sidecar itself answers when a request goes no further, in the shape of the provider
 //! that the client believes it talks to, so that its own error handling works.
 
-use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
 
 use crate::body::{Out, full};
 
@@ -18,6 +18,11 @@ pub(crate) enum Shape {
     Anthropic,
     /// `{"error":{"message","type","param","code"}}`
     OpenAi,
+    /// `{"error":{"code","message","status"}}` (cloud.google.com/apis/design/errors)
+    Google,
+    /// `{"message"}` and `x-amzn-errortype`
+    /// (docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html)
+    Bedrock,
 }
 
 /// Why a request goes no further.
@@ -45,6 +50,13 @@ pub(crate) enum Kind {
     SlowUpstream,
 }
 
+/// Tells a client with how many keys its request was tried, when there were several.
+pub(crate) fn tell_attempts(headers: &mut HeaderMap, attempts: u32) {
+    if attempts > 1 {
+        headers.insert("x-teamclaw-attempts", HeaderValue::from(attempts));
+    }
+}
+
 /// An answer of our own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -54,17 +66,25 @@ pub(crate) struct Refusal {
     pub(crate) words: String,
     /// After how many seconds it may be tried again.
     pub(crate) retry_after: Option<u64>,
+    /// With how many keys it was tried.
+    pub(crate) attempts: u32,
 }
 
 impl Refusal {
     /// A refusal that says nothing of another try.
     pub(crate) fn new(kind: Kind, words: impl Into<String>) -> Self {
-        Self { kind, words: words.into(), retry_after: None }
+        Self { kind, words: words.into(), retry_after: None, attempts: 0 }
     }
 
     /// Says when it may be tried again.
     pub(crate) fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says with how many keys it was tried.
+    pub(crate) fn tried(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
         self
     }
 
@@ -101,6 +121,31 @@ impl Refusal {
         }
     }
 
+    /// Google's status and Bedrock's type of exception.
+    fn cloud_names(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::BadRequest | Kind::TooLarge => ("INVALID_ARGUMENT", "ValidationException"),
+            Kind::NoToken => ("UNAUTHENTICATED", "UnrecognizedClientException"),
+            Kind::NoPath => ("NOT_FOUND", "ResourceNotFoundException"),
+            Kind::WrongMethod => ("UNIMPLEMENTED", "UnknownOperationException"),
+            Kind::KeysRest => ("RESOURCE_EXHAUSTED", "ThrottlingException"),
+            Kind::NoKey | Kind::Unavailable => ("UNAVAILABLE", "ServiceUnavailableException"),
+            Kind::BadUpstream => ("UNAVAILABLE", "InternalServerException"),
+            Kind::SlowUpstream => ("DEADLINE_EXCEEDED", "ModelTimeoutException"),
+        }
+    }
+
+    /// Google's body. Its clients read the wait from the details.
+    fn google(&self, words: &str) -> Value {
+        let mut error = json!({"code": self.status().as_u16(), "message": words,
+            "status": self.cloud_names().0});
+        if let Some(seconds) = self.retry_after {
+            error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{seconds}s")}]);
+        }
+        json!({"error": error})
+    }
+
     /// Whether the client's own retries can help. Both official clients obey `x-should-retry`.
     fn worth_retrying(&self) -> bool {
         match self.kind {
@@ -125,6 +170,8 @@ impl Refusal {
             }
             Shape::OpenAi => json!({"error":
                 {"message": words, "type": openai, "param": null, "code": code}}),
+            Shape::Google => self.google(&words),
+            Shape::Bedrock => json!({"message": words}),
         };
         let mut response = Response::new(full(body.to_string().into()));
         *response.status_mut() = self.status();
@@ -132,9 +179,47 @@ impl Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = if self.worth_retrying() { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(retry));
+        if shape == Shape::Bedrock {
+            let kind = HeaderValue::from_static(self.cloud_names().1);
+            headers.insert("x-amzn-errortype", kind);
+        }
+        tell_attempts(headers, self.attempts);
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn told(shape: Shape) -> (http::HeaderMap, Value) {
+        let response = Refusal::new(Kind::KeysRest, "wait").after(46).response(shape);
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        (head.headers, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn each_provider_refuses_in_its_own_words() {
+        let (_, body) = told(Shape::Anthropic).await;
+        assert_eq!(body["error"]["type"], "rate_limit_error");
+        let (_, body) = told(Shape::OpenAi).await;
+        assert_eq!(body["error"]["code"], "rate_limit_exceeded");
+        let (_, body) = told(Shape::Google).await;
+        assert_eq!(body["error"]["code"], 429);
+        assert_eq!(body["error"]["status"], "RESOURCE_EXHAUSTED");
+        assert_eq!(body["error"]["details"][0]["retryDelay"], "46s");
+        let (headers, body) = told(Shape::Bedrock).await;
+        assert_eq!(headers["x-amzn-errortype"], "ThrottlingException");
+        assert_eq!(
+            (&headers["retry-after"], &body["message"]),
+            (&HeaderValue::from(46), &json!("teamclaw: wait"))
+        );
     }
 }

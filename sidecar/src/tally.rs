@@ -4,15 +4,18 @@
 
 use std::sync::Arc;
 
-use events::price::{Cost, PriceTable};
-use events::usage::{Completion, Tokens, UsageRecord};
+use events::price::PriceTable;
+use events::usage::{Completion, UsageRecord};
 use events::{Envelope, Event, EventId, KeyPrint, Stamp};
+use http::HeaderMap;
 use jiff::Timestamp;
 use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
+use crate::bill::{Bill, bill};
 use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
+use crate::providers::{Api, Provider};
 use crate::proxy::ActivitySink;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
@@ -36,8 +39,10 @@ pub(crate) struct Tally {
     place: Option<Place>,
     id: EventId,
     lease: Lease,
-    provider: &'static str,
+    provider: Arc<Provider>,
+    api: Api,
     model: String,
+    request_bytes: u64,
     key: Option<KeyPrint>,
     started: Timestamp,
     status: u16,
@@ -47,7 +52,13 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Opens an account. Nothing is recorded unless a key is used.
-    pub(crate) fn new(books: Books, place: Place, lease: Lease, provider: &'static str) -> Self {
+    pub(crate) fn new(
+        books: Books,
+        place: Place,
+        lease: Lease,
+        provider: Arc<Provider>,
+        api: Api,
+    ) -> Self {
         let started = books.clock.now();
         let id = books.ids.event_id(started);
         (books.on_activity)(&lease, started);
@@ -57,7 +68,9 @@ impl Tally {
             id,
             lease,
             provider,
+            api,
             model: String::new(),
+            request_bytes: 0,
             key: None,
             started,
             status: STATUS_CLIENT_GONE,
@@ -69,6 +82,11 @@ impl Tally {
     /// The model that was asked for; the provider's own word replaces it.
     pub(crate) fn asked_for(&mut self, model: &str) {
         self.model = model.to_owned();
+    }
+
+    /// How many bytes of text the request has, as far as that is known.
+    pub(crate) fn asked_with(&mut self, bytes: u64) {
+        self.request_bytes = bytes;
     }
 
     /// The key that is tried now. From here on the request is counted, whatever becomes of it.
@@ -92,10 +110,10 @@ impl Tally {
         self.meter.as_ref().is_some_and(Meter::is_over)
     }
 
-    /// The provider answered well, and what it used is read by `meter`.
-    pub(crate) fn answered(&mut self, status: u16, meter: Meter) {
+    /// The provider answered well; what it used is read from what follows these headers.
+    pub(crate) fn answered(&mut self, status: u16, headers: &HeaderMap) {
         self.status = status;
-        self.meter = Some(meter);
+        self.meter = Some(Meter::new(self.api, headers));
     }
 
     /// It came to nothing, with this status to the client.
@@ -121,26 +139,7 @@ impl Tally {
         if let Some(meter) = self.meter.take() {
             return meter.finish();
         }
-        Reading {
-            model: None,
-            completion: if self.failed { Completion::Failed } else { Completion::Aborted },
-            tokens: Tokens::default(),
-            raw: None,
-            unpriced: None,
-        }
-    }
-
-    fn cost(&self, model: &str, reading: &Reading) -> Cost {
-        if reading.completion == Completion::Failed {
-            return Cost::Known { pico_dollars: 0, table: self.books.prices.version.clone() };
-        }
-        if reading.raw.is_none() {
-            return Cost::Unknown { why: "the answer ended before its usage was told".to_owned() };
-        }
-        match &reading.unpriced {
-            Some(why) => Cost::Unknown { why: why.clone() },
-            None => self.books.prices.cost(self.provider, model, &reading.tokens),
-        }
+        Reading::nothing(if self.failed { Completion::Failed } else { Completion::Aborted })
     }
 
     /// The model by the provider's word, else as it was asked for, as long as a record holds.
@@ -150,12 +149,14 @@ impl Tally {
     }
 
     fn record(&self, key: KeyPrint, now: Timestamp, model: String, reading: Reading) -> Envelope {
-        let cost = self.cost(&model, &reading);
+        let prices = &self.books.prices;
+        let Bill { tokens, estimated, cost } =
+            bill(prices, &self.provider, &model, &reading, self.request_bytes);
         let waited = now.duration_since(self.started).as_millis();
         let record = UsageRecord {
             generation: self.lease.generation,
             team: self.lease.team.clone(),
-            provider: self.provider.to_owned(),
+            provider: self.provider.id.to_string(),
             model,
             key,
             started: self.started,
@@ -163,7 +164,8 @@ impl Tally {
             duration_ms: u64::try_from(waited).unwrap_or(0),
             status: self.status,
             completion: reading.completion,
-            tokens: reading.tokens,
+            tokens,
+            estimated,
             cost,
             raw: reading.raw.map(Value::Object),
         };

@@ -1,7 +1,8 @@
 //! What a request asks for, parsed once. What is odd is refused, never repaired.
 //!
-//! An allow list of characters: there is no percent sign in it, so no spelling of a dot, a slash
-//! or a backslash can get past; the upstream path is later built from a matched template.
+//! An allow list of characters: there is no percent sign in it but in the escaped colon that
+//! clients of Bedrock send, so no spelling of a dot, a slash or a backslash can get past; the
+//! upstream path is later built from a matched template.
 
 use thiserror::Error;
 
@@ -10,17 +11,22 @@ pub(crate) const TARGET_LENGTH_MAX: usize = 2048;
 /// Longest provider id.
 const PROVIDER_LENGTH_MAX: usize = 32;
 /// The query names that the official clients use on the paths we serve.
-const QUERY_NAMES: [&str; 4] = ["beta", "limit", "after_id", "before_id"];
+const QUERY_NAMES: [&str; 8] =
+    ["after_id", "alt", "api-version", "before_id", "beta", "limit", "pageSize", "pageToken"];
+/// The query name under which Gemini's clients may put their key.
+const QUERY_KEY: &str = "key";
 
-/// A request's place: `/{provider}{path}?{query}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A request's place: `/{provider}{path}?{query}`. No `Debug`: it may hold a token.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     /// The first segment.
     pub(crate) provider: &'a str,
     /// The rest, with its leading slash.
     pub(crate) path: &'a str,
-    /// Without the question mark.
-    pub(crate) query: Option<&'a str>,
+    /// Without the question mark, and without the token.
+    pub(crate) query: Option<String>,
+    /// The token, when it is in the query.
+    pub(crate) key: Option<&'a str>,
 }
 
 /// Why a request's place is odd. The words never repeat what came in.
@@ -54,7 +60,7 @@ impl<'a> Target<'a> {
             None => (raw, None),
         };
         let inner = whole.strip_prefix('/').ok_or(Odd::Shape)?;
-        if !inner.bytes().all(path_byte) {
+        if !inner.split('/').all(good_segment) {
             return Err(Odd::Character);
         }
         if inner.split('/').any(|segment| segment.bytes().all(|b| b == b'.')) {
@@ -62,15 +68,26 @@ impl<'a> Target<'a> {
         }
         let slash = inner.find('/').ok_or(Odd::Shape)?;
         let (provider, path) = inner.split_at(slash);
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if provider.len() > PROVIDER_LENGTH_MAX || !provider.bytes().all(plain) {
+        if !good_provider_id(provider) {
             return Err(Odd::Shape);
         }
-        if query.is_some_and(|query| !good_query(query)) {
-            return Err(Odd::Query);
-        }
-        Ok(Self { provider, path, query })
+        let (query, key) = split_query(query)?;
+        Ok(Self { provider, path, query, key })
     }
+}
+
+/// Whether a provider may have this id: lower-case letters, digits and hyphens.
+pub(crate) fn good_provider_id(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=PROVIDER_LENGTH_MAX).contains(&id.len()) && id.bytes().all(plain)
+}
+
+/// Whether a segment has only what a path may have: besides the bytes of a path an escaped colon
+/// (`anthropic.claude-3-haiku-20240307-v1%3A0`), and an at sign within (`claude-haiku-4-5@20251001`).
+fn good_segment(segment: &str) -> bool {
+    let parts = segment.split("%3A").flat_map(|part| part.split("%3a"));
+    let good = |part: &str| part.bytes().all(|b| path_byte(b) || b == b'@');
+    parts.into_iter().all(good) && !segment.starts_with('@')
 }
 
 /// A byte that a path may have. Colon and dot are in fine-tuned models' names.
@@ -78,12 +95,23 @@ pub(crate) fn path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b':')
 }
 
-fn good_query(query: &str) -> bool {
+/// The query without the token, and the token.
+fn split_query(query: Option<&str>) -> Result<(Option<String>, Option<&str>), Odd> {
     let value_byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    query.split('&').all(|pair| match pair.split_once('=') {
-        Some((name, value)) => QUERY_NAMES.contains(&name) && value.bytes().all(value_byte),
-        None => false,
-    })
+    let (mut kept, mut key) = (Vec::new(), None);
+    for pair in query.iter().flat_map(|query| query.split('&')) {
+        let (name, value) = pair.split_once('=').ok_or(Odd::Query)?;
+        let known = name == QUERY_KEY || QUERY_NAMES.contains(&name);
+        if !known || !value.bytes().all(value_byte) {
+            return Err(Odd::Query);
+        }
+        if name != QUERY_KEY {
+            kept.push(pair);
+        } else if key.replace(value).is_some() {
+            return Err(Odd::Query);
+        }
+    }
+    Ok((Some(kept.join("&")).filter(|query| !query.is_empty()), key))
 }
 
 /// Whether a `Host` header names this machine itself or one of `names`: a web page that made its
@@ -114,7 +142,7 @@ fn good_port(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ODD: [&str; 72] = [
+    const ODD: [&str; 75] = [
         "",
         "*",
         "/",
@@ -178,7 +206,7 @@ mod tests {
         "/anthropic/v1/mess%61ges",
         "/anthropic/v1/messages?",
         "/anthropic/v1/messages?url=http://evil.example",
-        "/anthropic/v1/messages?key=sk-1",
+        "/google/v1beta/models?key=tc_1&key=tc_1",
         "/anthropic/v1/messages?api_key=sk-1",
         "/anthropic/v1/messages?beta=true#x",
         "/anthropic/v1/messages?beta=true&",
@@ -187,6 +215,9 @@ mod tests {
         "/anthropic/v1/messages?beta",
         "/anthropic/v1/messages?beta=a\r\nb",
         "/anthropic/v1/messages?limit=1;after_id=2",
+        "/amazon-bedrock/model/m%3A%2e%2e/converse",
+        "/amazon-bedrock/model/m%3/converse",
+        "/amazon-bedrock/model/@evil.example/converse",
     ];
 
     #[test]
@@ -196,19 +227,39 @@ mod tests {
         }
         for long in [8 * 1024, 64 * 1024] {
             let raw = format!("/anthropic/{}", "a".repeat(long));
-            assert_eq!(Target::parse(&raw), Err(Odd::TooLong));
+            assert_eq!(Target::parse(&raw).err(), Some(Odd::TooLong));
         }
-        assert_eq!(Target::parse(&format!("/{}/v1", "a".repeat(33))), Err(Odd::Shape));
+        assert_eq!(Target::parse(&format!("/{}/v1", "a".repeat(33))).err(), Some(Odd::Shape));
     }
 
     #[test]
     fn what_is_plain_is_taken_apart() {
-        let target = Target::parse("/anthropic/v1/messages?beta=true").expect("plain");
+        let raw = "/anthropic/v1/messages?beta=true";
+        let target = Target::parse(raw).unwrap_or_else(|odd| panic!("{raw}: {odd}"));
         assert_eq!(target.provider, "anthropic");
         assert_eq!(target.path, "/v1/messages");
-        assert_eq!(target.query, Some("beta=true"));
-        let target = Target::parse("/openai/v1/models/ft:gpt-4.1:acme::x_1").expect("plain");
-        assert_eq!(target.path, "/v1/models/ft:gpt-4.1:acme::x_1");
+        assert_eq!(target.query.as_deref(), Some("beta=true"));
+        for path in [
+            "/v1/models/ft:gpt-4.1:acme::x_1",
+            "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse",
+            "/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict",
+        ] {
+            let raw = format!("/some{path}");
+            let target = Target::parse(&raw).unwrap_or_else(|odd| panic!("{raw}: {odd}"));
+            assert_eq!(target.path, path);
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_taken_out_of_it() {
+        for (raw, query) in [
+            ("/google/v1beta/models?key=tc_1", None),
+            ("/google/v1beta/models?alt=sse&key=tc_1", Some("alt=sse")),
+            ("/google/v1beta/models?key=tc_1&alt=sse", Some("alt=sse")),
+        ] {
+            let target = Target::parse(raw).unwrap_or_else(|odd| panic!("{raw}: {odd}"));
+            assert_eq!((target.key, target.query.as_deref()), (Some("tc_1"), query));
+        }
     }
 
     #[test]

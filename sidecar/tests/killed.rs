@@ -110,7 +110,9 @@ async fn a_request_under_way_is_counted_by_the_next() {
     let record = &records[0];
     assert_eq!(record.completion, Completion::Aborted);
     assert_eq!((record.provider.as_str(), record.model.as_str()), ("anthropic", "m"));
-    assert_eq!(record.tokens, Tokens::default());
+    let asked = hello(true).len() as u64;
+    let input = Tokens { uncached_input: asked.div_ceil(4), ..Tokens::default() };
+    assert_eq!((record.tokens, record.estimated), (input, true), "nobody knows what was told");
     assert!(matches!(record.cost, events::price::Cost::Unknown { .. }), "unknown is not zero");
     let prints = KEYS.map(|key| events::token::key_print(&Secret::new(key)));
     assert!(prints.contains(&record.key));

@@ -54,6 +54,7 @@ fn used() -> Event {
         status: 200,
         completion: Completion::Complete,
         tokens: Tokens::default(),
+        estimated: false,
         cost: Cost::Unknown { why: "no price for it".to_owned() },
         raw: None,
     })

@@ -33,6 +33,7 @@ fn record(prefix: &str, model: &str, at: i64) -> UsageRecord {
         duration_ms: 1,
         status: 200,
         completion: Completion::Complete,
+        estimated: false,
         tokens: Tokens {
             uncached_input: 1,
             cache_read: 20,

@@ -11,7 +11,7 @@ use events::token::token_hash;
 use events::{TeamId, WorkspaceId};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use sidecar::{Config, Keep, Strategy, WhenFull};
+use sidecar::{Config, CustomProvider, Keep, Strategy, WhenFull};
 
 use crate::cli::{Cli, variable};
 
@@ -60,6 +60,7 @@ struct File {
     strategy: Strategy,
     keys_believed: Option<SignedDuration>,
     upstreams: BTreeMap<String, String>,
+    providers: BTreeMap<String, CustomProvider>,
     workspaces: Vec<Workspace>,
 }
 
@@ -123,6 +124,7 @@ impl Settings {
             workspaces,
             sidecar: Config {
                 upstreams,
+                providers: file.providers,
                 host_names: file.host_names,
                 keep: Keep::Directory(journal),
                 when_full: file.when_full,

@@ -186,11 +186,11 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
           |
         1 | lisen = "x"
           | ^^^^^
-        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `upstreams`, `workspaces`
+        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `upstreams`, `providers`, `workspaces`
         $ --config none.toml
         teamclaw-sidecar: the configuration none.toml: No such file or directory (os error 2)
         $ --keys keys.json --usage u --upstream opnai=https://x
-        teamclaw-sidecar: the sidecar cannot start: there is no provider "opnai": known are anthropic and openai
+        teamclaw-sidecar: the sidecar cannot start: there is no provider "opnai": known are anthropic, anthropic-token, openai, openai-codex, google, openrouter, mistral, together, groq, xai, deepseek, fireworks, amazon-bedrock, azure-openai, vertex
     "#]].assert_eq(&all);
 }
 

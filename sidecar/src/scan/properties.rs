@@ -50,7 +50,10 @@ fn take(found: &mut Found, name: &str, value: &Value) {
     match name {
         "usage" => found.usage = value.as_object().cloned().or(found.usage.take()),
         "model" => found.model = value.as_str().map(str::to_owned).or(found.model.take()),
-        "service_tier" => found.tier = value.as_str().map(str::to_owned).or(found.tier.take()),
+        "service_tier" => {
+            let named = value.as_str().or(value.get("type").and_then(Value::as_str));
+            found.tier = named.map(str::to_owned).or(found.tier.take());
+        }
         _ => {}
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
     let Some(key) = key(this, &head.headers) else {
         this.state().ledger.strangers += 1;
         // Providers echo a masked key; this one echoes all of it, to see that nobody passes it on.
-        let told = token(&head.headers).unwrap_or_default();
+        let told = token(&head.headers, None).unwrap_or_default();
         return problem(StatusCode::UNAUTHORIZED, &format!("Incorrect API key provided: {told}"));
     };
     let begun = begin(this, path);
@@ -99,7 +99,7 @@ fn begin(this: &StandIn, path: &str) -> u64 {
 }
 
 fn key(this: &StandIn, headers: &HeaderMap) -> Option<Secret> {
-    let told = token(headers)?;
+    let told = token(headers, None)?;
     this.keys.iter().find(|key| key.matches(told)).cloned()
 }
 

@@ -21,9 +21,14 @@ pub struct Raw {
 impl Raw {
     /// Answers with these bytes, then closes.
     pub async fn new(answers: &[&str]) -> Self {
+        Self::bytes(answers.iter().map(|answer| answer.as_bytes().to_vec()).collect()).await
+    }
+
+    /// The same of answers that need not be text.
+    pub async fn bytes(answers: Vec<Vec<u8>>) -> Self {
         let (listener, address) = listener().await;
         let got = Requests::default();
-        let mut answers: VecDeque<String> = answers.iter().map(|a| (*a).to_owned()).collect();
+        let mut answers = VecDeque::from(answers);
         let kept = Arc::clone(&got);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -48,7 +53,7 @@ impl Raw {
     }
 }
 
-async fn one(mut stream: TcpStream, answer: String, got: Requests) {
+async fn one(mut stream: TcpStream, answer: Vec<u8>, got: Requests) {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -68,7 +73,7 @@ async fn one(mut stream: TcpStream, answer: String, got: Requests) {
     }
     got.lock().expect("no panic").push((text, bytes[head..].to_vec()));
     // The other side may have gone; then the test sees it by what it got.
-    let _gone = stream.write_all(answer.as_bytes()).await;
+    let _gone = stream.write_all(&answer).await;
     let _gone = stream.shutdown().await;
 }
 

@@ -353,6 +353,7 @@ fn usage_settings_and_schedules_are_told_in_plain_words() {
             duration_ms: 1_200,
             status: 200,
             completion,
+            estimated: false,
             tokens: Tokens {
                 uncached_input: 1_000,
                 cache_read: 234,

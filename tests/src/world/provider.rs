@@ -73,6 +73,7 @@ impl Seat {
             status: 200,
             completion: Completion::Complete,
             tokens: Tokens { output: tokens, ..Tokens::default() },
+            estimated: false,
             cost: Cost::Unknown { why: "nobody asked".to_owned() },
             raw: None,
         };

@@ -12,6 +12,7 @@ mod deleting;
 mod healing;
 mod idleness;
 mod loops;
+mod meanwhile;
 mod noting;
 mod owning;
 mod parked;

@@ -221,6 +221,7 @@ fn usage() -> Vec<Event> {
             status,
             completion,
             tokens,
+            estimated: false,
             cost,
             raw,
         })

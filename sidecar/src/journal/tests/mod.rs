@@ -37,6 +37,7 @@ fn record(n: u64, output: u64) -> Envelope {
         status: 200,
         completion: if output > 0 { Completion::Complete } else { Completion::Aborted },
         tokens: Tokens { output, ..Tokens::default() },
+        estimated: false,
         cost: events::price::Cost::Unknown { why: "a test".to_owned() },
         raw: None,
     };

@@ -1,0 +1,182 @@
+//! Every provider, as data. A new one is a row here, its paths in `routes`, and its golden answers
+//! in `tests/golden`.
+
+use super::routes::{
+    ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, GEMINI, GROQ, MESSAGES, MISTRAL, OPENAI,
+    OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
+};
+use super::{Auth, OwnCost, Paths, Place, Route, Row};
+use crate::refusal::Shape;
+
+/// A provider that speaks OpenAI's language and differs in nothing.
+const PLAIN: Row = Row {
+    id: "",
+    place: Place::Own(""),
+    auth: Auth::Bearer,
+    key_in_query: false,
+    asks_usage: false,
+    subscription: false,
+    own_cost: None,
+    paths: &[],
+};
+
+const fn paths(
+    spellings: &'static [&'static str],
+    upstream: &'static str,
+    shape: Shape,
+    routes: &'static [Route],
+) -> Paths {
+    Paths { spellings, upstream, shape, routes }
+}
+
+/// Every provider.
+pub(crate) static ALL: [Row; 15] = [
+    Row {
+        id: "anthropic",
+        place: Place::At("https://api.anthropic.com"),
+        auth: Auth::XApiKey,
+        paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
+        ..PLAIN
+    },
+    Row {
+        id: "anthropic-token",
+        place: Place::At("https://api.anthropic.com"),
+        auth: Auth::AnthropicToken,
+        subscription: true,
+        paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
+        ..PLAIN
+    },
+    Row {
+        id: "openai",
+        place: Place::At("https://api.openai.com"),
+        asks_usage: true,
+        paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
+        ..PLAIN
+    },
+    Row {
+        id: "openai-codex",
+        place: Place::At("https://chatgpt.com"),
+        auth: Auth::ChatGptToken,
+        subscription: true,
+        paths: &[paths(
+            &["/backend-api/codex", "/codex", "/v1", ""],
+            "/backend-api/codex",
+            Shape::OpenAi,
+            CODEX,
+        )],
+        ..PLAIN
+    },
+    Row {
+        id: "google",
+        place: Place::At("https://generativelanguage.googleapis.com"),
+        auth: Auth::XGoogApiKey,
+        key_in_query: true,
+        asks_usage: true,
+        paths: &[
+            paths(&["/v1beta", ""], "/v1beta", Shape::Google, GEMINI),
+            paths(&["/v1"], "/v1", Shape::Google, GEMINI),
+            paths(&["/v1beta/openai", "/openai"], "/v1beta/openai", Shape::OpenAi, CHAT),
+        ],
+        ..PLAIN
+    },
+    Row {
+        id: "openrouter",
+        place: Place::At("https://openrouter.ai"),
+        asks_usage: true,
+        own_cost: Some(OwnCost::Dollars),
+        paths: &[
+            paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::OpenAi, OPENROUTER),
+            paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::Anthropic, MESSAGES),
+        ],
+        ..PLAIN
+    },
+    Row {
+        id: "mistral",
+        place: Place::At("https://api.mistral.ai"),
+        paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, MISTRAL)],
+        ..PLAIN
+    },
+    Row {
+        id: "together",
+        place: Place::At("https://api.together.xyz"),
+        paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT)],
+        ..PLAIN
+    },
+    Row {
+        id: "groq",
+        place: Place::At("https://api.groq.com"),
+        asks_usage: true,
+        paths: &[paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, GROQ)],
+        ..PLAIN
+    },
+    Row {
+        id: "xai",
+        place: Place::At("https://api.x.ai"),
+        asks_usage: true,
+        own_cost: Some(OwnCost::Ticks),
+        paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, XAI)],
+        ..PLAIN
+    },
+    Row {
+        id: "deepseek",
+        place: Place::At("https://api.deepseek.com"),
+        asks_usage: true,
+        paths: &[
+            paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT),
+            paths(&["/anthropic/v1", "/anthropic"], "/anthropic/v1", Shape::Anthropic, MESSAGES),
+        ],
+        ..PLAIN
+    },
+    Row {
+        id: "fireworks",
+        place: Place::At("https://api.fireworks.ai"),
+        paths: &[paths(&["/inference/v1", "/v1", ""], "/inference/v1", Shape::OpenAi, CHAT)],
+        ..PLAIN
+    },
+    Row {
+        id: "amazon-bedrock",
+        place: Place::Own("https://bedrock-runtime.{region}.amazonaws.com"),
+        asks_usage: true,
+        paths: &[
+            paths(&[""], "", Shape::Bedrock, BEDROCK),
+            paths(&["/openai/v1"], "/openai/v1", Shape::OpenAi, CHAT),
+        ],
+        ..PLAIN
+    },
+    Row {
+        id: "azure-openai",
+        place: Place::Own("https://{resource}.openai.azure.com"),
+        auth: Auth::ApiKey,
+        asks_usage: true,
+        paths: &[
+            paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, OPENAI),
+            paths(&["/openai", ""], "/openai", Shape::OpenAi, AZURE_DEPLOYMENTS),
+        ],
+        ..PLAIN
+    },
+    Row {
+        id: "vertex",
+        place: Place::Own("https://{region}-aiplatform.googleapis.com"),
+        asks_usage: true,
+        paths: &[
+            paths(&["/v1", ""], "/v1", Shape::Google, VERTEX),
+            paths(&["/v1beta1"], "/v1beta1", Shape::Google, VERTEX),
+            paths(&["/v1", ""], "/v1", Shape::OpenAi, VERTEX_CHAT),
+            paths(&["/v1beta1"], "/v1beta1", Shape::OpenAi, VERTEX_CHAT),
+        ],
+        ..PLAIN
+    },
+];
+
+/// A company's own provider that speaks OpenAI's language. Its base URL holds the version, as
+/// OpenAI's clients have it.
+pub(super) static CUSTOM_OPENAI: Row =
+    Row { asks_usage: true, paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)], ..PLAIN };
+
+/// A company's own provider that speaks Anthropic's language. Its base URL leaves the version out,
+/// as Anthropic's clients have it.
+pub(super) static CUSTOM_ANTHROPIC: Row = Row {
+    auth: Auth::XApiKey,
+    paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
+    ..PLAIN
+};
