@@ -81,7 +81,8 @@ impl Upstream {
     pub(crate) async fn send(&self, request: Request<Out>) -> Result<Response<Answer>, Unanswered> {
         let uri = request.uri().clone();
         let request = origin_form(request, &uri)?;
-        let place = Place::of(&uri).ok_or_else(|| Unanswered::Connect("no host in the URI".into()))?;
+        let place =
+            Place::of(&uri).ok_or_else(|| Unanswered::Connect("no host in the URI".into()))?;
         let mut line = match self.idle.take(&place) {
             Some(line) => line,
             None => self.connect(uri).await?,
@@ -95,7 +96,8 @@ impl Upstream {
     async fn connect(&self, uri: Uri) -> Result<Line, Unanswered> {
         let connecting = self.connector.clone().oneshot(uri);
         let late = |_| Unanswered::Connect("it took too long".into());
-        let io = timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Unanswered::Connect)?;
+        let io =
+            timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Unanswered::Connect)?;
         Line::open(io).await.map_err(|error| Unanswered::Connect(error.into()))
     }
 }

@@ -60,10 +60,9 @@ backend provider
 
 /// envoyproxy.io/docs/envoy/v1.40.0/configuration
 pub(super) fn envoy(listen: SocketAddr, provider: SocketAddr) -> String {
-    let address = |at: SocketAddr| {
-        json!({"socket_address": {"address": at.ip().to_string(), "port_value": at.port()}})
-    };
-    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "provider", "timeout": "60s"}});
+    let address = |at: SocketAddr| json!({"socket_address": {"address": at.ip().to_string(), "port_value": at.port()}});
+    let route =
+        json!({"match": {"prefix": "/"}, "route": {"cluster": "provider", "timeout": "60s"}});
     let header = json!({"header": {"key": "x-api-key", "value": KEY},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"});
     let hosts = json!([{"name": "all", "domains": ["*"], "routes": [route],

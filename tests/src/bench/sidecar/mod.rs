@@ -160,7 +160,8 @@ async fn waits(
             idle = megabytes(&subject)?;
             first_bytes(&subject, 1).await?;
             rounds.push(first_bytes(&subject, 64).await?);
-            let (watched, streams) = tokio::join!(watch(&subject), first_bytes(&subject, args.sized(STREAMS, 8)));
+            let (watched, streams) =
+                tokio::join!(watch(&subject), first_bytes(&subject, args.sized(STREAMS, 8)));
             streams?;
             busy = watched?;
         }
@@ -174,7 +175,8 @@ async fn waits(
             report.at_most("memory with 512 streams", busy, 64.0, "MiB");
         }
     }
-    let head = ["between", "first byte of 64 streams, p50 ms", "start ms", "idle MiB", "512 streams MiB"];
+    let head =
+        ["between", "first byte of 64 streams, p50 ms", "start ms", "idle MiB", "512 streams MiB"];
     report.table("Slow streams", &head, lines);
     let of = |wanted| firsts.iter().find(|(name, _)| *name == wanted).map(|(_, first)| *first);
     if let (Some(ours), Some(theirs)) = (of(Name::Sidecar), of(Name::Nginx)) {
@@ -217,4 +219,3 @@ fn pin() -> Result<(), Failure> {
         _ => Err("taskset (util-linux) cannot bind us to core 1; two cores are needed".into()),
     }
 }
-

@@ -40,8 +40,8 @@ impl Answers {
         );
         let head = "HTTP/1.1 200 OK\r\ncontent-type: ";
         let length = json.len();
-        let json =
-            format!("{head}application/json\r\ncontent-length: {length}\r\n\r\n{json}").into_bytes();
+        let json = format!("{head}application/json\r\ncontent-length: {length}\r\n\r\n{json}")
+            .into_bytes();
         let head = format!("{head}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
         Self { json, head: head.into_bytes(), events: events() }
     }

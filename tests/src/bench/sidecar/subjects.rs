@@ -5,7 +5,9 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::configs;
 use crate::bench::Failure;
@@ -112,7 +114,10 @@ impl Subject {
 
     fn wait(&mut self, began: Instant, directory: &Path) -> Result<(), Failure> {
         while TcpStream::connect(self.address).is_err() {
-            let over = self.child.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|s| s.is_some()));
+            let over = self
+                .child
+                .as_mut()
+                .is_some_and(|child| child.try_wait().is_ok_and(|s| s.is_some()));
             if over || began.elapsed() > UP_WITHIN {
                 let said = fs::read_to_string(directory.join("log")).unwrap_or_default();
                 let (name, install) = (self.name.text(), self.name.install());
