@@ -26,7 +26,7 @@ pub(crate) struct Found {
     /// blocked.
     pub(crate) finished: bool,
     /// How many bytes the strings with one of the wanted names have, an escape counted as one byte
-    /// and `\uXXXX` as four.
+    /// and one by its number as four.
     pub(crate) text_bytes: u64,
     /// `type`, at the top.
     pub(crate) kind: Option<String>,

@@ -94,7 +94,7 @@ fn the_pure_crate_knows_no_time_chance_waiting_or_outside() {
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     for name in ARROWS.map(|(name, _)| name) {
-        let file = root().join(name).join("Cargo.toml");
+        let file = root().join(folder(name)).join("Cargo.toml");
         let text = std::fs::read_to_string(&file).expect("a manifest");
         assert!(text.contains("\n[lints]\nworkspace = true\n"), "{name}");
     }
@@ -105,7 +105,8 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 fn every_dependency_comes_from_the_workspace() {
     let mut own = Vec::new();
     for name in ARROWS.map(|(name, _)| name) {
-        let text = std::fs::read_to_string(root().join(name).join("Cargo.toml")).expect("manifest");
+        let text = std::fs::read_to_string(root().join(folder(name)).join("Cargo.toml"))
+            .expect("manifest");
         let mut within = false;
         for line in text.lines() {
             if line.starts_with('[') {
@@ -117,6 +118,11 @@ fn every_dependency_comes_from_the_workspace() {
         }
     }
     none("a version or path of its own", &own);
+}
+
+/// Where a crate lies: in the room of its name, but for the sidecar's own program.
+fn folder(name: &str) -> &str {
+    if name == "teamclaw-sidecar" { "sidecar/main" } else { name }
 }
 
 fn wrong(seen: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {

@@ -26,6 +26,9 @@ const JSON_SCHEMA: &str = "JSON Schema's own word for what is judged";
 /// A unit of work within one file, that no queue carries.
 const INSIDE: &str = "a unit of work that never leaves the file's own thread or process";
 
+/// What providers call what is out of reach here.
+const PROVIDER: &str = "a provider's own word, in its paths";
+
 const WORDS: [Banned; 15] = [
     banned("tenant", "workspace"),
     banned("sandbox", "workspace, or confinement"),
@@ -46,6 +49,7 @@ const WORDS: [Banned; 15] = [
         places: &[
             ("events/src/ids.rs", "says what a task is on AWS"),
             ("sidecar/src/scan/", "JSON's objects and lists"),
+            ("sidecar/src/providers/tests.rs", PROVIDER),
         ],
         within: &["container engine", "/v1/containers"],
         ..banned("container", "task")
@@ -59,6 +63,7 @@ const WORDS: [Banned; 15] = [
             ("local/src/error.rs", INSIDE),
             ("local/src/writer.rs", INSIDE),
             ("local/tests/durability.rs", INSIDE),
+            ("sidecar/src/providers/tests.rs", PROVIDER),
         ],
         within: &["/v1/fine_tuning/jobs"],
         ..banned("job", "nudge, message or step")
@@ -66,11 +71,20 @@ const WORDS: [Banned; 15] = [
     Banned { within: &["unix_epoch", "unix epoch"], ..banned("epoch", "generation") },
     banned("incarnation", "generation"),
     Banned {
-        within: &["service manager", "secrets manager", "secretsmanager"],
+        within: &[
+            "service manager",
+            "secrets manager",
+            "secretsmanager",
+            "http_connection_manager",
+            "httpconnectionmanager",
+        ],
         ..banned("manager", "what it does")
     },
     banned("helper", "what it does"),
-    Banned { within: &["-util", "_util", "[\"util\"]"], ..banned("util", "what it does") },
+    Banned {
+        within: &["-util", "_util", "[\"util\"]", "util-linux"],
+        ..banned("util", "what it does")
+    },
     banned("spawner", "compute"),
     banned("orchestrator", "consumer"),
     Banned {
@@ -81,6 +95,8 @@ const WORDS: [Banned; 15] = [
             "service worker",
             "workers that outlive",
             "worker_threads",
+            "worker_processes",
+            "worker_connections",
         ],
         ..banned("worker", "consumer")
     },

@@ -1,4 +1,4 @@
-//! What the peers are told: one worker, connections kept on both sides, the key put in, no buffering
+//! What the peers are told: one thread, connections kept on both sides, the key put in, no buffering
 //! of answers, no log of requests. They check no token, choose no key and count nothing.
 
 use std::net::SocketAddr;
@@ -68,10 +68,11 @@ pub(super) fn envoy(listen: SocketAddr, provider: SocketAddr) -> String {
     let hosts = json!([{"name": "all", "domains": ["*"], "routes": [route],
         "request_headers_to_add": [header]}]);
     let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
-    let manager = "type.googleapis.com/envoy.extensions.filters.network.\
-        http_connection_manager.v3.HttpConnectionManager";
+    let filters = "envoy.extensions.filters.network";
+    let door =
+        format!("type.googleapis.com/{filters}.http_connection_manager.v3.HttpConnectionManager");
     let filter = json!({"name": "envoy.filters.network.http_connection_manager", "typed_config": {
-        "@type": manager, "stat_prefix": "door",
+        "@type": door, "stat_prefix": "door",
         "route_config": {"virtual_hosts": hosts},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": router}}]}});
     let endpoint = json!({"endpoint": {"address": address(provider)}});

@@ -1,5 +1,5 @@
 //! What is measured: nothing in between, our sidecar, and three proxies that do less. Each has one
-//! worker on a core of its own, and puts a provider's key into each request.
+//! thread on a core of its own, and puts a provider's key into each request.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
