@@ -137,11 +137,11 @@ impl Trust {
         match quarantine.doubt {
             _ if over && !probed => Standing::HalfOpen,
             // The one request that finds out is under way; it is over in seconds.
-            Doubt::Unknown if over => Standing::Barred(now),
-            Doubt::Unknown => Standing::Barred(quarantine.until),
-            // It may be the request's fault and not the key's: one workspace that asks for a
-            // model which it may not use must not take the key from all others.
-            Doubt::Forbidden => Standing::Last(quarantine.until),
+            Doubt::Unknown if over && quarantine.times > 1 => Standing::Barred(now),
+            Doubt::Unknown if quarantine.times > 1 => Standing::Barred(quarantine.until),
+            // It may be the request's fault and not the key's, or a provider's hiccup: one
+            // workspace that is refused must not take the only key from all others.
+            Doubt::Unknown | Doubt::Forbidden => Standing::Last(quarantine.until),
         }
     }
 
@@ -218,17 +218,21 @@ mod tests {
         let mut now = Instant::now();
         let mut trust = Trust::default();
         let mut spans = Vec::new();
-        for _ in 0..6 {
+        for times in 1..=6 {
             trust.refused(Doubt::Unknown, now, now);
             trust.probe_ended();
-            let Standing::Barred(until) = trust.standing(now) else { panic!("not barred") };
+            let until = match trust.standing(now) {
+                Standing::Last(until) if times == 1 => until,
+                Standing::Barred(until) if times > 1 => until,
+                other => panic!("{other:?} after {times}"),
+            };
             spans.push((until - now).as_secs());
             assert!(!trust.probe(until - Duration::from_millis(1)), "too early");
             now = until;
             assert_eq!(trust.standing(now), Standing::HalfOpen);
             assert!(trust.probe(now));
             assert!(!trust.probe(now), "one at a time");
-            assert!(matches!(trust.standing(now), Standing::Barred(_)));
+            assert_eq!(matches!(trust.standing(now), Standing::Barred(_)), times > 1);
         }
         assert_eq!(spans, [30, 60, 120, 240, 300, 300]);
         trust.worked(now);
@@ -257,11 +261,10 @@ mod tests {
         }
         assert_eq!(trust.standing(after(start, 9)), Standing::Last(after(start, 31)));
         trust.refused(Doubt::Unknown, start, after(start, 9));
-        assert_eq!(trust.standing(after(start, 9)), Standing::Barred(after(start, 31)));
         trust.worked(start);
         assert_eq!(
             trust.standing(after(start, 9)),
-            Standing::Barred(after(start, 31)),
+            Standing::Last(after(start, 31)),
             "sent before"
         );
     }
