@@ -221,10 +221,10 @@ mod tests {
         for times in 1..=6 {
             trust.refused(Doubt::Unknown, now, now);
             trust.probe_ended();
-            let until = match trust.standing(now) {
-                Standing::Last(until) if times == 1 => until,
-                Standing::Barred(until) if times > 1 => until,
-                other => panic!("{other:?} after {times}"),
+            let standing = trust.standing(now);
+            assert_eq!(matches!(standing, Standing::Last(_)), times == 1, "{standing:?}");
+            let (Standing::Last(until) | Standing::Barred(until)) = standing else {
+                panic!("{standing:?}")
             };
             spans.push((until - now).as_secs());
             assert!(!trust.probe(until - Duration::from_millis(1)), "too early");
