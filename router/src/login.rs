@@ -63,8 +63,12 @@ impl Router {
             Err(fault) => return answer::fault(&fault),
         };
         if let Err(fault) = producers::session::log_in(self.bus(), &person).await {
-            // The session stands, and the first page that is opened wakes the workspace.
+            // Nobody is told of a log-in that is on no record. The link is used up, and the session
+            // that it became is known to nobody: another link makes another.
             tracing::warn!(id = %person.id, %fault, "a log-in could not be recorded");
+            let words = "The log-in could not be written down, and its link is used up. Ask for \
+                another link in a moment.";
+            return error(StatusCode::SERVICE_UNAVAILABLE, words);
         }
         if wants_json {
             let Session { token, until } = session;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -60,6 +60,8 @@ impl Ids for Counter {
 #[derive(Default)]
 pub(crate) struct MemoryJournal {
     lists: Mutex<BTreeMap<WorkspaceId, Vec<Envelope>>>,
+    /// Nothing can be written, as on a full disk.
+    pub(crate) full: AtomicBool,
 }
 
 impl MemoryJournal {
@@ -90,6 +92,9 @@ impl Journal for MemoryJournal {
         events: &[Envelope],
         _: &Projection,
     ) -> Result<Version, Fault> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(Fault::unavailable("the journal", "no space left"));
+        }
         let mut lists = self.lists.lock().expect("lists");
         let list = lists.entry(id.clone()).or_default();
         if Version(list.len() as u64) != expected {

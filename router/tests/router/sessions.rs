@@ -1,5 +1,7 @@
 //! Logging in and out, and what proves who somebody is.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 use jiff::SignedDuration;
 use ports::{Clock, People};
@@ -37,6 +39,24 @@ async fn opening_a_link_trades_nothing_and_pressing_the_button_does() {
     let token = cookie.split(['=', ';']).nth(1).expect("a token");
     let status = world.get("/teamclaw/status").cookie(token).send().await;
     assert_eq!(status.json()["person"], "ann");
+}
+
+#[tokio::test]
+async fn a_log_in_that_cannot_be_recorded_is_none_and_says_what_to_do() {
+    let world = World::new().await;
+    let once = link(&world, "ann").await;
+    world.journal.full.store(true, Ordering::SeqCst);
+    let post = |once: &str| {
+        let call = world.post("/teamclaw/login").with("accept", "application/json");
+        call.body(&format!("{{\"once\":\"{once}\"}}")).send()
+    };
+    let refused = post(&once).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.text.contains("another link"), "{refused:?}");
+    assert!(!refused.text.contains("token"), "{refused:?}");
+    assert_eq!(refused.header("set-cookie"), "");
+    world.journal.full.store(false, Ordering::SeqCst);
+    assert_eq!(post(&link(&world, "ann").await).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
