@@ -12,6 +12,19 @@ pub(super) fn keys() -> String {
     json!({"providers": {"anthropic": {"authType": "apiKey", "keys": [KEY]}}}).to_string()
 }
 
+/// A workspace for each token.
+pub(super) fn sidecar(listen: SocketAddr, provider: SocketAddr, tokens: &[String]) -> String {
+    let head = format!(
+        "listen = \"{listen}\"\nkeys = \"keys.json\"\nusage = \"usage.jsonl\"\n\
+         [upstreams]\nanthropic = \"http://{provider}\"\n"
+    );
+    let workspaces = tokens.iter().enumerate().map(|(n, token)| {
+        let hash = events::token::token_hash(token);
+        format!("[[workspaces]]\nname = \"w{n}\"\ntoken_sha256 = \"{hash}\"\n")
+    });
+    head + &workspaces.collect::<String>()
+}
+
 /// nginx.org/en/docs/http/ngx_http_proxy_module.html
 pub(super) fn nginx(listen: SocketAddr, provider: SocketAddr) -> String {
     format!(

@@ -1,7 +1,6 @@
 //! Clients that ask again and again over connections that they keep.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +12,7 @@ use super::provider::{SLOW, STREAM};
 use super::subjects::Subject;
 use super::wire::Answer;
 use crate::bench::Failure;
-use crate::bench::samples::Samples;
+use crate::bench::samples::{Producer, Samples, together};
 
 /// How much is read at once.
 const READ_LENGTH: usize = 64 * 1024;
@@ -29,8 +28,8 @@ pub(super) enum Kind {
     Slow,
 }
 
-/// The whole request, ready to be written.
-pub(super) fn request(subject: &Subject, kind: Kind) -> Vec<u8> {
+/// The whole request of the nth client, ready to be written.
+fn request(subject: &Subject, kind: Kind, client: usize) -> Vec<u8> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (marks, length) = match kind {
         Kind::Json(length) => (String::new(), length),
@@ -41,7 +40,8 @@ pub(super) fn request(subject: &Subject, kind: Kind) -> Vec<u8> {
     let body = format!(
         r#"{{{marks}"model":"claude-haiku-4-5","max_tokens":1024,"messages":[{{"role":"user","content":"{filling}"}}]}}"#
     );
-    let Subject { address, path, token, .. } = subject;
+    let Subject { address, path, tokens, .. } = subject;
+    let token = &tokens[client % tokens.len()];
     format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          anthropic-version: 2023-06-01\r\nx-api-key: {token}\r\ncontent-length: {}\r\n\r\n{body}",
@@ -50,36 +50,56 @@ pub(super) fn request(subject: &Subject, kind: Kind) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One client and its connection.
+/// One client, what it asks, and its connection once it has asked.
 struct Client {
-    stream: TcpStream,
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    request: Vec<u8>,
     buffer: Vec<u8>,
 }
 
 impl Client {
-    async fn connect(address: SocketAddr) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; READ_LENGTH] })
+    fn new(subject: &Subject, kind: Kind, number: usize) -> Self {
+        let (request, buffer) = (request(subject, kind, number), vec![0; READ_LENGTH]);
+        Self { address: subject.address, stream: None, request, buffer }
+    }
+
+    async fn connect(&mut self) -> Result<&mut TcpStream, Failure> {
+        if self.stream.is_none() {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            self.stream = Some(stream);
+        }
+        self.stream.as_mut().ok_or_else(|| "no connection".into())
     }
 
     /// One request and its whole answer. Gives when the first byte of its body came.
-    async fn ask(&mut self, request: &[u8]) -> Result<Instant, Failure> {
-        self.stream.write_all(request).await?;
+    async fn ask(&mut self) -> Result<Instant, Failure> {
+        let request = std::mem::take(&mut self.request);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let stream = self.connect().await?;
+        stream.write_all(&request).await?;
         let (mut answer, mut first) = (Answer::default(), None);
         loop {
-            let n = self.stream.read(&mut self.buffer).await?;
+            let n = stream.read(&mut buffer).await?;
             if n == 0 {
                 return Err("the connection was closed in the midst of an answer".into());
             }
-            let over = answer.feed(&self.buffer[..n])?;
+            let over = answer.feed(&buffer[..n])?;
             if answer.has_begun() {
                 first.get_or_insert_with(Instant::now);
             }
             if over {
+                (self.request, self.buffer) = (request, buffer);
                 return Ok(first.unwrap_or_else(Instant::now));
             }
         }
+    }
+}
+
+impl Producer for Client {
+    async fn call(&mut self) -> Result<(), Failure> {
+        self.ask().await.map(drop)
     }
 }
 
@@ -93,28 +113,7 @@ pub(super) async fn closed_loop(
     clients: usize,
     lasting: Duration,
 ) -> Result<Samples, Failure> {
-    let request = Arc::new(request(subject, kind));
-    let mut tasks = JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..clients {
-        let (request, address) = (Arc::clone(&request), subject.address);
-        tasks.spawn(async move {
-            let mut client = Client::connect(address).await?;
-            let (mut each, mut now) = (Vec::new(), Instant::now());
-            while now - began < lasting {
-                client.ask(&request).await?;
-                let after = Instant::now();
-                each.push(after - now);
-                now = after;
-            }
-            Ok::<_, Failure>(each)
-        });
-    }
-    let mut all = Vec::new();
-    while let Some(each) = tasks.join_next().await {
-        all.extend(each??);
-    }
-    Ok(Samples::new(all, began.elapsed()))
+    together(clients, lasting, |number| Ok(Client::new(subject, kind, number))).await
 }
 
 /// So many clients ask once each, at the same time; gives how long each waited for the first byte of
@@ -123,15 +122,14 @@ pub(super) async fn closed_loop(
 /// # Errors
 /// An answer that is no 200, or none.
 pub(super) async fn first_bytes(subject: &Subject, clients: usize) -> Result<Samples, Failure> {
-    let request = Arc::new(request(subject, Kind::Slow));
     let mut tasks = JoinSet::new();
     let began = Instant::now();
-    for _ in 0..clients {
-        let (request, address) = (Arc::clone(&request), subject.address);
+    for number in 0..clients {
+        let mut client = Client::new(subject, Kind::Slow, number);
         tasks.spawn(async move {
-            let mut client = Client::connect(address).await?;
+            client.connect().await?;
             let asked = Instant::now();
-            Ok::<_, Failure>(client.ask(&request).await? - asked)
+            Ok::<_, Failure>(client.ask().await? - asked)
         });
     }
     let mut all = Vec::new();

@@ -17,8 +17,8 @@ use crate::bench::process::{self, Memory};
 pub(super) const CORE: &str = "0";
 /// The pooled key, as long as a real one.
 pub(super) const KEY: &str = "sk-ant-api03-0000000000000000000000000000000000000000000000000000-00";
-/// The workspace's token.
-const TOKEN: &str = "tc_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// How many workspaces ask: one has 64 requests under way at the most.
+const WORKSPACES: usize = 16;
 /// How long a start may take; envoy's takes some seconds.
 const UP_WITHIN: Duration = Duration::from_secs(20);
 /// The pause between two looks whether it listens: shorter than what is measured.
@@ -66,7 +66,8 @@ pub(super) struct Subject {
     pub(super) name: Name,
     pub(super) address: SocketAddr,
     pub(super) path: &'static str,
-    pub(super) token: &'static str,
+    /// Of each workspace, and for the others as many keys.
+    pub(super) tokens: Vec<String>,
     /// None when there is nothing in between.
     child: Option<Child>,
     /// From its exec until it took a connection.
@@ -86,8 +87,8 @@ impl Subject {
     ) -> Result<Self, Failure> {
         let path = if name == Name::Sidecar { "/anthropic/v1/messages" } else { "/v1/messages" };
         if name == Name::Direct {
-            let (child, started) = (None, Duration::ZERO);
-            return Ok(Self { name, address: provider, path, token: KEY, child, started });
+            let (child, started, tokens) = (None, Duration::ZERO, vec![KEY.to_owned()]);
+            return Ok(Self { name, address: provider, path, tokens, child, started });
         }
         fs::create_dir_all(directory)?;
         let address = free()?;
@@ -99,15 +100,13 @@ impl Subject {
             .arg(program)
             .args(arguments)
             .current_dir(directory)
-            .env("TEAMCLAW_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .map_err(|error| format!("taskset cannot be run: {error}"))?;
-        let token = TOKEN;
-        let mut subject =
-            Self { name, address, path, token, child: Some(child), started: Duration::ZERO };
+        let (child, started, tokens) = (Some(child), Duration::ZERO, tokens());
+        let mut subject = Self { name, address, path, tokens, child, started };
         subject.wait(began, directory)?;
         Ok(subject)
     }
@@ -171,10 +170,9 @@ fn arguments(
     let own = |text: &str| text.to_owned();
     Ok(match name {
         Name::Direct | Name::Sidecar => {
-            let keys = file("keys.json", configs::keys())?;
-            let mut arguments = [own("--keys"), keys, own("--usage"), own("usage.jsonl")].to_vec();
-            arguments.extend([own("--listen"), address.to_string()]);
-            arguments.extend([own("--upstream"), format!("anthropic=http://{provider}")]);
+            file("keys.json", configs::keys())?;
+            let config = file("sidecar.toml", configs::sidecar(address, provider, &tokens()))?;
+            let arguments = vec![own("--config"), config];
             (sidecar.to_owned(), arguments)
         }
         Name::Nginx => {
@@ -192,6 +190,11 @@ fn arguments(
             ("envoy".into(), [vec![own("-c"), config], rest.to_vec()].concat())
         }
     })
+}
+
+/// Of each workspace.
+fn tokens() -> Vec<String> {
+    (0..WORKSPACES).map(|n| format!("tc_{n:064x}")).collect()
 }
 
 /// An address that nobody listens on now.
