@@ -24,6 +24,7 @@ use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
 use crate::upstream::{Answer, Unanswered};
+use crate::whole::{is_short, whole};
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
@@ -117,7 +118,7 @@ impl Call {
                 continue;
             };
             if let Some(tally) = &mut tally {
-                tally.uses(&attempt.key().print).map_err(unrecorded)?;
+                tally.uses(&attempt.key().print).await.map_err(unrecorded)?;
             }
             *attempts += 1;
             let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
@@ -132,7 +133,7 @@ impl Call {
                     attempt.answered(status, answer.headers(), None, now);
                     let downgraded = headers::downgraded(&self.headers, &headers);
                     let account = Account { turn, tally, _attempt: Some(attempt) };
-                    let mut response = self.stream(answer, account);
+                    let mut response = self.pass_on(answer, account).await?;
                     if downgraded {
                         headers::tell_downgrade(response.headers_mut());
                     }
@@ -257,8 +258,12 @@ impl Call {
         })
     }
 
-    /// A good answer, streamed.
-    fn stream(self, answer: Response<Answer>, mut account: Account) -> Response<Out> {
+    /// A good answer: streamed, or whole when it is short.
+    async fn pass_on(
+        self,
+        answer: Response<Answer>,
+        mut account: Account,
+    ) -> Result<Response<Out>, Refusal> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // An encoded answer is not looked into, and nothing is taken out of it.
@@ -267,11 +272,18 @@ impl Call {
         if let Some(tally) = &mut account.tally {
             tally.answered(head.status.as_u16(), &head.headers);
         }
-        let relay = Relay::new(body, account, self.asked_usage && streams);
-        let mut response = Response::new(Out::new(relay));
+        let out = if is_short(&body) {
+            full(whole(body, account).await.map_err(|_| {
+                let words = format!("{}'s answer broke off; try again", self.provider.id);
+                Refusal::new(Kind::BadUpstream, words)
+            })?)
+        } else {
+            Out::new(Relay::new(body, account, self.asked_usage && streams))
+        };
+        let mut response = Response::new(out);
         *response.status_mut() = head.status;
         *response.headers_mut() = headers::for_client(&head.headers);
-        response
+        Ok(response)
     }
 
     /// The provider's own error, unless it sends us elsewhere.

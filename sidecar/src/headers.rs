@@ -1,7 +1,7 @@
 //! Which headers pass, in both directions: allow lists, so that a header nobody thought of stays
 //! out. Never a credential, a cookie, a forwarding header, or a framing header.
 
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ports::PoolKey;
 
@@ -25,9 +25,14 @@ const REQUEST: [&str; 12] = [
     "x-amzn-bedrock-service-tier",
     "x-grok-conv-id",
 ];
-const BETA: &str = "anthropic-beta";
+/// How many headers a request to a provider usually has, so that room is made for them once.
+const USUAL_COUNT: usize = 12;
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// Tells the client that a beta it asked for was left out, as the pool's key does not have it.
 const DOWNGRADE: &str = "x-teamclaw-downgrade";
+
+/// Where clients put their key, besides `authorization`.
+const TOKEN: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 
 /// What a provider may tell a client. Organisation and project names are not in it: they are the
 /// pool's business.
@@ -54,10 +59,10 @@ const RESPONSE_PREFIXES: [&str; 5] = [
 
 /// The headers of the request to a provider. `None` when the key cannot be a header's value.
 pub(crate) fn for_provider(client: &HeaderMap, auth: Auth, key: &PoolKey) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    for name in REQUEST {
-        for value in client.get_all(name) {
-            headers.append(HeaderName::from_static(name), value.clone());
+    let mut headers = HeaderMap::with_capacity(USUAL_COUNT);
+    for (name, value) in client {
+        if REQUEST.contains(&name.as_str()) {
+            headers.append(name.clone(), value.clone());
         }
     }
     // A compressed answer would hide its usage.
@@ -105,15 +110,17 @@ pub(crate) fn for_client(provider: &HeaderMap) -> HeaderMap {
 /// query says. `None` when there is none, or when two places disagree.
 pub(crate) fn token<'a>(headers: &'a HeaderMap, in_query: Option<&'a str>) -> Option<&'a str> {
     let mut found = in_query;
-    for name in ["x-api-key", "x-goog-api-key", "api-key", "authorization"] {
-        for value in headers.get_all(name) {
-            let text = value.to_str().ok()?;
-            let text = if name == "authorization" { bearer(text)? } else { text };
-            if found.is_some_and(|earlier| earlier != text) {
-                return None;
-            }
-            found = Some(text);
+    for (name, value) in headers {
+        let is_bearer = name == AUTHORIZATION;
+        if !is_bearer && !TOKEN.contains(&name.as_str()) {
+            continue;
         }
+        let text = value.to_str().ok()?;
+        let text = if is_bearer { bearer(text)? } else { text };
+        if found.is_some_and(|earlier| earlier != text) {
+            return None;
+        }
+        found = Some(text);
     }
     found.filter(|token| !token.is_empty())
 }

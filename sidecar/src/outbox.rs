@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::WhenFull;
-use crate::journal::Journal;
+use crate::journal::{Journal, Ticket};
 
 /// How many records may wait in memory, requests under way included. A record is about 1 KiB.
 const BACKLOG_MAX: usize = 4096;
@@ -100,29 +100,32 @@ impl Place {
     ///
     /// # Errors
     /// It cannot be written down, and the configuration wants it refused then.
-    pub(crate) fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
-        match (self.outbox.journal.begin(record), self.outbox.when_full) {
-            (Err(_), WhenFull::Refuse) => Err(NoRoom),
-            (Ok(()), _) | (Err(_), WhenFull::CountAndGoOn) => Ok(()),
+    pub(crate) async fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
+        let Some(ticket) = self.outbox.journal.begin(record) else { return Ok(()) };
+        match (ticket.written().await, self.outbox.when_full) {
+            (false, WhenFull::Refuse) => Err(NoRoom),
+            (true, _) | (false, WhenFull::CountAndGoOn) => Ok(()),
         }
     }
 
-    /// Takes the record. When it returns, the record outlives the process if there is a journal.
-    pub(crate) fn end(self, record: Envelope) {
-        // Why it is not written down was said; it is handed over from memory all the same.
-        let _said = self.outbox.journal.end(&record);
+    /// Takes the record. Once its ticket is written or dropped, the record outlives the process if
+    /// there is a journal. Why it may not be written down was said; it is handed over all the same.
+    pub(crate) fn end(self, record: Envelope) -> Option<Ticket> {
+        let ticket = self.outbox.journal.end(&record);
         let id = record.id;
         let item = Item::Record(Box::new(record));
         let item = match self.room {
             Some(room) => {
                 room.send(item);
-                return;
+                return ticket;
             }
             None => match self.outbox.backlog.try_send(item) {
-                Ok(()) => return,
+                Ok(()) => return ticket,
                 Err(full) => full.into_inner(),
             },
         };
+        // Before it is left to the journal alone, it is in it.
+        drop(ticket);
         if !self.outbox.journal.leave(id)
             && let Item::Record(record) = item
         {
@@ -130,6 +133,7 @@ impl Place {
             let record = serde_json::to_string(&record).unwrap_or_default();
             tracing::error!(record, "there is no room for a usage record: it is not counted");
         }
+        None
     }
 }
 

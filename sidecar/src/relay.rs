@@ -12,6 +12,8 @@ use tokio::time::{Instant, Sleep};
 use crate::body::BoxError;
 use crate::call::Account;
 use crate::include_usage::DropUsage;
+use crate::journal::Ticket;
+use crate::tally::Tally;
 use crate::upstream::Answer;
 
 /// How long a provider may be silent within an answer. Streams send pings every few seconds; a
@@ -27,6 +29,8 @@ pub(crate) struct Relay {
     silence: Pin<Box<Sleep>>,
     account: Option<Account>,
     without_usage: Option<DropUsage>,
+    /// The last bytes, until the account that they close is written down.
+    last: Option<(Ticket, Bytes)>,
     /// Why it broke off, until what came before has been written.
     broken: Option<BoxError>,
 }
@@ -40,6 +44,7 @@ impl Relay {
             silence: Box::pin(tokio::time::sleep(SILENCE_MAX)),
             account: Some(account),
             without_usage: without_usage.then(DropUsage::default),
+            last: None,
             broken: None,
         }
     }
@@ -68,17 +73,19 @@ impl Relay {
         }
     }
 
-    fn pass(&mut self, data: Bytes) -> Bytes {
+    /// What goes to the client of these bytes; with a ticket if they close the account.
+    fn pass(&mut self, data: Bytes) -> (Bytes, Option<Ticket>) {
+        let mut ticket = None;
         if let Some(Account { tally, .. }) = &mut self.account {
             if let Some(tally) = tally {
                 tally.see(&data);
             }
-            // Recorded before the client sees the end: who has seen it may count on it.
-            tally.take_if(|tally| tally.is_over() || self.provider.is_end_stream());
+            let closed = tally.take_if(|tally| tally.is_over() || self.provider.is_end_stream());
+            ticket = closed.and_then(Tally::end);
         }
         match &mut self.without_usage {
-            Some(filter) => filter.pass(&data),
-            None => data,
+            Some(filter) => (filter.pass(&data), ticket),
+            None => (data, ticket),
         }
     }
 
@@ -99,6 +106,13 @@ impl Body for Relay {
         if let Some(why) = self.broken.take() {
             return Poll::Ready(Some(Err(why)));
         }
+        // Written down before the client sees the end: who has seen it may count on it.
+        if let Some((ticket, data)) = self.last.take() {
+            drop(ticket);
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+        }
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.provider).poll_frame(cx) else {
                 return match self.poll_silence(cx) {
@@ -114,7 +128,13 @@ impl Body for Relay {
             self.heard = Instant::now();
             // Trailers stay here: no provider sends any, and no list allows them.
             let Ok(data) = frame.into_data() else { continue };
-            let data = self.pass(data);
+            let (data, ticket) = self.pass(data);
+            if let Some(ticket) = ticket {
+                // Others that are ready write theirs with it.
+                self.last = Some((ticket, data));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
@@ -122,13 +142,19 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.provider.is_end_stream() && !self.without_usage.as_ref().is_some_and(DropUsage::holds)
+        self.provider.is_end_stream()
+            && self.last.is_none()
+            && !self.without_usage.as_ref().is_some_and(DropUsage::holds)
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.without_usage {
             Some(_) => SizeHint::new(),
-            None => self.provider.size_hint(),
+            None => {
+                let held = self.last.as_ref().map_or(0, |(_, data)| data.len() as u64);
+                let rest = self.provider.size_hint();
+                rest.exact().map_or_else(SizeHint::new, |rest| SizeHint::with_exact(rest + held))
+            }
         }
     }
 }

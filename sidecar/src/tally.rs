@@ -13,6 +13,7 @@ use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::bill::{Bill, bill};
+use crate::journal::Ticket;
 use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
 use crate::providers::{Api, Provider};
@@ -93,11 +94,14 @@ impl Tally {
     ///
     /// # Errors
     /// It cannot be written down.
-    pub(crate) fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
+    pub(crate) async fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
         let again = self.key.is_some();
         let reading = self.reading();
         let record = self.record(key.clone(), self.started, self.model(None), reading);
-        let written = self.place.as_ref().map_or(Ok(()), |place| place.begin(&record));
+        let written = match &self.place {
+            Some(place) => place.begin(&record).await,
+            None => Ok(()),
+        };
         if written.is_ok() || again {
             self.key = Some(key.clone());
             return Ok(());
@@ -133,6 +137,21 @@ impl Tally {
         if let Some(meter) = &mut self.meter {
             meter.see(bytes);
         }
+    }
+
+    /// Closes the account; the record is written down with the ticket, or when that is dropped.
+    pub(crate) fn end(mut self) -> Option<Ticket> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Option<Ticket> {
+        let place = self.place.take()?;
+        let now = self.books.clock.now();
+        (self.books.on_activity)(&self.lease, now);
+        let key = self.key.take()?;
+        let mut reading = self.reading();
+        let model = self.model(reading.model.take());
+        place.end(self.record(key, now, model, reading))
     }
 
     fn reading(&mut self) -> Reading {
@@ -177,11 +196,7 @@ impl Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
-        let now = self.books.clock.now();
-        (self.books.on_activity)(&self.lease, now);
-        let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
-        let mut reading = self.reading();
-        let model = self.model(reading.model.take());
-        place.end(self.record(key, now, model, reading));
+        // Nobody waits: a ticket that is dropped is written.
+        drop(self.close());
     }
 }

@@ -62,10 +62,14 @@ impl Sink {
 #[async_trait]
 impl Usage for Ledger {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let lines: String = batch.iter().map(|envelope| genai::line(envelope) + "\n").collect();
+        // A line is about 800 bytes.
+        let mut lines = Vec::with_capacity(batch.len() * 1024);
+        for envelope in batch {
+            genai::line(envelope, &mut lines);
+        }
         let sink = Arc::clone(&self.0);
         let written = tokio::task::spawn_blocking(move || {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).write(lines.as_bytes())
+            sink.lock().unwrap_or_else(PoisonError::into_inner).write(&lines)
         });
         let written = written.await.map_err(|error| Fault::unavailable(SERVICE, error))?;
         written.map_err(|error| Fault::unavailable(SERVICE, error))

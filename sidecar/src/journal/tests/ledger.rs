@@ -10,7 +10,7 @@ use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
 
 use super::super::fake::Fake;
 use super::super::{BOUNDS, Journal};
-use super::{id, journal, record};
+use super::{begun, id, journal, record};
 use crate::config::WhenFull;
 use crate::outbox::Outbox;
 
@@ -62,8 +62,8 @@ async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bo
     let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
     for n in 0..MANY {
         let place = outbox.reserve().expect("the journal has room");
-        place.begin(&record(n, 0)).expect("kept");
-        place.end(record(n, n + 1));
+        place.begin(&record(n, 0)).await.expect("kept");
+        drop(place.end(record(n, n + 1)));
     }
     outbox.flush().await;
     let mut counted = ledger.counted.lock().expect("no panic").clone();
@@ -82,12 +82,14 @@ struct Busy {
 #[async_trait]
 impl Usage for Busy {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let mut counted = self.counted.lock().expect("no panic");
-        counted.extend(batch.iter().map(|record| record.id));
-        let next = 1000 + counted.len() as u64;
+        let next = {
+            let mut counted = self.counted.lock().expect("no panic");
+            counted.extend(batch.iter().map(|record| record.id));
+            1000 + counted.len() as u64
+        };
         let place = self.outbox.get().expect("set").reserve().expect("a place");
-        place.begin(&record(next, 0)).expect("kept");
-        place.end(record(next, 1));
+        place.begin(&record(next, 0)).await.expect("kept");
+        drop(place.end(record(next, 1)));
         Ok(())
     }
 
@@ -100,12 +102,12 @@ impl Usage for Busy {
 async fn what_an_earlier_run_left_is_not_held_up_by_requests_of_today() {
     let fake = Fake::default();
     let (earlier, _book) = journal(&fake, BOUNDS);
-    earlier.begin(&record(1, 0)).expect("kept");
+    assert!(begun(&earlier, &record(1, 0)), "kept");
     let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
     let ledger = Arc::new(Busy::default());
     let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
     ledger.outbox.set(outbox.clone()).ok().expect("set once");
-    outbox.reserve().expect("a place").end(record(1000, 1));
+    drop(outbox.reserve().expect("a place").end(record(1000, 1)));
     let counted = || ledger.counted.lock().expect("no panic").clone();
     for _ in 0..500 {
         if counted().contains(&id(1)) {

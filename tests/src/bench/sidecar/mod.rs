@@ -58,13 +58,16 @@ pub(super) async fn measure(args: &SidecarArgs, report: &mut Report) -> Result<(
     let scratch = Scratch::new(&args.data)?;
     let names: Vec<Name> = Name::ALL.into_iter().filter(|name| args.wants(name.text())).collect();
     let mut rows = Vec::new();
-    for (load, kind, clients) in LOADS {
+    for (load, kind, clients) in LOADS.into_iter().filter(|(name, ..)| args.loads(name)) {
         let of_load = one_load(args, (load, kind, clients), &names, |name| {
             start(name, provider, scratch.path(), &program)
         });
         rows.extend(of_load.await?);
     }
     speeds(&rows, report);
+    if args.load.is_some() {
+        return Ok(());
+    }
     waits(args, &names, report, |name| start(name, provider, scratch.path(), &program)).await?;
     Ok(())
 }
