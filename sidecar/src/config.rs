@@ -37,6 +37,9 @@ pub struct Config {
     /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
     /// removed key is out at once.
     pub keys_believed: Duration,
+    /// How long an answer may take to its end, and a WebSocket altogether, besides the limits on
+    /// silence; four hours if it is not told.
+    pub total_max: Option<Duration>,
 }
 
 /// A provider of the company's own.

@@ -36,6 +36,7 @@ mod tally;
 mod target;
 mod turns;
 mod upstream;
+mod websocket;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
 pub use pool::{KeyStanding, KeyState, Strategy};

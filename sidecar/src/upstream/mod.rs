@@ -8,6 +8,7 @@
 mod answer;
 mod idle;
 mod line;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::resolve::Resolver;
 
 pub(crate) use answer::Answer;
 use idle::{Idle, Place};
-use line::Line;
+use line::{Line, Wire};
 
 /// How long a connection may take, TLS included: three tries of a SYN.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -94,11 +95,15 @@ impl Upstream {
     }
 
     async fn connect(&self, uri: Uri) -> Result<Line, Unanswered> {
+        let wire = self.wire(uri).await?;
+        Line::open(wire).await.map_err(|error| Unanswered::Connect(error.into()))
+    }
+
+    /// Bytes to and from the place of this URI.
+    async fn wire(&self, uri: Uri) -> Result<Wire, Unanswered> {
         let connecting = self.connector.clone().oneshot(uri);
         let late = |_| Unanswered::Connect("it took too long".into());
-        let io =
-            timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Unanswered::Connect)?;
-        Line::open(io).await.map_err(|error| Unanswered::Connect(error.into()))
+        timeout(CONNECT_MAX, connecting).await.map_err(late)?.map_err(Unanswered::Connect)
     }
 }
 
