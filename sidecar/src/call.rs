@@ -24,7 +24,7 @@ use crate::refusal::{Kind, Refusal, tell_attempts};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
-use crate::upstream::{Answer, Unanswered};
+use crate::upstream::Answer;
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
@@ -36,6 +36,9 @@ pub(crate) const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// How often a request goes once more by another connection; a provider that closes one after the
+/// other serves nobody.
+const AGAIN_MAX: u32 = 2;
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -250,14 +253,17 @@ impl Call {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
             reached: true,
         };
-        let again = body.again();
-        let send = sidecar.upstream.send(self.request(headers, body));
-        let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        // Once more, if it was certainly never written: a kept connection was closed just before.
-        if again && matches!(&result, Err(Unanswered::Sent(error)) if error.is_canceled()) {
+        let mut again = if body.again() { AGAIN_MAX } else { 0 };
+        let result = loop {
             let send = sidecar.upstream.send(self.request(headers, body));
-            result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        }
+            let result = timeout(HEAD_MAX, send).await.map_err(slow)?;
+            // Once more, if the provider certainly did nothing with it: its connection was closed
+            // just before.
+            match result {
+                Err(error) if again > 0 && error.may_go_again() => again -= 1,
+                result => break result,
+            }
+        };
         result.map_err(|error| {
             // The error names hosts and causes, never a header or a body.
             tracing::warn!(%error, provider = id, "a provider did not answer");

@@ -73,7 +73,7 @@ impl Sidecar {
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
-            upstream: Upstream::new(&upstreams)?,
+            upstream: Upstream::new(config, &upstreams)?,
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
             books: Books { clock, ids, prices, on_activity },

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 
-use super::{Unanswered, Upstream, origin_form};
+use super::{Unanswered, Upstream, origin_form, wire};
 use crate::body::Out;
 
 impl Upstream {
@@ -17,7 +17,7 @@ impl Upstream {
     ) -> Result<Response<Incoming>, Unanswered> {
         let uri = request.uri().clone();
         let request = origin_form(request, &uri)?;
-        let wire = self.wire(uri).await?;
+        let wire = wire(&self.connector, uri).await?;
         let handshake = http1::handshake(wire).await;
         let (mut sender, connection) =
             handshake.map_err(|error| Unanswered::Connect(error.into()))?;

@@ -84,7 +84,7 @@ fn another_frame_may_be_put_in_only_between_messages() {
 fn what_is_no_websocket_is_told_by_its_status() {
     let huge = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4];
     let mask = Some(MASK);
-    let half = [b'x'; MESSAGE_LENGTH_MAX as usize / 2 + 1];
+    let half = vec![b'x'; MESSAGE_LENGTH_MAX as usize / 2 + 1];
     for (bytes, odd, code) in [
         (wire(0x41, true, mask, b"x"), Odd::Extension, 1002),
         (wire(0x3, true, mask, b"x"), Odd::Extension, 1002),
