@@ -9,12 +9,13 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
 use http_body_util::{BodyExt, Limited};
+use hyper::body::Body;
 use jiff::Timestamp;
 use ports::PoolKey;
 use tokio::time::timeout;
 
 use crate::answer::unrecorded;
-use crate::body::{Out, Taken, full};
+use crate::body::{BoxError, Out, Taken, full};
 use crate::headers;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::Provider;
@@ -23,7 +24,7 @@ use crate::refusal::{Kind, Refusal, tell_attempts};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
-use crate::upstream::{Answer, Unanswered};
+use crate::upstream::Answer;
 use crate::whole::{is_short, whole};
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
@@ -32,10 +33,13 @@ const HEAD_MAX: Duration = Duration::from_secs(11 * 60);
 /// How much of a provider's error is read; they are under 4 KiB.
 const ERROR_LENGTH_MAX: usize = 64 * 1024;
 /// How long a provider's error may take to come whole; it comes with its head.
-const ERROR_MAX: Duration = Duration::from_secs(10);
+pub(crate) const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// How often a request goes once more by another connection; a provider that closes one after the
+/// other serves nobody.
+const AGAIN_MAX: u32 = 2;
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -60,7 +64,7 @@ pub(crate) struct Account {
 }
 
 /// A provider's error, read as far as it came.
-struct Failure {
+pub(crate) struct Failure {
     status: StatusCode,
     headers: HeaderMap,
     /// Without the key; `None` when it did not come whole.
@@ -109,14 +113,7 @@ impl Call {
                 Ok(attempt) => attempt,
                 Err(rest) => return self.exhausted(last, rest, tally),
             };
-            let headers = headers::for_provider(&self.headers, self.provider.auth(), attempt.key());
-            let Some(headers) = headers else {
-                let key = &attempt.key().print;
-                tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
-                // No better than one that the provider does not know.
-                attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
-                continue;
-            };
+            let Some(headers) = self.headers_for(&mut attempt, now) else { continue };
             if let Some(tally) = &mut tally {
                 tally.uses(&attempt.key().print).await.map_err(unrecorded)?;
             }
@@ -133,7 +130,7 @@ impl Call {
                     attempt.answered(status, answer.headers(), None, now);
                     let downgraded = headers::downgraded(&self.headers, &headers);
                     let account = Account { turn, tally, _attempt: Some(attempt) };
-                    let mut response = self.pass_on(answer, account).await?;
+                    let mut response = self.pass_on(answer, account, sidecar.total_max).await?;
                     if downgraded {
                         headers::tell_downgrade(response.headers_mut());
                     }
@@ -162,14 +159,29 @@ impl Call {
         }
     }
 
+    /// The headers to the provider with this key; `None` when the key cannot be sent.
+    pub(crate) fn headers_for(&self, attempt: &mut Attempt, now: Timestamp) -> Option<HeaderMap> {
+        let headers = headers::for_provider(&self.headers, self.provider.auth(), attempt.key());
+        if headers.is_none() {
+            let key = &attempt.key().print;
+            tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
+            // No better than one that the provider does not know.
+            attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
+        }
+        headers
+    }
+
     /// Reads a refusal of a key, so that its connection can be used again, and notes it.
-    async fn refused(
+    pub(crate) async fn refused<B>(
         &self,
-        answer: Response<Answer>,
+        answer: Response<B>,
         attempt: &mut Attempt,
         again: bool,
         now: Timestamp,
-    ) -> Failure {
+    ) -> Failure
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
         let (status, headers) = (answer.status(), answer.headers().clone());
         tracing::info!(
             key = %attempt.key().print, provider = %self.provider.id, status = status.as_u16(),
@@ -182,7 +194,7 @@ impl Call {
     }
 
     /// No key is left to be tried: the provider's own last word, with when to come back.
-    fn exhausted(
+    pub(crate) fn exhausted(
         &self,
         last: Option<Failure>,
         rest: Rest,
@@ -242,14 +254,17 @@ impl Call {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
             reached: true,
         };
-        let again = body.again();
-        let send = sidecar.upstream.send(self.request(headers, body));
-        let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        // Once more, if it was certainly never written: a kept connection was closed just before.
-        if again && matches!(&result, Err(Unanswered::Sent(error)) if error.is_canceled()) {
+        let mut again = if body.again() { AGAIN_MAX } else { 0 };
+        let result = loop {
             let send = sidecar.upstream.send(self.request(headers, body));
-            result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        }
+            let result = timeout(HEAD_MAX, send).await.map_err(slow)?;
+            // Once more, if the provider certainly did nothing with it: its connection was closed
+            // just before.
+            match result {
+                Err(error) if again > 0 && error.may_go_again() => again -= 1,
+                result => break result,
+            }
+        };
         result.map_err(|error| {
             // The error names hosts and causes, never a header or a body.
             tracing::warn!(%error, provider = id, "a provider did not answer");
@@ -263,6 +278,7 @@ impl Call {
         self,
         answer: Response<Answer>,
         mut account: Account,
+        total_max: Duration,
     ) -> Result<Response<Out>, Refusal> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -278,7 +294,7 @@ impl Call {
                 Refusal::new(Kind::BadUpstream, words)
             })?)
         } else {
-            Out::new(Relay::new(body, account, self.asked_usage && streams))
+            Out::new(Relay::new(body, account, total_max, self.asked_usage && streams))
         };
         let mut response = Response::new(out);
         *response.status_mut() = head.status;
@@ -287,7 +303,7 @@ impl Call {
     }
 
     /// The provider's own error, unless it sends us elsewhere.
-    fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
+    pub(crate) fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
         let Failure { status, headers, whole } = failure;
         if !status.is_client_error() && !status.is_server_error() {
             let words =
@@ -306,7 +322,10 @@ impl Call {
 }
 
 /// Reads a provider's error within bounds.
-async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> Failure {
+pub(crate) async fn failure<B>(answer: Response<B>, key: &PoolKey, longest: Duration) -> Failure
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let (head, body) = answer.into_parts();
     let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
     let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
@@ -315,7 +334,7 @@ async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> 
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
 /// passes by itself and a key that is not known does not.
-fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
+pub(crate) fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
     match before {
         Some(before) if now.status == StatusCode::UNAUTHORIZED => before,
         _ => now,

@@ -37,6 +37,15 @@ pub struct Config {
     /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
     /// removed key is out at once.
     pub keys_believed: Duration,
+    /// How long an answer may take to its end, and a WebSocket altogether, besides the limits on
+    /// silence; four hours if it is not told.
+    pub total_max: Option<Duration>,
+    /// Whether requests share connections by HTTP/2 with providers that speak it. Off by default:
+    /// HTTP/1.1 costs less for each request, and a connection of its own is slowed by nobody. It
+    /// helps where connections are bounded, by a firewall or a NAT gateway.
+    pub upstream_http2: bool,
+    /// A PEM file of the company's own root certificates, which are trusted besides the public ones.
+    pub tls_roots: Option<PathBuf>,
 }
 
 /// A provider of the company's own.
@@ -101,6 +110,14 @@ pub enum BadConfig {
     /// The TLS library refused to start.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The company's root certificates cannot be used.
+    #[error("the root certificates in {} cannot be used: {why}", file.display())]
+    TlsRoots {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The directory for usage cannot be used.
     #[error("usage cannot be kept in {}: {why}", directory.display())]
     Unfit {

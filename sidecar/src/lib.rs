@@ -36,6 +36,7 @@ mod tally;
 mod target;
 mod turns;
 mod upstream;
+mod websocket;
 mod whole;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};

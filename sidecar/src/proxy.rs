@@ -1,6 +1,7 @@
 //! The sidecar as its roots know it: what it needs of the outside, and what it holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use events::price::PriceTable;
 use jiff::Timestamp;
@@ -13,9 +14,11 @@ use crate::door::Door;
 use crate::journal::Journal;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
+use crate::relay::TOTAL_MAX;
 use crate::tally::Books;
 use crate::turns::Turns;
 use crate::upstream::Upstream;
+use crate::websocket::Sockets;
 
 /// Told of each metered request, at its start and at its end: whose, and when. Must not block.
 pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
@@ -49,6 +52,9 @@ pub struct Sidecar {
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) sockets: Sockets,
+    /// How long an answer may take at the most, a socket included.
+    pub(crate) total_max: Duration,
     /// What may be held of requests' bodies, in KiB.
     pub(crate) holding: Arc<Semaphore>,
 }
@@ -67,11 +73,13 @@ impl Sidecar {
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
-            upstream: Upstream::new(&upstreams)?,
+            upstream: Upstream::new(config, &upstreams)?,
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
             books: Books { clock, ids, prices, on_activity },
             turns: Arc::default(),
+            sockets: Sockets::default(),
+            total_max: config.total_max.unwrap_or(TOTAL_MAX),
             holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),
             host_names: config.host_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
         }))

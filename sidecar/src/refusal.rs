@@ -135,6 +135,18 @@ impl Refusal {
         }
     }
 
+    /// The event that tells it within a WebSocket of OpenAI's
+    /// (platform.openai.com/docs/api-reference/realtime-server-events/error).
+    pub(crate) fn event(&self) -> String {
+        let (_, kind, code) = self.names();
+        let words = format!("teamclaw: {}", self.words);
+        let error = json!({"message": words, "type": kind, "param": null, "code": code,
+            "event_id": null});
+        json!({"type": "error", "event_id": "event_teamclaw", "status": self.status().as_u16(),
+            "error": error})
+        .to_string()
+    }
+
     /// Google's body. Its clients read the wait from the details.
     fn google(&self, words: &str) -> Value {
         let mut error = json!({"code": self.status().as_u16(), "message": words,

@@ -20,6 +20,11 @@ use crate::upstream::Answer;
 /// long answer without streaming is silent before its head, not within.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// How long an answer may take to its end if the configuration does not tell. The official clients
+/// give up on a stream that is silent, not on one that is long; the longest known take under an
+/// hour. One that never ends shall not hold a key's turn and a connection for ever.
+pub(crate) const TOTAL_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+
 /// An answer's body. Dropping it ends the request to the provider.
 pub(crate) struct Relay {
     provider: Answer,
@@ -27,6 +32,8 @@ pub(crate) struct Relay {
     /// silent for too long, and is not set anew for each chunk.
     heard: Instant,
     silence: Pin<Box<Sleep>>,
+    /// When it is broken off, however much it says.
+    until: Instant,
     account: Option<Account>,
     without_usage: Option<DropUsage>,
     /// The last bytes, until the account that they close is written down.
@@ -36,12 +43,20 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A relay of `provider`'s bytes; with `without_usage`, less the chunk that we asked for.
-    pub(crate) fn new(provider: Answer, account: Account, without_usage: bool) -> Self {
+    /// A relay of `provider`'s bytes, for so long at the most; with `without_usage`, less the chunk
+    /// that we asked for.
+    pub(crate) fn new(
+        provider: Answer,
+        account: Account,
+        total_max: Duration,
+        without_usage: bool,
+    ) -> Self {
+        let heard = Instant::now();
         Self {
             provider,
-            heard: Instant::now(),
-            silence: Box::pin(tokio::time::sleep(SILENCE_MAX)),
+            heard,
+            silence: Box::pin(tokio::time::sleep(SILENCE_MAX.min(total_max))),
+            until: heard + total_max,
             account: Some(account),
             without_usage: without_usage.then(DropUsage::default),
             last: None,
@@ -61,11 +76,11 @@ impl Relay {
         Poll::Pending
     }
 
-    /// Ready once the provider has been silent for too long.
+    /// Ready once the provider has been silent for too long, or its time is up.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.silence.as_mut().poll(cx));
-            let until = self.heard + SILENCE_MAX;
+            let until = self.until.min(self.heard + SILENCE_MAX);
             if until <= Instant::now() {
                 return Poll::Ready(());
             }
@@ -116,7 +131,7 @@ impl Body for Relay {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.provider).poll_frame(cx) else {
                 return match self.poll_silence(cx) {
-                    Poll::Ready(()) => self.break_off("the provider fell silent".into(), cx),
+                    Poll::Ready(()) => self.break_off("the answer took too long".into(), cx),
                     Poll::Pending => Poll::Pending,
                 };
             };
@@ -126,6 +141,9 @@ impl Body for Relay {
                 None => return Poll::Ready(self.end().map(|held| Ok(Frame::data(held)))),
             };
             self.heard = Instant::now();
+            if self.until <= self.heard {
+                return self.break_off("the answer took too long".into(), cx);
+            }
             // Trailers stay here: no provider sends any, and no list allows them.
             let Ok(data) = frame.into_data() else { continue };
             let (data, ticket) = self.pass(data);

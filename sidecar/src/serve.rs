@@ -9,9 +9,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -36,7 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `shutdown` is ready. Then no connection is accepted, requests under way have 20
 /// seconds to end, and their usage is handed over within 5 more.
 pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future) {
-    let graceful = GracefulShutdown::new();
+    let stop = watch::Sender::new(());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -61,20 +60,36 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             .header_read_timeout(HEAD_MAX)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_LENGTH_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut stopping = stop.subscribe();
         connections.spawn(async move {
+            let mut connection = pin!(connection);
             // A client that hangs up or speaks no HTTP is its own affair.
-            let _ended = connection.await;
+            tokio::select! {
+                biased;
+                _ended = connection.as_mut() => {}
+                _asked = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ended = connection.await;
+                }
+            }
             drop(place);
         });
     }
     drop(listener);
-    if timeout(GRACE, graceful.shutdown()).await.is_err() {
+    stop.send_replace(());
+    sidecar.sockets.stop();
+    let ended = async {
+        while connections.join_next().await.is_some() {}
+        sidecar.sockets.ended().await;
+    };
+    if timeout(GRACE, ended).await.is_err() {
         tracing::warn!("requests were still under way at the end of the grace and are cut");
     }
     // What is cut is counted as far as it was seen.
     connections.shutdown().await;
+    sidecar.sockets.cut().await;
     if timeout(FLUSH_MAX, sidecar.flush()).await.is_err() {
         tracing::error!("the ledger did not take all usage before the end");
     }

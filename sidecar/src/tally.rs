@@ -18,9 +18,12 @@ use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
 use crate::providers::{Api, Provider};
 use crate::proxy::ActivitySink;
+use crate::scan::Found;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
 const STATUS_CLIENT_GONE: u16 = 499;
+/// What an answer on a socket has instead of a status of its own: the one that opened the socket.
+const STATUS_SOCKET: u16 = 101;
 /// The longest model name that a record holds, as in its schema.
 const MODEL_LENGTH_MAX: usize = 200;
 const SOURCE: &str = "/sidecar";
@@ -152,6 +155,12 @@ impl Tally {
         let mut reading = self.reading();
         let model = self.model(reading.model.take());
         place.end(self.record(key, now, model, reading))
+    }
+
+    /// What was found in the next message of an answer that comes on a socket.
+    pub(crate) fn told(&mut self, found: Found) {
+        self.status = STATUS_SOCKET;
+        self.meter.get_or_insert_with(|| Meter::of_messages(self.api)).told(found);
     }
 
     fn reading(&mut self) -> Reading {

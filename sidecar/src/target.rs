@@ -11,8 +11,18 @@ pub(crate) const TARGET_LENGTH_MAX: usize = 2048;
 /// Longest provider id.
 const PROVIDER_LENGTH_MAX: usize = 32;
 /// The query names that the official clients use on the paths we serve.
-const QUERY_NAMES: [&str; 8] =
-    ["after_id", "alt", "api-version", "before_id", "beta", "limit", "pageSize", "pageToken"];
+const QUERY_NAMES: [&str; 10] = [
+    "after_id",
+    "alt",
+    "api-version",
+    "before_id",
+    "beta",
+    "intent",
+    "limit",
+    "model",
+    "pageSize",
+    "pageToken",
+];
 /// The query name under which Gemini's clients may put their key.
 const QUERY_KEY: &str = "key";
 
@@ -73,6 +83,12 @@ impl<'a> Target<'a> {
         }
         let (query, key) = split_query(query)?;
         Ok(Self { provider, path, query, key })
+    }
+
+    /// The value of a name in the query.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.query.iter().flat_map(|query| query.split('&'));
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 }
 

@@ -59,6 +59,9 @@ struct File {
     host_names: Vec<String>,
     strategy: Strategy,
     keys_believed: Option<SignedDuration>,
+    total_max: Option<SignedDuration>,
+    upstream_http2: bool,
+    tls_roots: Option<PathBuf>,
     upstreams: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
     workspaces: Vec<Workspace>,
@@ -130,6 +133,9 @@ impl Settings {
                 when_full: file.when_full,
                 strategy: file.strategy,
                 keys_believed: believed(file.keys_believed)?,
+                total_max: total_max(file.total_max)?,
+                upstream_http2: file.upstream_http2,
+                tls_roots: file.tls_roots,
             },
         })
     }
@@ -157,6 +163,16 @@ fn believed(asked: Option<SignedDuration>) -> Result<Duration, Problem> {
     Duration::try_from(asked).map_err(|error| Problem::new("keys_believed", error))
 }
 
+/// How long an answer may take at the most.
+fn total_max(asked: Option<SignedDuration>) -> Result<Option<Duration>, Problem> {
+    let bad = |why: String| Problem::new("total_max", why);
+    let asked = asked.map(Duration::try_from).transpose().map_err(|e| bad(e.to_string()))?;
+    if asked == Some(Duration::ZERO) {
+        return Err(bad("no answer takes no time".to_owned()));
+    }
+    Ok(asked)
+}
+
 /// Reads a configuration file; what it names is beside it, unless its path says otherwise.
 fn read(path: &Path) -> Result<File, Problem> {
     let bad = |why: String| Problem::new(format!("the configuration {}", path.display()), why);
@@ -167,7 +183,8 @@ fn read(path: &Path) -> Result<File, Problem> {
     let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
     let mut file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     let beside = path.parent().unwrap_or_else(|| Path::new(""));
-    for place in [&mut file.keys, &mut file.usage, &mut file.journal].into_iter().flatten() {
+    let places = [&mut file.keys, &mut file.usage, &mut file.journal, &mut file.tls_roots];
+    for place in places.into_iter().flatten() {
         if place != Path::new("-") {
             *place = beside.join(&place);
         }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::normal;
 use crate::providers::Api;
+use crate::scan::{Found, Scan};
 use documents::Documents;
 use encoding::Encoding;
 use wire::Wire;
@@ -44,6 +45,11 @@ impl Reading {
     }
 }
 
+/// What looks into the messages of a socket.
+pub(crate) fn scan_of_messages(api: Api) -> Scan {
+    Scan::new(documents::texts(api, true))
+}
+
 /// Reads one successful answer.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -62,6 +68,17 @@ impl Meter {
             documents.told(normal::bedrock_headers(headers));
         }
         Self { encoding: Encoding::of(text(header::CONTENT_ENCODING)), wire, documents }
+    }
+
+    /// A meter for an answer that comes as messages on a socket; [`Meter::told`] takes them.
+    pub(crate) fn of_messages(api: Api) -> Self {
+        let documents = Documents::new(api, true);
+        Self { encoding: Encoding::of(None), wire: Wire::Messages, documents }
+    }
+
+    /// Takes what was found in a whole message.
+    pub(crate) fn told(&mut self, found: Found) {
+        self.documents.hear(None, found);
     }
 
     /// Whether the provider's last word on usage was seen, so that the record can be made before

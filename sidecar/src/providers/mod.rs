@@ -16,7 +16,7 @@ use http::Method;
 
 use crate::refusal::Shape;
 
-pub(crate) use registry::{NotServed, Provider, Registry};
+pub(crate) use registry::{Found, NotServed, Provider, Registry};
 pub(crate) use table::ALL;
 
 /// How a provider wants its key.
@@ -48,6 +48,8 @@ pub(crate) enum Api {
     XaiChat,
     /// OpenAI Responses.
     OpenAiResponses,
+    /// OpenAI Realtime, which comes by a WebSocket alone.
+    OpenAiRealtime,
     /// OpenAI Embeddings.
     OpenAiEmbeddings,
     /// OpenAI Images.
@@ -134,4 +136,6 @@ pub(crate) struct Row {
     subscription: bool,
     own_cost: Option<OwnCost>,
     paths: &'static [Paths],
+    /// The paths that are served as a WebSocket.
+    sockets: &'static [Paths],
 }

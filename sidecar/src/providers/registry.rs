@@ -140,19 +140,28 @@ impl Provider {
 
     /// What this method and path are to the provider.
     pub(crate) fn route(&self, method: &Method, path: &str) -> Result<Found, NotServed> {
-        let mut why = NotServed::Path;
-        for paths in self.row.paths {
-            for (route, rest) in rests(paths, path) {
-                let Some(model) = route.fits(rest) else { continue };
-                if route.method == *method {
-                    let path = format!("{}{rest}", paths.upstream);
-                    return Ok(Found { path, api: route.api, model });
-                }
-                why = NotServed::Method;
-            }
-        }
-        Err(why)
+        route(self.row.paths, method, path)
     }
+
+    /// What this path is to the provider as a WebSocket.
+    pub(crate) fn socket(&self, path: &str) -> Result<Found, NotServed> {
+        route(self.row.sockets, &Method::GET, path)
+    }
+}
+
+fn route(paths: &[Paths], method: &Method, path: &str) -> Result<Found, NotServed> {
+    let mut why = NotServed::Path;
+    for paths in paths {
+        for (route, rest) in rests(paths, path) {
+            let Some(model) = route.fits(rest) else { continue };
+            if route.method == *method {
+                let path = format!("{}{rest}", paths.upstream);
+                return Ok(Found { path, api: route.api, model });
+            }
+            why = NotServed::Method;
+        }
+    }
+    Err(why)
 }
 
 /// Every route with what is left of the path under each spelling of the prefix.

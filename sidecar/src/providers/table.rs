@@ -2,8 +2,8 @@
 //! in `tests/golden`.
 
 use super::routes::{
-    ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, GEMINI, GROQ, MESSAGES, MISTRAL, OPENAI,
-    OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
+    ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, CODEX_SOCKETS, GEMINI, GROQ, MESSAGES,
+    MISTRAL, OPENAI, OPENAI_SOCKETS, OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
 };
 use super::{Auth, OwnCost, Paths, Place, Route, Row};
 use crate::refusal::Shape;
@@ -18,6 +18,7 @@ const PLAIN: Row = Row {
     subscription: false,
     own_cost: None,
     paths: &[],
+    sockets: &[],
 };
 
 const fn paths(
@@ -28,6 +29,9 @@ const fn paths(
 ) -> Paths {
     Paths { spellings, upstream, shape, routes }
 }
+
+/// What clients of Codex put before its path.
+const CODEX_SPELLINGS: &[&str] = &["/backend-api/codex", "/codex", "/v1", ""];
 
 /// Every provider.
 pub(crate) static ALL: [Row; 15] = [
@@ -51,6 +55,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.openai.com"),
         asks_usage: true,
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
+        sockets: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI_SOCKETS)],
         ..PLAIN
     },
     Row {
@@ -58,12 +63,8 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://chatgpt.com"),
         auth: Auth::ChatGptToken,
         subscription: true,
-        paths: &[paths(
-            &["/backend-api/codex", "/codex", "/v1", ""],
-            "/backend-api/codex",
-            Shape::OpenAi,
-            CODEX,
-        )],
+        paths: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX)],
+        sockets: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX_SOCKETS)],
         ..PLAIN
     },
     Row {

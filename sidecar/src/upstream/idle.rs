@@ -22,7 +22,7 @@ const IDLE_COUNT_MAX: usize = 256;
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a connection leads: scheme and authority.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(String);
 
 impl Place {

@@ -12,3 +12,4 @@ pub mod gate;
 pub mod outside;
 pub mod raw;
 pub mod rig;
+pub mod socket;
