@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use events::limits::Used;
 use events::price::PriceTable;
 use events::usage::{Completion, UsageRecord};
 use events::{Envelope, Event, EventId, KeyPrint, Stamp};
@@ -13,6 +14,7 @@ use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::bill::{Bill, bill};
+use crate::limits::Gate;
 use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
 use crate::providers::{Api, Provider};
@@ -30,6 +32,7 @@ pub(crate) struct Books {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) prices: Arc<PriceTable>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) on_activity: ActivitySink,
 }
 
@@ -182,6 +185,18 @@ impl Drop for Tally {
         let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
         let mut reading = self.reading();
         let model = self.model(reading.model.take());
-        place.end(self.record(key, now, model, reading));
+        let record = self.record(key, now, model, reading);
+        let used = used(&record);
+        place.end(record);
+        // After it is recorded, so that who reads the ledger meanwhile counts it twice rather than
+        // not at all.
+        self.books.gate.used(&self.lease.workspace, self.started, now, used);
+    }
+}
+
+fn used(record: &Envelope) -> Used {
+    match &record.event {
+        Event::UsageRecorded(record) => Used::of(record),
+        _ => Used::default(),
     }
 }

@@ -63,7 +63,8 @@ impl FromStr for ModelPattern {
 
     fn from_str(text: &str) -> Result<Self, BadPattern> {
         let parts = text.split_once('/');
-        let whole = parts.is_some_and(|(provider, model)| !provider.is_empty() && !model.is_empty());
+        let whole =
+            parts.is_some_and(|(provider, model)| !provider.is_empty() && !model.is_empty());
         let good = whole && text.len() <= LENGTH_MAX && text.bytes().all(|b| b.is_ascii_graphic());
         // The offending text is shown cut, so that a megabyte of it does not end up in a log.
         let shown = || text.chars().take(60).filter(|c| !c.is_control()).collect();

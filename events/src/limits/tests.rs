@@ -43,7 +43,8 @@ fn a_pattern_names_a_model_with_stars_for_any_part() {
 #[test]
 fn a_text_that_is_no_pattern_is_refused_with_words() {
     let long = format!("openai/{}", "x".repeat(300));
-    for bad in ["", "*", "gpt-5", "/gpt-5", "openai/", "openai/gpt 5", "openai/gpt\n", "ä/*", &long] {
+    for bad in ["", "*", "gpt-5", "/gpt-5", "openai/", "openai/gpt 5", "openai/gpt\n", "ä/*", &long]
+    {
         let error = bad.parse::<ModelPattern>().expect_err("no pattern").to_string();
         assert!(error.contains("provider/model") && error.len() < 300, "{error}");
     }
