@@ -14,6 +14,7 @@ use crate::config;
 use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
+use crate::limits::Models;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
 use crate::providers::{Api, NotServed, Provider};
@@ -86,6 +87,9 @@ async fn admit(
         tally.asked_with(if api.is_some_and(Api::takes_json) { body.length() } else { 0 });
     }
     let asked_usage = prepare(api, &provider, &mut body, tally.as_mut())?;
+    let models = Models::of(&lease.limits, api, found.model.as_deref(), &head.headers, &body);
+    let now = sidecar.books.clock.now();
+    let turn = turn.with(sidecar.gate.admit(&lease, &provider, &models, now).await?);
     let keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };

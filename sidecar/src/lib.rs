@@ -18,6 +18,7 @@ mod form;
 mod headers;
 mod include_usage;
 mod journal;
+mod limits;
 mod meter;
 mod normal;
 mod outbox;

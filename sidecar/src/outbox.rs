@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::Envelope;
-use ports::{Fault, Ids, Retry, Usage};
+use ports::{Fault, Ids, Retry, UsageSink};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -58,7 +58,7 @@ impl Outbox {
     /// An outbox whose task hands over to `usage`. The task ends when the outbox and every place
     /// are gone and all is handed over. Needs a tokio runtime.
     pub(crate) fn new(
-        usage: Arc<dyn Usage>,
+        usage: Arc<dyn UsageSink>,
         ids: Arc<dyn Ids>,
         journal: Journal,
         when_full: WhenFull,
@@ -139,7 +139,7 @@ impl Place {
 
 struct Courier {
     receiver: mpsc::Receiver<Item>,
-    usage: Arc<dyn Usage>,
+    usage: Arc<dyn UsageSink>,
     ids: Arc<dyn Ids>,
     journal: Arc<Journal>,
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use events::price::PriceTable;
 use jiff::Timestamp;
-use ports::{Clock, Ids, Keys, Lease, Leases, Usage};
+use ports::{Clock, Ids, Keys, Lease, LeaseLookup, UsageSink, UsageTotals};
 use tokio::sync::Semaphore;
 
 use crate::body::HOLDING_KIB_MAX;
 use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
 use crate::journal::Journal;
+use crate::limits::Gate;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::relay::TOTAL_MAX;
@@ -27,11 +28,13 @@ pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
 #[derive(Clone)]
 pub struct Outside {
     /// Who may ask.
-    pub leases: Arc<dyn Leases>,
+    pub leases: Arc<dyn LeaseLookup>,
     /// The pool's store. Asked as often as [`Config::keys_believed`] says.
     pub keys: Arc<dyn Keys>,
-    /// The ledger.
-    pub usage: Arc<dyn Usage>,
+    /// Where usage goes.
+    pub usage: Arc<dyn UsageSink>,
+    /// What workspaces have used. Asked once for each workspace whose limits reach back.
+    pub totals: Arc<dyn UsageTotals>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identities of records.
@@ -49,6 +52,7 @@ pub struct Sidecar {
     pub(crate) upstreams: Upstreams,
     pub(crate) upstream: Upstream,
     pub(crate) outbox: Outbox,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
     pub(crate) turns: Arc<Turns>,
@@ -69,14 +73,17 @@ impl Sidecar {
     /// used.
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
-        let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
+        let Outside { leases, keys, usage, totals, clock, ids, prices, on_activity } = outside;
+        let outbox = Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full);
+        let gate = Arc::new(Gate::new(totals, Arc::clone(&prices), outbox.clone()));
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
             upstream: Upstream::new(config, &upstreams)?,
             upstreams,
-            outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
-            books: Books { clock, ids, prices, on_activity },
+            outbox,
+            books: Books { clock, ids, prices, gate: Arc::clone(&gate), on_activity },
+            gate,
             turns: Arc::default(),
             sockets: Sockets::default(),
             total_max: config.total_max.unwrap_or(TOTAL_MAX),

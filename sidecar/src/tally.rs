@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use events::limits::Used;
 use events::price::PriceTable;
 use events::usage::{Completion, UsageRecord};
 use events::{Envelope, Event, EventId, KeyPrint, Stamp};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::bill::{Bill, bill};
 use crate::journal::Ticket;
+use crate::limits::Gate;
 use crate::meter::{Meter, Reading};
 use crate::outbox::{NoRoom, Place};
 use crate::providers::{Api, Provider};
@@ -34,6 +36,7 @@ pub(crate) struct Books {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) prices: Arc<PriceTable>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) on_activity: ActivitySink,
 }
 
@@ -154,7 +157,13 @@ impl Tally {
         let key = self.key.take()?;
         let mut reading = self.reading();
         let model = self.model(reading.model.take());
-        place.end(self.record(key, now, model, reading))
+        let record = self.record(key, now, model, reading);
+        let used = used(&record);
+        let ticket = place.end(record);
+        // After it is recorded, so that who reads the ledger meanwhile counts it twice rather than
+        // not at all.
+        self.books.gate.used(&self.lease.workspace, self.started, now, used);
+        ticket
     }
 
     /// What was found in the next message of an answer that comes on a socket.
@@ -207,5 +216,12 @@ impl Drop for Tally {
     fn drop(&mut self) {
         // Nobody waits: a ticket that is dropped is written.
         drop(self.close());
+    }
+}
+
+fn used(record: &Envelope) -> Used {
+    match &record.event {
+        Event::UsageRecorded(record) => Used::of(record),
+        _ => Used::default(),
     }
 }

@@ -221,6 +221,7 @@ async fn two_sidecars_never_write_to_one_directory() {
         leases: Arc::clone(&first.tokens) as _,
         keys: Arc::clone(&first.pool) as _,
         usage: Arc::new(Books::default()),
+        totals: Arc::new(Books::default()),
         clock: Arc::new(support::outside::Ticks::default()),
         ids: Arc::new(support::outside::Ticks::default()),
         prices: Arc::new(events::price::PriceTable::built_in()),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use events::token::token_hash;
-use events::{TeamId, WorkspaceId};
+use events::{Limits, TeamId, WorkspaceId};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use sidecar::{Config, CustomProvider, Keep, Strategy, WhenFull};
@@ -64,6 +64,7 @@ struct File {
     tls_roots: Option<PathBuf>,
     upstreams: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
+    limits: Limits,
     workspaces: Vec<Workspace>,
 }
 
@@ -78,6 +79,9 @@ pub(crate) struct Workspace {
     pub(crate) team: TeamId,
     /// The SHA-256 of its token, in hex.
     pub(crate) token_sha256: String,
+    /// What it may be used for.
+    #[serde(default)]
+    pub(crate) limits: Limits,
 }
 
 fn everyone() -> TeamId {
@@ -109,8 +113,12 @@ impl Settings {
         let mut workspaces = file.workspaces;
         workspaces.extend(from_environment(cli)?);
         check(&workspaces)?;
+        for workspace in &mut workspaces {
+            workspace.limits = workspace.limits.over(&file.limits);
+        }
         let missing = |what: &str| Problem::new(format!("no {what}"), "see --help for examples");
         let usage = cli.usage.clone().or(file.usage).ok_or_else(|| missing("--usage FILE"))?;
+        check_memory(&workspaces, &usage)?;
         let beside = if usage == Path::new("-") { PathBuf::from("usage") } else { usage.clone() };
         let journal = file.journal.unwrap_or_else(|| beside.with_added_extension("journal"));
         let mut upstreams = file.upstreams;
@@ -204,6 +212,7 @@ fn from_environment(cli: &Cli) -> Result<Option<Workspace>, Problem> {
         name: name.unwrap_or_else(|| "agent".parse().expect("a name")),
         team: cli.team.clone().unwrap_or_else(everyone),
         token_sha256: token_hash(&token),
+        limits: Limits::default(),
     }))
 }
 
@@ -226,4 +235,17 @@ fn check(workspaces: &[Workspace]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// What is limited by the day or month must be known after a restart.
+fn check_memory(workspaces: &[Workspace], usage: &Path) -> Result<(), Problem> {
+    let limited = workspaces.iter().find(|workspace| workspace.limits.reaches_back());
+    match limited {
+        Some(workspace) if usage == Path::new("-") => {
+            let why = "limits by the day or month need a file of usage, in which a restarted \
+                sidecar finds what was used: --usage FILE";
+            Err(Problem::new(format!("workspace {}", workspace.name), why))
+        }
+        _ => Ok(()),
+    }
 }

@@ -201,9 +201,10 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         ..sidecar::Config::default()
     };
     let outside = Outside {
-        leases: local.leases(),
+        leases: local.limited_leases(settings.limits.clone()),
         keys: local.keys(),
-        usage: Arc::new(RollUp::new(local.usage())),
+        usage: Arc::new(RollUp::new(local.totals())),
+        totals: local.totals(),
         clock: local.clock(),
         ids: local.ids(),
         prices: Arc::new(PriceTable::built_in()),

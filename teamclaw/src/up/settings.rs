@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use events::{Policy, TeamId};
+use events::{LimitsBook, Policy, TeamId};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use sidecar::WhenFull;
@@ -39,6 +39,7 @@ struct File {
     upstreams: BTreeMap<String, String>,
     idle: Idle,
     usage: Usage,
+    limits: LimitsBook,
 }
 
 /// The file's `[usage]`.
@@ -84,6 +85,8 @@ pub(super) struct Settings {
     pub(super) upstreams: BTreeMap<String, String>,
     /// What becomes of model calls whose usage cannot be kept.
     pub(super) when_full: WhenFull,
+    /// What workspaces may ask of models. In force for those that run already.
+    pub(super) limits: LimitsBook,
     /// The bounds within which workspaces move.
     pub(super) policy: Policy,
     /// One journey by itself.
@@ -158,6 +161,7 @@ impl Settings {
             require_confinement: args.require_confinement || file.require_confinement,
             upstreams,
             when_full: file.usage.when_full,
+            limits: file.limits,
             policy,
             demo: args.demo,
             exit: args.exit,

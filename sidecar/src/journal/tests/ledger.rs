@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use events::{Envelope, EventId, Secret};
 use jiff::Timestamp;
-use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
+use ports::{Fault, Ids, UsageSink, async_trait};
 
 use super::super::fake::Fake;
 use super::super::{BOUNDS, Journal};
@@ -22,7 +22,7 @@ struct Away {
 }
 
 #[async_trait]
-impl Usage for Away {
+impl UsageSink for Away {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         if self.tried.fetch_add(1, Ordering::Relaxed) < 2 {
             return Err(Fault::unavailable("the ledger", "away"));
@@ -30,10 +30,6 @@ impl Usage for Away {
         let ids = batch.iter().map(|record| record.id);
         self.counted.lock().expect("no panic").extend(ids);
         Ok(())
-    }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
     }
 }
 
@@ -80,7 +76,7 @@ struct Busy {
 }
 
 #[async_trait]
-impl Usage for Busy {
+impl UsageSink for Busy {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         let next = {
             let mut counted = self.counted.lock().expect("no panic");
@@ -91,10 +87,6 @@ impl Usage for Busy {
         place.begin(&record(next, 0)).await.expect("kept");
         drop(place.end(record(next, 1)));
         Ok(())
-    }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
     }
 }
 
