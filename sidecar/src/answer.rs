@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use ports::Lease;
+use tokio::time::Instant;
 
 use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
@@ -12,6 +13,7 @@ use crate::config;
 use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
+use crate::metrics::Watch;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
 use crate::providers::{Api, NotServed, Provider};
@@ -22,17 +24,26 @@ use crate::target::{Target, good_host};
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
-    let shape = shape_of(sidecar, request.uri().path());
-    match admit(sidecar, request).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.response(shape),
-    }
+    let path = request.uri().path();
+    let shape = shape_of(sidecar, path);
+    let counts = Arc::clone(sidecar.metrics.of(named(path).0));
+    let response = admit(sidecar, request).await.unwrap_or_else(|refusal| {
+        sidecar.metrics.refused(refusal.code());
+        refusal.response(shape)
+    });
+    counts.answered(response.status());
+    response
+}
+
+/// The provider that a path names, and the rest.
+fn named(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches('/');
+    path.split_at(path.find('/').unwrap_or(path.len()))
 }
 
 /// The shape of an answer to a request that perhaps cannot be understood.
 fn shape_of(sidecar: &Sidecar, path: &str) -> Shape {
-    let path = path.trim_start_matches('/');
-    let (id, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let (id, rest) = named(path);
     let provider = sidecar.upstreams.providers.find(id);
     provider.map_or(Shape::Anthropic, |provider| provider.shape(rest))
 }
@@ -41,6 +52,7 @@ async fn admit(
     sidecar: &Arc<Sidecar>,
     request: Request<Incoming>,
 ) -> Result<Response<Out>, Refusal> {
+    let began = Instant::now();
     let (head, body) = request.into_parts();
     check_head(sidecar, &head)?;
     let raw = head.uri.path_and_query().map_or("", |place| place.as_str());
@@ -62,6 +74,7 @@ async fn admit(
         let words = "this workspace has too many requests under way; wait for some to end";
         Refusal::new(Kind::KeysRest, words).after(1)
     })?;
+    let watch = Watch::new(&sidecar.metrics, &provider.id, began);
     let mut tally = match api {
         None => None,
         Some(api) => {
@@ -80,7 +93,7 @@ async fn admit(
     let keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally, _attempt: None }).await
+    call.send(sidecar, keys, body, Account { turn, tally, watch, _attempt: None }).await
 }
 
 /// Nothing is answered unrecorded.

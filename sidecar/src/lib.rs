@@ -19,7 +19,9 @@ mod headers;
 mod include_usage;
 mod journal;
 mod meter;
+mod metrics;
 mod normal;
+mod operator;
 mod outbox;
 mod pool;
 mod providers;
@@ -38,6 +40,7 @@ mod turns;
 mod upstream;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
+pub use operator::serve_operator;
 pub use pool::{KeyStanding, KeyState, Strategy};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

@@ -11,6 +11,7 @@ use crate::body::HOLDING_KIB_MAX;
 use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
 use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::tally::Books;
@@ -49,6 +50,7 @@ pub struct Sidecar {
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) metrics: Arc<Metrics>,
     /// What may be held of requests' bodies, in KiB.
     pub(crate) holding: Arc<Semaphore>,
 }
@@ -64,12 +66,15 @@ impl Sidecar {
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
+        let metrics = Metrics::new(&upstreams.providers.ids());
+        let journal = journal(config)?;
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
             upstream: Upstream::new(&upstreams)?,
             upstreams,
-            outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
+            outbox: Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics),
+            metrics,
             books: Books { clock, ids, prices, on_activity },
             turns: Arc::default(),
             holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),

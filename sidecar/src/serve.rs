@@ -40,6 +40,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let counted = Arc::clone(&sidecar.metrics);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -63,10 +64,11 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             .max_buf_size(HEAD_LENGTH_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
+        let open = counted.connections.open();
         connections.spawn(async move {
             // A client that hangs up or speaks no HTTP is its own affair.
             let _ended = connection.await;
-            drop(place);
+            drop((place, open));
         });
     }
     drop(listener);

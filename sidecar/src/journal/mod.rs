@@ -82,6 +82,27 @@ impl Journal {
         self.book.as_ref().is_some_and(|book| book.leave(id))
     }
 
+    /// Whether an entry can be written, as far as the last one tells; if that failed, it is tried.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn check(&self) -> Result<(), NotKept> {
+        match &self.book {
+            Some(book) if self.failing.load(Ordering::Relaxed) => self.told(book.check()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// How long all its files are, in bytes; `None` when there is no journal.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.book.as_ref().map(|book| book.length())
+    }
+
+    /// How many records nobody has in hand.
+    pub(crate) fn count_left(&self) -> usize {
+        self.book.as_ref().map_or(0, |book| book.count_left())
+    }
+
     /// The ledger has these.
     pub(crate) fn settle(&self, batch: &[Envelope]) {
         let Some(book) = &self.book else { return };
