@@ -64,10 +64,18 @@ impl Sidecar {
     /// [`BadConfig`] for a provider that is not known, a base URL or a directory that cannot be
     /// used.
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
+        Self::keeping(journal(config)?, config, outside)
+    }
+
+    /// The same with this journal.
+    pub(crate) fn keeping(
+        journal: Journal,
+        config: &Config,
+        outside: Outside,
+    ) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
         let metrics = Metrics::new(&upstreams.providers.ids());
-        let journal = journal(config)?;
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
