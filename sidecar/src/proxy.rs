@@ -1,6 +1,7 @@
 //! The sidecar as its roots know it: what it needs of the outside, and what it holds.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use events::price::PriceTable;
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub struct Sidecar {
     pub(crate) host_names: Vec<String>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) metrics: Arc<Metrics>,
+    /// No new connection is taken any more.
+    pub(crate) stopping: AtomicBool,
     /// What may be held of requests' bodies, in KiB.
     pub(crate) holding: Arc<Semaphore>,
 }
@@ -83,6 +86,7 @@ impl Sidecar {
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics),
             metrics,
+            stopping: AtomicBool::new(false),
             books: Books { clock, ids, prices, on_activity },
             turns: Arc::default(),
             holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -72,6 +73,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
         });
     }
     drop(listener);
+    sidecar.stopping.store(true, Ordering::Relaxed);
     if timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way at the end of the grace and are cut");
     }

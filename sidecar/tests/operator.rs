@@ -78,7 +78,8 @@ async fn who_has_no_token_learns_that_it_lives_and_whether_it_is_ready() {
             "/ready",
             &*good,
             200,
-            "ready\ntokens: can be checked\nkeys: can be read\nusage: is kept\n",
+            "ready\nconnections: are taken\ntokens: can be checked\nkeys: can be read\n\
+             usage: is kept\n",
         ),
         (open, "/metrics", "", 401, "send the operator's token: Authorization: Bearer ...\n"),
         (open, "/metrics", &*wrong, 401, "send the operator's token: Authorization: Bearer ...\n"),
@@ -200,6 +201,34 @@ async fn a_ledger_that_is_away_shows_as_lag() {
     let read = scrape(address).await;
     assert_eq!(read.sum("teamclaw_sidecar_usage_waiting_records", &[]), 0.0);
     assert_eq!(read.sum("teamclaw_sidecar_usage_lag_seconds", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn who_is_being_stopped_is_not_ready_while_its_streams_end() {
+    let mut rig = Rig::new(&KEYS).await;
+    let address = port(&rig, Some(TOKEN)).await;
+    rig.stand_in.script(Script { event_delay_ms: 30, ..Script::default() });
+    let response = rig.open(MESSAGES, hello("claude-haiku-4-5", true)).await;
+    let read = scrape(address).await;
+    for level in ["open_requests", "open_streams", "connections"] {
+        assert_eq!(read.sum(&format!("teamclaw_sidecar_{level}"), &[]), 1.0, "{level}");
+    }
+    rig.stop.take().expect("runs").send(()).expect("listens");
+    let mut told = get(address, "/ready", TOKEN).await;
+    while told.status == StatusCode::OK {
+        told = get(address, "/ready", TOKEN).await;
+    }
+    assert!(
+        told.text().contains("connections: are not taken any more: it ends"),
+        "{}",
+        told.text()
+    );
+    assert!(whole(response).await.text().contains("message_stop"));
+    rig.served.await.expect("ends");
+    let read = scrape(address).await;
+    for level in ["open_requests", "open_streams", "connections"] {
+        assert_eq!(read.sum(&format!("teamclaw_sidecar_{level}"), &[]), 0.0, "{level}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! Whether a request would be served now, part by part: its token can be checked, there are keys to
-//! read, and its usage can be kept. Nothing is asked of a provider.
+//! Whether a request would be served now, part by part: its connection is taken, its token can be
+//! checked, there are keys to read, and its usage can be kept. Nothing is asked of a provider.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ports::Fault;
@@ -20,16 +21,22 @@ pub(super) struct Part {
 }
 
 /// Every part.
-pub(super) async fn parts(sidecar: &Sidecar) -> [Part; 3] {
+pub(super) async fn parts(sidecar: &Sidecar) -> [Part; 4] {
     let (tokens, keys) = tokio::join!(
         timeout(CHECK_MAX, sidecar.door.check()),
         timeout(CHECK_MAX, sidecar.pool.check())
     );
     [
+        connections(sidecar.stopping.load(Ordering::Relaxed)),
         asked("tokens", "can be checked", tokens.ok()),
         asked("keys", "can be read", keys.ok()),
         usage(sidecar.outbox.check()),
     ]
+}
+
+fn connections(stopping: bool) -> Part {
+    let words = if stopping { "are not taken any more: it ends" } else { "are taken" };
+    Part { name: "connections", ready: !stopping, words: words.to_owned() }
 }
 
 /// `None`: no answer in time.
