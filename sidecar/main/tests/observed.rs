@@ -279,7 +279,7 @@ async fn a_scrape_and_the_loudest_log_hold_no_key_token_header_or_body() {
             assert_eq!(around, None, "{}", path.display());
         }
         let log = running.read("stderr");
-        assert!(log.contains("a provider did not answer"), "{log}");
+        assert!(log.contains("TRACE") && log.contains("a provider did not answer"), "{log}");
         assert!(running.read("usage.jsonl").lines().count() > PROVIDERS.len());
         if format == "json" {
             for line in log.lines() {

@@ -162,3 +162,6 @@ impl Courier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
