@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use ports::Lease;
+use tokio::time::Instant;
 
 use crate::body::{Out, Taken, take};
 use crate::call::{Account, Call};
@@ -15,6 +16,7 @@ use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
 use crate::limits::Models;
+use crate::metrics::Watch;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
 use crate::providers::{Api, NotServed, Provider};
@@ -27,17 +29,26 @@ use crate::websocket::{self, Handshake};
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
-    let shape = shape_of(sidecar, request.uri().path());
-    match admit(sidecar, request).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.response(shape),
-    }
+    let path = request.uri().path();
+    let shape = shape_of(sidecar, path);
+    let counts = Arc::clone(sidecar.metrics.of(named(path).0));
+    let response = admit(sidecar, request).await.unwrap_or_else(|refusal| {
+        sidecar.metrics.refused(refusal.code());
+        refusal.response(shape)
+    });
+    counts.answered(response.status());
+    response
+}
+
+/// The provider that a path names, and the rest.
+fn named(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches('/');
+    path.split_at(path.find('/').unwrap_or(path.len()))
 }
 
 /// The shape of an answer to a request that perhaps cannot be understood.
 fn shape_of(sidecar: &Sidecar, path: &str) -> Shape {
-    let path = path.trim_start_matches('/');
-    let (id, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let (id, rest) = named(path);
     let provider = sidecar.upstreams.providers.find(id);
     provider.map_or(Shape::Anthropic, |provider| provider.shape(rest))
 }
@@ -46,6 +57,7 @@ async fn admit(
     sidecar: &Arc<Sidecar>,
     request: Request<Incoming>,
 ) -> Result<Response<Out>, Refusal> {
+    let began = Instant::now();
     let (mut head, body) = request.into_parts();
     let upgrade = head.extensions.remove::<OnUpgrade>();
     check_head(sidecar, &head)?;
@@ -72,6 +84,7 @@ async fn admit(
     let api = found.api;
     let uri = place(&provider, &found.path, &target)?;
     let turn = turn(sidecar, &lease)?;
+    let watch = Watch::new(&sidecar.metrics, &provider.id, began);
     let mut tally = match api {
         None => None,
         Some(api) => {
@@ -93,7 +106,7 @@ async fn admit(
     let keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally, _attempt: None }).await
+    call.send(sidecar, keys, body, Account { turn, tally, watch, _attempt: None }).await
 }
 
 /// Where a path is at the provider.

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::answer::unrecorded;
 use crate::body::{BoxError, Out, Taken, full};
 use crate::headers;
+use crate::metrics::Watch;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::Provider;
 use crate::proxy::Sidecar;
@@ -59,6 +60,8 @@ pub(crate) struct Account {
     pub(crate) turn: Turn,
     /// What it used; `None` when nothing is billed for it.
     pub(crate) tally: Option<Tally>,
+    /// How long it takes.
+    pub(crate) watch: Watch,
     /// The key that serves it, from its answer on.
     pub(crate) _attempt: Option<Attempt>,
 }
@@ -103,7 +106,7 @@ impl Call {
         account: Account,
         attempts: &mut u32,
     ) -> Result<Response<Out>, Refusal> {
-        let Account { turn, mut tally, .. } = account;
+        let Account { turn, mut tally, mut watch, .. } = account;
         // A body that passes is gone once it was sent, though what is left of it could be.
         let again = body.again();
         let mut last: Option<Failure> = None;
@@ -118,18 +121,20 @@ impl Call {
                 tally.uses(&attempt.key().print).await.map_err(unrecorded)?;
             }
             *attempts += 1;
+            watch.asks();
             let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
                 if let Some(tally) = &mut tally {
                     tally.lost(lost.refusal.status().as_u16(), lost.reached);
                 }
                 lost.refusal
             })?;
+            watch.heard();
             let status = answer.status();
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
                     let downgraded = headers::downgraded(&self.headers, &headers);
-                    let account = Account { turn, tally, _attempt: Some(attempt) };
+                    let account = Account { turn, tally, watch, _attempt: Some(attempt) };
                     let mut response = self.pass_on(answer, account, sidecar.total_max).await?;
                     if downgraded {
                         headers::tell_downgrade(response.headers_mut());
@@ -285,6 +290,7 @@ impl Call {
         // An encoded answer is not looked into, and nothing is taken out of it.
         let streams = kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
             && !head.headers.contains_key(header::CONTENT_ENCODING);
+        account.watch.answers(streams);
         if let Some(tally) = &mut account.tally {
             tally.answered(head.status.as_u16(), &head.headers);
         }

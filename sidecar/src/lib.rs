@@ -20,7 +20,9 @@ mod include_usage;
 mod journal;
 mod limits;
 mod meter;
+mod metrics;
 mod normal;
+mod operator;
 mod outbox;
 mod pool;
 mod providers;
@@ -41,6 +43,7 @@ mod websocket;
 mod whole;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
+pub use operator::serve_operator;
 pub use pool::{KeyStanding, KeyState, Strategy};
 pub use proxy::{ActivitySink, Outside, Sidecar};
 pub use serve::serve;

@@ -1,31 +1,27 @@
-//! Usage on its way to the ledger: a bounded backlog and a task that hands it over in batches,
-//! again and again until the ledger has it. What the backlog has no room for waits in the journal.
+//! Usage on its way to the ledger: a bounded backlog, and [`courier`], the task that hands it over.
+//! What the backlog has no room for waits in the journal.
 //!
 //! A request reserves its place before it goes to a provider, and is written down. So reporting can
 //! never fail for want of room, and when the ledger is away for too long, new requests are refused
 //! rather than not counted, unless the configuration wants it otherwise.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod batch;
+mod courier;
 
-use events::Envelope;
-use ports::{Fault, Ids, Retry, UsageSink};
-use tokio::sync::mpsc::error::TryRecvError;
+use std::sync::Arc;
+
+use events::{Envelope, Event};
+use ports::{Ids, UsageSink};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::WhenFull;
 use crate::journal::{Journal, Ticket};
+use crate::metrics::Metrics;
+
+use courier::Courier;
 
 /// How many records may wait in memory, requests under way included. A record is about 1 KiB.
 const BACKLOG_MAX: usize = 4096;
-/// The most records in one batch: fits SQS's message size (60 KiB of about 700 bytes each).
-const BATCH_MAX: usize = 80;
-/// How long the first record of a batch waits for company.
-const BATCH_AGE_MAX: Duration = Duration::from_millis(250);
-/// The first and the longest pause before a batch is handed over again.
-const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What waits.
 enum Item {
@@ -45,6 +41,7 @@ pub(crate) struct Outbox {
     backlog: mpsc::Sender<Item>,
     journal: Arc<Journal>,
     when_full: WhenFull,
+    metrics: Arc<Metrics>,
 }
 
 /// A request's place. Its record goes there.
@@ -62,12 +59,16 @@ impl Outbox {
         ids: Arc<dyn Ids>,
         journal: Journal,
         when_full: WhenFull,
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
         let journal = Arc::new(journal);
-        let courier = Courier { receiver, usage, ids, journal: Arc::clone(&journal) };
+        metrics.usage.on_disk.found(journal.count_left() as u64);
+        let outbox = Self { backlog, journal, when_full, metrics: Arc::clone(metrics) };
+        let (journal, metrics) = (Arc::clone(&outbox.journal), Arc::clone(metrics));
+        let courier = Courier { receiver, usage, ids, journal, metrics, next: None };
         tokio::spawn(courier.run());
-        Self { backlog, journal, when_full }
+        outbox
     }
 
     /// A place for one record.
@@ -81,6 +82,26 @@ impl Outbox {
             return Err(NoRoom);
         }
         Ok(Place { room, outbox: self.clone() })
+    }
+
+    /// Whether usage can be kept, as far as it is known; in words what is wrong if it cannot.
+    ///
+    /// # Errors
+    /// Requests are refused because of it.
+    pub(crate) fn check(&self) -> Result<Option<String>, String> {
+        if self.reserve().is_err() {
+            return Err("too many usage records wait for the ledger".to_owned());
+        }
+        match (self.journal.check(), self.when_full) {
+            (Ok(()), _) => Ok(None),
+            (Err(error), WhenFull::Refuse) => Err(error.to_string()),
+            (Err(error), WhenFull::CountAndGoOn) => Ok(Some(error.to_string())),
+        }
+    }
+
+    /// How long the journal's files are, in bytes; `None` when there is no journal.
+    pub(crate) fn journal_length(&self) -> Option<u64> {
+        self.journal.length()
     }
 
     /// Waits until all that was recorded by now is handed over. Without an end while the ledger is
@@ -102,33 +123,47 @@ impl Place {
     /// It cannot be written down, and the configuration wants it refused then.
     pub(crate) async fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
         let Some(ticket) = self.outbox.journal.begin(record) else { return Ok(()) };
-        match (ticket.written().await, self.outbox.when_full) {
+        ticket.others().await;
+        match (ticket.write(), self.outbox.when_full) {
             (false, WhenFull::Refuse) => Err(NoRoom),
             (true, _) | (false, WhenFull::CountAndGoOn) => Ok(()),
         }
     }
 
-    /// Takes the record. Once its ticket is written or dropped, the record outlives the process if
-    /// there is a journal. Why it may not be written down was said; it is handed over all the same.
-    pub(crate) fn end(self, record: Envelope) -> Option<Ticket> {
+    /// Takes the record. Once its ending is over or dropped, the record outlives the process if
+    /// there is a journal.
+    pub(crate) fn end(self, record: Envelope) -> Option<Ending> {
+        let usage = &self.outbox.metrics.usage;
+        if let Event::UsageRecorded(record) = &record.event {
+            self.outbox.metrics.recorded(record);
+        }
         let ticket = self.outbox.journal.end(&record);
-        let id = record.id;
+        let metrics = &self.outbox.metrics;
+        let ending = ticket.map(|ticket| Ending { ticket, metrics: Arc::clone(metrics) });
+        let (id, time) = (record.id, record.time);
         let item = Item::Record(Box::new(record));
+        // Counted before it can be gone again.
+        usage.in_memory.joined(time);
         let item = match self.room {
             Some(room) => {
                 room.send(item);
-                return ticket;
+                return ending;
             }
             None => match self.outbox.backlog.try_send(item) {
-                Ok(()) => return ticket,
+                Ok(()) => return ending,
                 Err(full) => full.into_inner(),
             },
         };
         // Before it is left to the journal alone, it is in it.
-        drop(ticket);
-        if !self.outbox.journal.leave(id)
-            && let Item::Record(record) = item
-        {
+        drop(ending);
+        usage.in_memory.left(1);
+        usage.on_disk.joined(time);
+        if self.outbox.journal.leave(id) {
+            return None;
+        }
+        usage.on_disk.left(1);
+        usage.dropped.one();
+        if let Item::Record(record) = item {
             // The last place where it can still be found: the record holds no secret.
             let record = serde_json::to_string(&record).unwrap_or_default();
             tracing::error!(record, "there is no room for a usage record: it is not counted");
@@ -137,106 +172,24 @@ impl Place {
     }
 }
 
-struct Courier {
-    receiver: mpsc::Receiver<Item>,
-    usage: Arc<dyn UsageSink>,
-    ids: Arc<dyn Ids>,
-    journal: Arc<Journal>,
+/// A record on its way into the journal. Dropping it writes it.
+pub(crate) struct Ending {
+    ticket: Ticket,
+    metrics: Arc<Metrics>,
 }
 
-impl Courier {
-    /// In turn what is in memory and a segment of what waits in the journal, so that neither holds
-    /// up the other.
-    async fn run(mut self) {
-        loop {
-            self.catch_up().await;
-            let first = match self.receiver.try_recv() {
-                Err(TryRecvError::Empty) if !self.journal.has_left() => self.receiver.recv().await,
-                Ok(first) => Some(first),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
-            if first.is_none() && self.receiver.is_closed() && !self.journal.has_left() {
-                return;
-            }
-            let (batch, flushes) = self.gather(first).await;
-            self.hand_over(&batch).await;
-            while !flushes.is_empty() && self.journal.has_left() {
-                self.catch_up().await;
-            }
-            for flush in flushes {
-                // Whoever asked may have given up.
-                let _gone = flush.send(());
-            }
-        }
+impl Ending {
+    /// Writes it together with those of others who are ready.
+    pub(crate) async fn written(self) {
+        self.ticket.others().await;
     }
+}
 
-    /// Hands over what waits in one segment of the journal.
-    async fn catch_up(&self) {
-        if !self.journal.has_left() {
-            return;
-        }
-        let journal = Arc::clone(&self.journal);
-        // A panic has already been told; what was in hand is read again at the next start.
-        let left = tokio::task::spawn_blocking(move || journal.left()).await.unwrap_or_default();
-        for batch in left.chunks(BATCH_MAX) {
-            self.hand_over(batch).await;
-        }
-    }
-
-    /// A batch that is full, old enough, or waited for.
-    async fn gather(&mut self, first: Option<Item>) -> (Vec<Envelope>, Vec<oneshot::Sender<()>>) {
-        let (mut batch, mut flushes) = (Vec::new(), Vec::new());
-        let until = Instant::now() + BATCH_AGE_MAX;
-        let mut next = first;
-        while let Some(item) = next {
-            match item {
-                Item::Record(envelope) => batch.push(*envelope),
-                Item::Flush(done) => flushes.push(done),
-            }
-            if batch.len() >= BATCH_MAX || !flushes.is_empty() {
-                break;
-            }
-            next = timeout_at(until, self.receiver.recv()).await.ok().flatten();
-        }
-        (batch, flushes)
-    }
-
-    /// Hands a batch over, however long it takes. What the ledger never accepts is handed over
-    /// one by one, so that one bad record blocks no other.
-    async fn hand_over(&self, batch: &[Envelope]) {
-        if batch.is_empty() {
-            return;
-        }
-        if let Err(fault) = self.insist(batch).await {
-            tracing::error!(%fault, records = batch.len(), "the ledger refused a batch of usage");
-            for envelope in batch {
-                if let Err(fault) = self.insist(std::slice::from_ref(envelope)).await {
-                    // The last place where it can still be found: the record holds no secret.
-                    let record = serde_json::to_string(envelope).unwrap_or_default();
-                    tracing::error!(%fault, record, "the ledger refused a usage record for good");
-                }
-            }
-        }
-        self.journal.settle(batch);
-    }
-
-    /// Tries until it works or can never work.
-    async fn insist(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let mut pause = PAUSE;
-        loop {
-            let fault = match self.usage.count(batch).await {
-                Ok(()) => return Ok(()),
-                Err(fault) => fault,
-            };
-            let after = match fault.retry() {
-                Retry::Reload => Duration::ZERO,
-                Retry::Later(after) => after.unwrap_or(Duration::ZERO),
-                Retry::Never | Retry::Park => return Err(fault),
-            };
-            tracing::warn!(%fault, records = batch.len(), "usage waits for the ledger");
-            let spread = self.ids.below(pause.as_millis() as u64 + 1);
-            sleep(after.min(PAUSE_MAX).max(pause) + Duration::from_millis(spread)).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Why it is not kept was said; it is handed over from memory all the same.
+        if !self.ticket.write() {
+            self.metrics.usage.unkept.one();
         }
     }
 }
@@ -248,7 +201,8 @@ mod tests {
     /// No courier: nothing leaves the backlog, as with a ledger that is away.
     fn outbox(when_full: WhenFull) -> (Outbox, mpsc::Receiver<Item>) {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
-        (Outbox { backlog, journal: Arc::new(Journal::none()), when_full }, receiver)
+        let (journal, metrics) = (Arc::new(Journal::none()), Metrics::new(&[]));
+        (Outbox { backlog, journal, when_full, metrics }, receiver)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The sidecar as its roots know it: what it needs of the outside, and what it holds.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use events::price::PriceTable;
@@ -13,6 +14,7 @@ use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
 use crate::journal::Journal;
 use crate::limits::Gate;
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::relay::TOTAL_MAX;
@@ -59,6 +61,9 @@ pub struct Sidecar {
     pub(crate) sockets: Sockets,
     /// How long an answer may take at the most, a socket included.
     pub(crate) total_max: Duration,
+    pub(crate) metrics: Arc<Metrics>,
+    /// No new connection is taken any more.
+    pub(crate) stopping: AtomicBool,
     /// What may be held of requests' bodies, in KiB.
     pub(crate) holding: Arc<Semaphore>,
 }
@@ -72,9 +77,19 @@ impl Sidecar {
     /// [`BadConfig`] for a provider that is not known, a base URL or a directory that cannot be
     /// used.
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
+        Self::keeping(journal(config)?, config, outside)
+    }
+
+    /// The same with this journal.
+    pub(crate) fn keeping(
+        journal: Journal,
+        config: &Config,
+        outside: Outside,
+    ) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, totals, clock, ids, prices, on_activity } = outside;
-        let outbox = Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full);
+        let metrics = Metrics::new(&upstreams.providers.ids());
+        let outbox = Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics);
         let gate = Arc::new(Gate::new(totals, Arc::clone(&prices), outbox.clone()));
         Ok(Arc::new(Self {
             door: Door::new(leases),
@@ -84,6 +99,8 @@ impl Sidecar {
             outbox,
             books: Books { clock, ids, prices, gate: Arc::clone(&gate), on_activity },
             gate,
+            metrics,
+            stopping: AtomicBool::new(false),
             turns: Arc::default(),
             sockets: Sockets::default(),
             total_max: config.total_max.unwrap_or(TOTAL_MAX),

@@ -147,6 +147,11 @@ impl Refusal {
         }
     }
 
+    /// The kind as OpenAI's clients are told it, and as it is counted.
+    pub(crate) fn code(&self) -> &'static str {
+        self.names().2
+    }
+
     /// Google's status and Bedrock's type of exception.
     fn cloud_names(&self) -> (&'static str, &'static str) {
         match self.kind {

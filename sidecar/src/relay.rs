@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use crate::body::BoxError;
 use crate::call::Account;
 use crate::include_usage::DropUsage;
-use crate::journal::Ticket;
+use crate::outbox::Ending;
 use crate::tally::Tally;
 use crate::upstream::Answer;
 
@@ -37,7 +37,7 @@ pub(crate) struct Relay {
     account: Option<Account>,
     without_usage: Option<DropUsage>,
     /// The last bytes, until the account that they close is written down.
-    last: Option<(Ticket, Bytes)>,
+    last: Option<(Ending, Bytes)>,
     /// Why it broke off, until what came before has been written.
     broken: Option<BoxError>,
 }
@@ -88,19 +88,19 @@ impl Relay {
         }
     }
 
-    /// What goes to the client of these bytes; with a ticket if they close the account.
-    fn pass(&mut self, data: Bytes) -> (Bytes, Option<Ticket>) {
-        let mut ticket = None;
+    /// What goes to the client of these bytes; with a ending if they close the account.
+    fn pass(&mut self, data: Bytes) -> (Bytes, Option<Ending>) {
+        let mut ending = None;
         if let Some(Account { tally, .. }) = &mut self.account {
             if let Some(tally) = tally {
                 tally.see(&data);
             }
             let closed = tally.take_if(|tally| tally.is_over() || self.provider.is_end_stream());
-            ticket = closed.and_then(Tally::end);
+            ending = closed.and_then(Tally::end);
         }
         match &mut self.without_usage {
-            Some(filter) => (filter.pass(&data), ticket),
-            None => (data, ticket),
+            Some(filter) => (filter.pass(&data), ending),
+            None => (data, ending),
         }
     }
 
@@ -122,8 +122,8 @@ impl Body for Relay {
             return Poll::Ready(Some(Err(why)));
         }
         // Written down before the client sees the end: who has seen it may count on it.
-        if let Some((ticket, data)) = self.last.take() {
-            drop(ticket);
+        if let Some((ending, data)) = self.last.take() {
+            drop(ending);
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
@@ -146,10 +146,10 @@ impl Body for Relay {
             }
             // Trailers stay here: no provider sends any, and no list allows them.
             let Ok(data) = frame.into_data() else { continue };
-            let (data, ticket) = self.pass(data);
-            if let Some(ticket) = ticket {
+            let (data, ending) = self.pass(data);
+            if let Some(ending) = ending {
                 // Others that are ready write theirs with it.
-                self.last = Some((ticket, data));
+                self.last = Some((ending, data));
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -39,6 +40,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let counted = Arc::clone(&sidecar.metrics);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -63,6 +65,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut stopping = stop.subscribe();
+        let open = counted.connections.open();
         connections.spawn(async move {
             let mut connection = pin!(connection);
             // A client that hangs up or speaks no HTTP is its own affair.
@@ -74,10 +77,11 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
                     let _ended = connection.await;
                 }
             }
-            drop(place);
+            drop((place, open));
         });
     }
     drop(listener);
+    sidecar.stopping.store(true, Ordering::Relaxed);
     stop.send_replace(());
     sidecar.sockets.stop();
     let ended = async {

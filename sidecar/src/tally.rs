@@ -14,10 +14,9 @@ use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::bill::{Bill, bill};
-use crate::journal::Ticket;
 use crate::limits::Gate;
 use crate::meter::{Meter, Reading};
-use crate::outbox::{NoRoom, Place};
+use crate::outbox::{Ending, NoRoom, Place};
 use crate::providers::{Api, Provider};
 use crate::proxy::ActivitySink;
 use crate::scan::Found;
@@ -145,12 +144,12 @@ impl Tally {
         }
     }
 
-    /// Closes the account; the record is written down with the ticket, or when that is dropped.
-    pub(crate) fn end(mut self) -> Option<Ticket> {
+    /// Closes the account; the record is written down when its ending is over or dropped.
+    pub(crate) fn end(mut self) -> Option<Ending> {
         self.close()
     }
 
-    fn close(&mut self) -> Option<Ticket> {
+    fn close(&mut self) -> Option<Ending> {
         let place = self.place.take()?;
         let now = self.books.clock.now();
         (self.books.on_activity)(&self.lease, now);
@@ -214,7 +213,7 @@ impl Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
-        // Nobody waits: a ticket that is dropped is written.
+        // Nobody waits: an ending that is dropped is written.
         drop(self.close());
     }
 }

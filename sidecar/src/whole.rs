@@ -36,9 +36,8 @@ pub(crate) async fn whole(mut answer: Answer, account: Account) -> Result<Bytes,
         held.push(data);
     }
     drop(answer);
-    if let Some(ticket) = tally.and_then(Tally::end) {
-        // Why it may not be kept was said; it is handed over from memory all the same.
-        let _said = ticket.written().await;
+    if let Some(ending) = tally.and_then(Tally::end) {
+        ending.written().await;
     }
     Ok(match held.len() {
         1 => held.swap_remove(0),

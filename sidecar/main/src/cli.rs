@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use events::{TeamId, WorkspaceId};
+use serde::Deserialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,9 +50,27 @@ pub(crate) struct Cli {
     /// Another place of a provider, as anthropic=https://gateway.example/anthropic
     #[arg(long = "upstream", value_name = "ID=URL")]
     pub(crate) upstreams: Vec<String>,
+    /// Where the operator may ask for /health, /ready and /metrics, such as 127.0.0.1:9464; nowhere
+    /// unless it is given. Metrics want the bearer token of TEAMCLAW_OPERATOR_TOKEN
+    #[arg(long, value_name = "ADDRESS", env = "TEAMCLAW_SIDECAR_OPERATOR")]
+    pub(crate) operator: Option<SocketAddr>,
+    /// How the log on standard error looks [default: text]
+    #[arg(long, value_name = "FORMAT", env = "TEAMCLAW_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// Say what would run, and end
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// A line of JSON for each event.
+    Json,
 }
 
 /// A variable of the environment; empty is as good as none.

@@ -10,6 +10,7 @@ mod tokens;
 mod totals;
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use sidecar::{Outside, Sidecar};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cli::Cli;
+use cli::{Cli, LogFormat};
 use ledger::Ledger;
 use settings::{Problem, Settings};
 use tokens::Tokens;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
             print(&settings.summary());
             return Ok(());
         }
-        log();
+        log(settings.log_format);
         // One thread: a connection's bytes stay where they are, and an agent needs no more.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| Problem::new("no runtime", error))?.block_on(run(&settings))
@@ -51,12 +52,11 @@ fn main() -> ExitCode {
 
 /// Serves until SIGTERM or SIGINT; then requests under way may end and their usage is written.
 async fn run(settings: &Settings) -> Result<(), Problem> {
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-        Problem::new(
-            format!("cannot listen on {}; choose another --listen", settings.listen),
-            error,
-        )
-    })?;
+    let listener = bind(settings.listen, "--listen").await?;
+    let operator = match settings.operator {
+        Some(address) => Some(bind(address, "--operator").await?),
+        None => None,
+    };
     let ledger = Arc::new(Ledger::open(&settings.usage)?);
     let outside = Outside {
         leases: Arc::new(Tokens::new(&settings.workspaces)),
@@ -73,8 +73,16 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
     let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
     let (mut terminate, mut interrupt) =
         (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
-    let address = listener.local_addr().map_err(|error| Problem::new("no address", error))?;
-    print(&format!("teamclaw-sidecar listens on http://{address}\n"));
+    print(&format!("teamclaw-sidecar listens on http://{}\n", place(&listener)?));
+    if let Some(port) = operator {
+        print(&format!("teamclaw-sidecar answers its operator on http://{}\n", place(&port)?));
+        let (its, token) = (Arc::clone(&sidecar), settings.operator_token_sha256.clone());
+        // To the last moment: it tells that the end has begun.
+        tokio::spawn(async move {
+            sidecar::serve_operator(port, its, token.as_deref(), std::future::pending::<()>())
+                .await;
+        });
+    }
     sidecar::serve(listener, sidecar, async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -85,15 +93,29 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
     Ok(())
 }
 
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Problem> {
+    let what = || format!("cannot listen on {address}; choose another {flag}");
+    TcpListener::bind(address).await.map_err(|error| Problem::new(what(), error))
+}
+
+fn place(listener: &TcpListener) -> Result<SocketAddr, Problem> {
+    listener.local_addr().map_err(|error| Problem::new("no address", error))
+}
+
 fn print(words: &str) {
     // A reader that has gone away is no reason to stop.
     drop(std::io::stdout().lock().write_all(words.as_bytes()));
 }
 
-/// Warnings and errors, on standard error. They never hold a key, a token, a header or a body.
-fn log() {
+/// Warnings and errors, on standard error. They never hold a key, a token, a header or a body, at
+/// whatever level.
+fn log(format: LogFormat) {
     let filter = cli::variable("TEAMCLAW_LOG").unwrap_or_else(|| "warn".to_owned());
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.with_target(false).with_ansi(false).init();
+    let log = log.with_ansi(false);
+    match format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }

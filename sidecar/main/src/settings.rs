@@ -13,13 +13,15 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use sidecar::{Config, CustomProvider, Keep, Strategy, WhenFull};
 
-use crate::cli::{Cli, variable};
+use crate::cli::{Cli, LogFormat, variable};
 
 /// Loopback, so that nothing is open to a network by accident.
 const LISTEN_DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4141);
 /// Holds the token of the one workspace.
 const TOKEN_VARIABLE: &str = "TEAMCLAW_TOKEN";
+/// Holds the token that metrics want.
+const OPERATOR_VARIABLE: &str = "TEAMCLAW_OPERATOR_TOKEN";
 /// The shortest token: 128 bits in hex. Shorter ones can be guessed.
 const TOKEN_LENGTH_MIN: usize = 32;
 /// A removed key is out after so long, and the file is not looked at for each request.
@@ -65,6 +67,9 @@ struct File {
     upstreams: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
     limits: Limits,
+    operator: Option<SocketAddr>,
+    operator_token_sha256: Option<String>,
+    log_format: Option<LogFormat>,
     workspaces: Vec<Workspace>,
 }
 
@@ -99,6 +104,12 @@ pub(crate) struct Settings {
     pub(crate) usage: PathBuf,
     /// Who may ask.
     pub(crate) workspaces: Vec<Workspace>,
+    /// Where the operator asks.
+    pub(crate) operator: Option<SocketAddr>,
+    /// The SHA-256 of the token that metrics want; without one there are none.
+    pub(crate) operator_token_sha256: Option<String>,
+    /// How the log looks.
+    pub(crate) log_format: LogFormat,
     /// The proxy's own part.
     pub(crate) sidecar: Config,
 }
@@ -133,6 +144,9 @@ impl Settings {
             keys: cli.keys.clone().or(file.keys).ok_or_else(|| missing("--keys FILE"))?,
             usage,
             workspaces,
+            operator: cli.operator.or(file.operator),
+            operator_token_sha256: operator_token(file.operator_token_sha256)?,
+            log_format: cli.log_format.or(file.log_format).unwrap_or_default(),
             sidecar: Config {
                 upstreams,
                 providers: file.providers,
@@ -155,8 +169,14 @@ impl Settings {
             Keep::Directory(directory) => directory.display().to_string(),
             Keep::Memory => "memory".to_owned(),
         };
+        let metrics = self.operator_token_sha256.as_ref().map_or("no metrics", |_| "metrics");
+        let operator = match self.operator {
+            Some(address) => format!("{address}, {metrics}"),
+            None => "nowhere".to_owned(),
+        };
         format!(
-            "listen     {}\nkeys       {}\nusage      {}\njournal    {journal}\nworkspaces {}\n",
+            "listen     {}\nkeys       {}\nusage      {}\njournal    {journal}\nworkspaces {}\n\
+             operator   {operator}\n",
             self.listen,
             self.keys.display(),
             self.usage.display(),
@@ -202,18 +222,41 @@ fn read(path: &Path) -> Result<File, Problem> {
 
 /// The workspace of the environment's token, if there is one.
 fn from_environment(cli: &Cli) -> Result<Option<Workspace>, Problem> {
-    let Some(token) = variable(TOKEN_VARIABLE) else { return Ok(None) };
-    if token.len() < TOKEN_LENGTH_MIN {
-        let why = format!("it is shorter than {TOKEN_LENGTH_MIN}: try tc_$(openssl rand -hex 32)");
-        return Err(Problem::new(TOKEN_VARIABLE, why));
-    }
+    let Some(token_sha256) = hashed(TOKEN_VARIABLE)? else { return Ok(None) };
     let name = cli.workspace.clone();
     Ok(Some(Workspace {
         name: name.unwrap_or_else(|| "agent".parse().expect("a name")),
         team: cli.team.clone().unwrap_or_else(everyone),
         token_sha256: token_hash(&token),
         limits: Limits::default(),
+        token_sha256,
     }))
+}
+
+/// The SHA-256 of the token that metrics want: the environment's, or the configuration's.
+fn operator_token(configured: Option<String>) -> Result<Option<String>, Problem> {
+    let token = hashed(OPERATOR_VARIABLE)?.or(configured);
+    match &token {
+        Some(hash) if !is_hash(hash) => Err(Problem::new("operator_token_sha256", HASH_LOOKS_LIKE)),
+        _ => Ok(token),
+    }
+}
+
+/// The SHA-256 of a token in the environment.
+fn hashed(name: &str) -> Result<Option<String>, Problem> {
+    let Some(token) = variable(name) else { return Ok(None) };
+    if token.len() < TOKEN_LENGTH_MIN {
+        let why = format!("it is shorter than {TOKEN_LENGTH_MIN}: try tc_$(openssl rand -hex 32)");
+        return Err(Problem::new(name, why));
+    }
+    Ok(Some(token_hash(&token)))
+}
+
+/// How to make a hash.
+const HASH_LOOKS_LIKE: &str = "it is 64 hex digits: printf %s \"$TOKEN\" | sha256sum";
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
 fn check(workspaces: &[Workspace]) -> Result<(), Problem> {
@@ -224,10 +267,9 @@ fn check(workspaces: &[Workspace]) -> Result<(), Problem> {
     let mut seen = BTreeMap::new();
     for workspace in workspaces {
         let hash = &workspace.token_sha256;
-        let hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
-        if hash.len() != 64 || !hash.bytes().all(hex) {
-            let why = "token_sha256 is 64 hex digits: printf %s \"$TOKEN\" | sha256sum";
-            return Err(Problem::new(format!("workspace {}", workspace.name), why));
+        if !is_hash(hash) {
+            let what = format!("token_sha256 of workspace {}", workspace.name);
+            return Err(Problem::new(what, HASH_LOOKS_LIKE));
         }
         if let Some(other) = seen.insert(hash.clone(), &workspace.name) {
             let why = format!("it has the token of {other}; each needs its own");

@@ -186,7 +186,7 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
           |
         1 | lisen = "x"
           | ^^^^^
-        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `total_max`, `upstream_http2`, `tls_roots`, `upstreams`, `providers`, `workspaces`
+        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `upstreams`, `providers`, `operator`, `operator_token_sha256`, `log_format`, `workspaces`
         $ --config none.toml
         teamclaw-sidecar: the configuration none.toml: No such file or directory (os error 2)
         $ --keys keys.json --usage u --upstream opnai=https://x
@@ -212,6 +212,7 @@ fn a_check_says_what_would_run_and_runs_nothing() {
         usage      usage.jsonl
         journal    usage.jsonl.journal
         workspaces ann
+        operator   nowhere
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stdout));
     assert!(!scratch.0.join("usage.jsonl").exists());

@@ -223,6 +223,27 @@ impl Book {
         self.wake(&mut state);
     }
 
+    /// Writes an entry that says nothing.
+    ///
+    /// # Errors
+    /// There is no room for one.
+    pub(super) fn check(&self) -> Result<(), NotKept> {
+        let frame = Entry::Settled(Vec::new().into()).frame().ok_or(NotKept::TooLong)?;
+        let mut state = self.state();
+        self.fitting(&mut state, frame.len() as u64, false)?;
+        self.append(&mut state, &frame).map(drop)
+    }
+
+    /// How long all segments are together, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.state().length()
+    }
+
+    /// How many records nobody has in hand.
+    pub(super) fn count_left(&self) -> usize {
+        self.state().held.values().map(|held| held.left).sum()
+    }
+
     /// The oldest segment with records that nobody has in hand.
     pub(super) fn left(&self) -> Option<u64> {
         let state = self.state();
@@ -292,9 +313,7 @@ impl Book {
 
     /// Starts a new segment with a copy of every begin.
     fn turn(&self, state: &mut State) -> Result<(), NotKept> {
-        let newest = state.newest.as_ref().map_or(0, |newest| newest.length);
-        let all = state.held.values().fold(newest, |sum, held| sum.saturating_add(held.length));
-        if all + self.bounds.segment_length > self.bounds.length
+        if state.length() + self.bounds.segment_length > self.bounds.length
             || state.held.len() >= self.bounds.segments
         {
             // The keeper may have fallen behind.
@@ -371,6 +390,12 @@ impl Book {
 }
 
 impl State {
+    /// Of all segments, in bytes.
+    fn length(&self) -> u64 {
+        let newest = self.newest.as_ref().map_or(0, |newest| newest.length);
+        self.held.values().fold(newest, |sum, held| sum.saturating_add(held.length))
+    }
+
     /// An entry lies in this segment.
     fn kept(&mut self, entry: Coming, segment: u64) {
         let stage = if entry.ends { Stage::InHand } else { Stage::UnderWay(entry.frame) };

@@ -69,6 +69,16 @@ impl Desk {
         self.told(error.as_ref());
     }
 
+    /// Whether an entry can be written, as far as the last one tells; if that failed, it is tried.
+    pub(super) fn check(&self) -> Result<(), NotKept> {
+        if !self.failing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tried = self.book.check();
+        self.told(tried.as_ref().err());
+        tried
+    }
+
     /// Says once that the journal fails, and once that it works again.
     fn told(&self, error: Option<&NotKept>) {
         let failed = matches!(error, Some(NotKept::Full | NotKept::Disk(_)));
@@ -89,8 +99,8 @@ impl Ticket {
         self.group.0.get().and_then(|kept| kept.get(self.place)).copied().unwrap_or(false)
     }
 
-    /// Waits until whoever else is ready has entered, and writes; gives whether the entry is kept.
-    pub(crate) async fn written(self) -> bool {
+    /// Waits until whoever else is ready has entered, so that one write does for all.
+    pub(crate) async fn others(&self) {
         let mut others_were_asked = false;
         poll_fn(|cx| {
             if others_were_asked || self.group.0.get().is_some() {
@@ -101,7 +111,6 @@ impl Ticket {
             Poll::Pending
         })
         .await;
-        self.write()
     }
 }
 

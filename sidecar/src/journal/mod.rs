@@ -28,6 +28,7 @@ use entry::Entry;
 use group::Desk;
 use keeper::Keeper;
 
+pub(crate) use book::NotKept;
 pub(crate) use group::Ticket;
 
 /// The most identities in one entry, which makes 40 KiB.
@@ -80,6 +81,24 @@ impl Journal {
     /// the journal has no word of the request.
     pub(crate) fn leave(&self, id: EventId) -> bool {
         self.book.as_ref().is_some_and(|(book, _)| book.leave(id))
+    }
+
+    /// Whether an entry can be written, as far as the last one tells; if that failed, it is tried.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn check(&self) -> Result<(), NotKept> {
+        self.book.as_ref().map_or(Ok(()), |(_, desk)| desk.check())
+    }
+
+    /// How long all its files are, in bytes; `None` when there is no journal.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.book.as_ref().map(|(book, _)| book.length())
+    }
+
+    /// How many records nobody has in hand.
+    pub(crate) fn count_left(&self) -> usize {
+        self.book.as_ref().map_or(0, |(book, _)| book.count_left())
     }
 
     /// The ledger has these.

@@ -133,6 +133,11 @@ impl Snapshot {
         self.known().keys.clone()
     }
 
+    /// How long ago the store was asked for its last answer.
+    pub(super) fn since_asked(&self, now: Instant) -> Option<Duration> {
+        self.known().asked.map(|asked| now.saturating_duration_since(asked))
+    }
+
     fn at_hand(&self, now: Instant) -> AtHand {
         let mut known = self.known();
         let (Some(keys), Some(due)) = (known.keys.clone(), known.due) else {

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use events::KeyPrint;
 use jiff::Timestamp;
+use ports::Fault;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Pool;
 use super::roster::Seen;
 use super::state::Standing;
+use super::tries::ProviderKeys;
 use crate::proxy::Sidecar;
 
 /// How a key stands.
@@ -57,7 +59,7 @@ impl Sidecar {
 
 impl Pool {
     /// `now` and `time` are the same moment, by the clock that runs evenly and the one on the wall.
-    fn state(&self, now: Instant, time: Timestamp) -> Vec<KeyState> {
+    pub(crate) fn state(&self, now: Instant, time: Timestamp) -> Vec<KeyState> {
         let mut all = Vec::new();
         for (provider, keys) in self.providers().iter() {
             let roster = keys.roster();
@@ -76,6 +78,27 @@ impl Pool {
             }
         }
         all
+    }
+}
+
+impl Pool {
+    /// How long ago the store was asked for the keys of each provider that are in use.
+    pub(crate) fn ages(&self, now: Instant) -> Vec<(String, Duration)> {
+        let providers = self.providers();
+        let age = |of: &ProviderKeys| of.snapshot.since_asked(now);
+        providers.iter().filter_map(|(id, of)| Some((id.clone(), age(of)?))).collect()
+    }
+
+    /// Whether keys can be had: some were read and are still believed, or the store answers now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn check(&self) -> Result<(), Fault> {
+        let read = self.providers().values().any(|of| of.snapshot.last().is_some());
+        if read && !self.believed.is_zero() {
+            return Ok(());
+        }
+        self.store.list().await.map(drop)
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "each test file is a crate of its own and uses its part"
 )]
 
+pub mod exposition;
 pub mod gate;
 pub mod outside;
 pub mod raw;

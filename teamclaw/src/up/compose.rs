@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::doors::{
-    bind, no_address, origins, sidecar_listener, write_operator_file, write_private,
+    bind, metrics_listener, no_address, origins, sidecar_listener, write_operator_file,
+    write_private,
 };
 use super::operator::{self, Operator};
 use super::settings::{AgentChoice, Settings};
@@ -84,6 +85,7 @@ impl Machine {
         let spec =
             agents::Spec { settings: &settings, runtime: runtime.as_ref(), origins: &origins };
         let compute = spec.compute(sidecar_address)?;
+        let numbers = metrics_listener(&settings, &compute.outward_ports).await?;
         let processes = Processes::open(local.database(), compute).await.map_err(unfit)?;
         let bus = bus(&local, settings.policy);
         let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
@@ -94,6 +96,12 @@ impl Machine {
             Arc::clone(&sidecar),
             shutdown.clone().cancelled_owned(),
         ));
+        if let (Some(port), Some(metrics)) = (numbers, settings.metrics.clone()) {
+            let (sidecar, end) = (Arc::clone(&sidecar), shutdown.clone().cancelled_owned());
+            servers.spawn(async move {
+                sidecar::serve_operator(port, sidecar, Some(&metrics.token_sha256), end).await;
+            });
+        }
 
         let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
         let engine = Engine::start(&world, local.timers(), meter.clone());
@@ -216,6 +224,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         let do_this = match error {
             BadConfig::UnknownProvider(_) | BadConfig::BadUrl { .. } => "correct --upstream",
             BadConfig::Unfit { .. } => "check its owner and the space that is left",
+            BadConfig::TlsRoots { .. } => "correct the file of root certificates",
             BadConfig::Tls(_) => "report this",
         };
         Problem::new("the sidecar cannot start", error.to_string(), do_this)

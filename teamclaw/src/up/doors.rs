@@ -63,6 +63,26 @@ pub(super) async fn sidecar_listener(
     Ok((listener, address))
 }
 
+/// Where the sidecar's metrics are read, if anywhere: never at a port that agents may connect to.
+pub(super) async fn metrics_listener(
+    settings: &Settings,
+    outward_ports: &[u16],
+) -> Result<Option<TcpListener>, Problem> {
+    let Some(metrics) = &settings.metrics else { return Ok(None) };
+    if outward_ports.contains(&metrics.listen.port()) {
+        let why = format!("agents may connect to port {} on any machine", metrics.listen.port());
+        return Err(Problem::new(
+            "metrics cannot be served there",
+            why,
+            "choose another port in [metrics] of the configuration",
+        ));
+    }
+    let listener = bind(metrics.listen, "metrics", "listen in [metrics]").await?;
+    let address = listener.local_addr().map_err(|error| no_address(&error))?;
+    tracing::info!("metrics are read at http://{address}/metrics");
+    Ok(Some(listener))
+}
+
 /// Under which origins people reach the front door; the first is the one that they are told.
 pub(super) fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
     let mut origins = settings.origins.clone();

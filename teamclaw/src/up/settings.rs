@@ -40,6 +40,18 @@ struct File {
     idle: Idle,
     usage: Usage,
     limits: LimitsBook,
+    metrics: Option<Metrics>,
+}
+
+/// The file's `[metrics]`: where the sidecar's `/health`, `/ready` and `/metrics` are read, and by
+/// whom. A token of its own, for who reads numbers need not command anything.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    /// Where it listens.
+    pub(super) listen: SocketAddr,
+    /// The SHA-256 of the bearer token that `/metrics` wants, in lower hex.
+    pub(super) token_sha256: String,
 }
 
 /// The file's `[usage]`.
@@ -87,6 +99,8 @@ pub(super) struct Settings {
     pub(super) when_full: WhenFull,
     /// What workspaces may ask of models. In force for those that run already.
     pub(super) limits: LimitsBook,
+    /// Where the sidecar's metrics are read, if anywhere.
+    pub(super) metrics: Option<Metrics>,
     /// The bounds within which workspaces move.
     pub(super) policy: Policy,
     /// One journey by itself.
@@ -162,6 +176,7 @@ impl Settings {
             upstreams,
             when_full: file.usage.when_full,
             limits: file.limits,
+            metrics: file.metrics.map(checked).transpose()?,
             policy,
             demo: args.demo,
             exit: args.exit,
@@ -169,6 +184,16 @@ impl Settings {
             runtime: args.runtime.clone().or(file.runtime),
         })
     }
+}
+
+fn checked(metrics: Metrics) -> Result<Metrics, Problem> {
+    let hash = &metrics.token_sha256;
+    let hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
+    if hash.len() != 64 || !hash.bytes().all(hex) {
+        let do_this = "write 64 hex digits: printf %s \"$TOKEN\" | sha256sum";
+        return Err(wrong("token_sha256 of [metrics]", do_this));
+    }
+    Ok(metrics)
 }
 
 fn read_file(path: &Path) -> Result<File, Problem> {

@@ -77,8 +77,13 @@ async fn who_waits_lets_the_others_enter_first() {
     let journal = Arc::new(journal);
     for n in 0..10 {
         let journal = Arc::clone(&journal);
-        waiting
-            .spawn(async move { journal.begin(&record(n, 0)).expect("a journal").written().await });
+        waiting.spawn(async move {
+            {
+                let ticket = journal.begin(&record(n, 0)).expect("a journal");
+                ticket.others().await;
+                ticket.write()
+            }
+        });
     }
     assert_eq!(waiting.join_all().await, [true; 10]);
     assert_eq!(fake.platter().appends, 2, "one for all ten");

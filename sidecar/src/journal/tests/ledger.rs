@@ -12,6 +12,7 @@ use super::super::fake::Fake;
 use super::super::{BOUNDS, Journal};
 use super::{begun, id, journal, record};
 use crate::config::WhenFull;
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 
 /// A ledger that is away at first.
@@ -31,6 +32,11 @@ impl UsageSink for Away {
         self.counted.lock().expect("no panic").extend(ids);
         Ok(())
     }
+}
+
+fn outbox<T: UsageSink + 'static>(ledger: &Arc<T>, journal: Journal) -> Outbox {
+    let (usage, metrics) = (Arc::clone(ledger) as _, Metrics::new(&[]));
+    Outbox::new(usage, Arc::new(NoIds), journal, WhenFull::Refuse, &metrics)
 }
 
 struct NoIds;
@@ -55,7 +61,7 @@ async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bo
     let fake = Fake::default();
     let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
     let ledger = Arc::new(Away::default());
-    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
+    let outbox = outbox(&ledger, journal);
     for n in 0..MANY {
         let place = outbox.reserve().expect("the journal has room");
         place.begin(&record(n, 0)).await.expect("kept");
@@ -97,7 +103,7 @@ async fn what_an_earlier_run_left_is_not_held_up_by_requests_of_today() {
     assert!(begun(&earlier, &record(1, 0)), "kept");
     let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
     let ledger = Arc::new(Busy::default());
-    let outbox = Outbox::new(Arc::clone(&ledger) as _, Arc::new(NoIds), journal, WhenFull::Refuse);
+    let outbox = outbox(&ledger, journal);
     ledger.outbox.set(outbox.clone()).ok().expect("set once");
     drop(outbox.reserve().expect("a place").end(record(1000, 1)));
     let counted = || ledger.counted.lock().expect("no panic").clone();

@@ -1,7 +1,11 @@
 //! What the journal promises, on a disk that fails in every way.
 
+mod full;
 mod groups;
 mod ledger;
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "the integration tests use all of it")]
+#[path = "../../../tests/support/outside.rs"]
+mod outside;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
