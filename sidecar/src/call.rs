@@ -8,14 +8,16 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
 use jiff::Timestamp;
 use ports::PoolKey;
 use tokio::time::timeout;
 
 use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
+use crate::credential;
 use crate::headers;
+use crate::meter;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::Provider;
 use crate::proxy::Sidecar;
@@ -131,8 +133,9 @@ impl Call {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
                     let downgraded = headers::downgraded(&self.headers, &headers);
+                    let told = headers::for_client(answer.headers(), attempt.key());
                     let account = Account { turn, tally, _attempt: Some(attempt) };
-                    let mut response = self.stream(answer, account);
+                    let mut response = self.stream(answer, told, account);
                     if downgraded {
                         headers::tell_downgrade(response.headers_mut());
                     }
@@ -257,8 +260,13 @@ impl Call {
         })
     }
 
-    /// A good answer, streamed.
-    fn stream(self, answer: Response<Answer>, mut account: Account) -> Response<Out> {
+    /// A good answer, streamed, with these headers.
+    fn stream(
+        self,
+        answer: Response<Answer>,
+        headers: HeaderMap,
+        mut account: Account,
+    ) -> Response<Out> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // An encoded answer is not looked into, and nothing is taken out of it.
@@ -270,7 +278,7 @@ impl Call {
         let relay = Relay::new(body, account, self.asked_usage && streams);
         let mut response = Response::new(Out::new(relay));
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
+        *response.headers_mut() = headers;
         response
     }
 
@@ -293,12 +301,16 @@ impl Call {
     }
 }
 
-/// Reads a provider's error within bounds.
+/// Reads a provider's error within bounds, and takes off what it is encoded in: the key could not be
+/// seen in its folds.
 async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> Failure {
     let (head, body) = answer.into_parts();
     let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
-    let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
-    Failure { status: head.status, headers: headers::for_client(&head.headers), whole }
+    let whole = read.ok().and_then(Result::ok).map(Collected::to_bytes);
+    let plain = whole.and_then(|whole| meter::undressed(&head.headers, whole, ERROR_LENGTH_MAX));
+    let mut headers = headers::for_client(&head.headers, key);
+    headers.remove(header::CONTENT_ENCODING);
+    Failure { status: head.status, headers, whole: plain.map(|plain| scrub(plain, key)) }
 }
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
@@ -312,9 +324,8 @@ fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
 
 /// Takes the key out of a provider's own words, should it be in them.
 fn scrub(whole: Bytes, key: &PoolKey) -> Bytes {
-    let secret = key.secret.expose();
-    match memchr::memmem::find(&whole, secret.as_bytes()) {
-        None => whole,
-        Some(_) => String::from_utf8_lossy(&whole).replace(secret, "(key)").into(),
+    if !credential::is_in(&whole, key) {
+        return whole;
     }
+    String::from_utf8_lossy(&whole).replace(key.secret.expose(), "(key)").into()
 }

@@ -22,7 +22,7 @@ use crate::proxy::Sidecar;
 const HEAD_MAX: Duration = Duration::from_secs(30);
 /// How many headers a request may have. Official clients send about 25.
 const HEADERS_MAX: usize = 100;
-/// How much is read ahead, and so the longest head, in bytes.
+/// How much is read ahead, in bytes: a head ends at the latest with the read that reaches it.
 const HEAD_LENGTH_MAX: usize = 64 * 1024;
 /// How many connections are served at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
