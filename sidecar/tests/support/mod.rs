@@ -11,4 +11,6 @@
 pub mod gate;
 pub mod outside;
 pub mod raw;
+pub mod recorder;
 pub mod rig;
+pub mod strict;
