@@ -5,6 +5,7 @@
 mod support;
 
 mod answers;
+mod floods;
 mod headers;
 mod redirects;
 mod site;
