@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
 use hyper::body::Body;
 use jiff::Timestamp;
 use ports::PoolKey;
@@ -16,7 +16,9 @@ use tokio::time::timeout;
 
 use crate::answer::unrecorded;
 use crate::body::{BoxError, Out, Taken, full};
+use crate::credential;
 use crate::headers;
+use crate::meter;
 use crate::metrics::Watch;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::Provider;
@@ -134,8 +136,10 @@ impl Call {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
                     let downgraded = headers::downgraded(&self.headers, &headers);
+                    let told = headers::for_client(answer.headers(), attempt.key());
                     let account = Account { turn, tally, watch, _attempt: Some(attempt) };
-                    let mut response = self.pass_on(answer, account, sidecar.total_max).await?;
+                    let mut response =
+                        self.pass_on(answer, told, account, sidecar.total_max).await?;
                     if downgraded {
                         headers::tell_downgrade(response.headers_mut());
                     }
@@ -278,10 +282,11 @@ impl Call {
         })
     }
 
-    /// A good answer: streamed, or whole when it is short.
+    /// A good answer with these headers: streamed, or whole when it is short.
     async fn pass_on(
         self,
         answer: Response<Answer>,
+        headers: HeaderMap,
         mut account: Account,
         total_max: Duration,
     ) -> Result<Response<Out>, Refusal> {
@@ -304,7 +309,7 @@ impl Call {
         };
         let mut response = Response::new(out);
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
+        *response.headers_mut() = headers;
         Ok(response)
     }
 
@@ -327,15 +332,19 @@ impl Call {
     }
 }
 
-/// Reads a provider's error within bounds.
+/// Reads a provider's error within bounds, and takes off what it is encoded in: the key could not be
+/// seen in its folds.
 pub(crate) async fn failure<B>(answer: Response<B>, key: &PoolKey, longest: Duration) -> Failure
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let (head, body) = answer.into_parts();
     let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
-    let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
-    Failure { status: head.status, headers: headers::for_client(&head.headers), whole }
+    let whole = read.ok().and_then(Result::ok).map(Collected::to_bytes);
+    let plain = whole.and_then(|whole| meter::undressed(&head.headers, whole, ERROR_LENGTH_MAX));
+    let mut headers = headers::for_client(&head.headers, key);
+    headers.remove(header::CONTENT_ENCODING);
+    Failure { status: head.status, headers, whole: plain.map(|plain| scrub(plain, key)) }
 }
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
@@ -349,9 +358,8 @@ pub(crate) fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
 
 /// Takes the key out of a provider's own words, should it be in them.
 fn scrub(whole: Bytes, key: &PoolKey) -> Bytes {
-    let secret = key.secret.expose();
-    match memchr::memmem::find(&whole, secret.as_bytes()) {
-        None => whole,
-        Some(_) => String::from_utf8_lossy(&whole).replace(secret, "(key)").into(),
+    if !credential::is_in(&whole, key) {
+        return whole;
     }
+    String::from_utf8_lossy(&whole).replace(key.secret.expose(), "(key)").into()
 }

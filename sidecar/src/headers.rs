@@ -92,14 +92,14 @@ pub(crate) fn tell_downgrade(answer: &mut HeaderMap) {
     answer.insert(DOWNGRADE, HeaderValue::from_static("oauth-no-1m"));
 }
 
-/// The headers of the answer to the client.
-pub(crate) fn for_client(provider: &HeaderMap) -> HeaderMap {
+/// The headers of the answer to the client; none that the provider put the key into.
+pub(crate) fn for_client(provider: &HeaderMap, key: &PoolKey) -> HeaderMap {
     let passes = |name: &str| {
         RESPONSE.contains(&name) || RESPONSE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
     let mut headers = HeaderMap::new();
     for (name, value) in provider {
-        if passes(name.as_str()) {
+        if passes(name.as_str()) && !credential::is_in(value.as_bytes(), key) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -215,8 +215,10 @@ mod tests {
             ("anthropic-organization-id", "acme"),
             ("x-ratelimit-remaining-tokens", "1"),
             ("strict-transport-security", "x"),
+            ("x-request-id", "of sk-1"),
         ]);
-        let headers = for_client(&provider);
+        let key = PoolKey::new(events::Secret::new("sk-1"));
+        let headers = for_client(&provider, &key);
         let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["content-type", "x-ratelimit-remaining-tokens"]);

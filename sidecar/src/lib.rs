@@ -31,6 +31,7 @@ mod refusal;
 mod relay;
 mod resolve;
 mod scan;
+mod seats;
 mod serve;
 mod sse;
 pub mod stand_in;

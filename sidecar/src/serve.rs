@@ -11,21 +11,26 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::answer::answer;
 use crate::proxy::Sidecar;
+use crate::seats::Seats;
 
 /// How long a client may take for a request's head, an idle connection's wait included.
 const HEAD_MAX: Duration = Duration::from_secs(30);
 /// How many headers a request may have. Official clients send about 25.
 const HEADERS_MAX: usize = 100;
-/// How much is read ahead, and so the longest head, in bytes.
+/// How much is read ahead, in bytes: a head ends at the latest with the read that reaches it.
 const HEAD_LENGTH_MAX: usize = 64 * 1024;
-/// How many connections are served at once; more wait in the kernel's queue.
+/// How many connections are served at once. For one more, one that is quiet has to go; if none is,
+/// it waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
+/// How long to wait for one that was asked to go before another is asked: it may have had a request
+/// in that moment.
+const LEAVE_MAX: Duration = Duration::from_millis(50);
 /// How long requests under way may take after the shutdown began.
 const GRACE: Duration = Duration::from_secs(20);
 /// How long the shutdown waits for the ledger.
@@ -38,6 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future) {
     let stop = watch::Sender::new(());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let counted = Arc::clone(&sidecar.metrics);
@@ -46,16 +52,21 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             biased;
             _ = &mut shutdown => break,
             _ended = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room, &seats) => accepted,
         };
         let Some((stream, place)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let sidecar = Arc::clone(&sidecar);
+        let seat = seats.take();
+        let own = Arc::clone(&seat);
         let service = service_fn(move |request| {
-            let sidecar = Arc::clone(&sidecar);
-            async move { Ok::<_, Infallible>(answer(&sidecar, request).await) }
+            let (sidecar, busy) = (Arc::clone(&sidecar), own.busy());
+            async move {
+                let answer = answer(&sidecar, request).await;
+                Ok::<_, Infallible>(answer.map(|body| busy.until_the_end_of(body)))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -72,6 +83,8 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             tokio::select! {
                 biased;
                 _ended = connection.as_mut() => {}
+                // Of its last answer only what it does not read is cut.
+                () = seat.must_leave() => {}
                 _asked = stopping.changed() => {
                     connection.as_mut().graceful_shutdown();
                     let _ended = connection.await;
@@ -102,8 +115,17 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    seats: &Seats,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = loop {
+        if let Ok(place) = Arc::clone(room).try_acquire_owned() {
+            break place;
+        }
+        seats.ask_one_to_leave();
+        if let Ok(place) = timeout(LEAVE_MAX, Arc::clone(room).acquire_owned()).await {
+            break place.ok()?;
+        }
+    };
     let (stream, _) = listener.accept().await.ok()?;
     stream.set_nodelay(true).ok()?;
     Some((stream, place))

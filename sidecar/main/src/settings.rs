@@ -227,9 +227,8 @@ fn from_environment(cli: &Cli) -> Result<Option<Workspace>, Problem> {
     Ok(Some(Workspace {
         name: name.unwrap_or_else(|| "agent".parse().expect("a name")),
         team: cli.team.clone().unwrap_or_else(everyone),
-        token_sha256: token_hash(&token),
-        limits: Limits::default(),
         token_sha256,
+        limits: Limits::default(),
     }))
 }
 

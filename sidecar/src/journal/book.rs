@@ -321,7 +321,7 @@ impl Book {
             return Err(NotKept::Full);
         }
         let number = state.next;
-        state.next += 1;
+        state.next = state.next.saturating_add(1);
         let segment = self.disk.create(number)?;
         let mut copies = Vec::new();
         let mut copied = Vec::new();

@@ -71,9 +71,10 @@ impl Disk for Fake {
         if platter.room == Some(0) {
             return Err(ErrorKind::StorageFull.into());
         }
-        if platter.files.insert(number, Vec::new()).is_some() {
+        if platter.files.contains_key(&number) {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        platter.files.insert(number, Vec::new());
         platter.changed();
         Ok(Arc::new(Page { fake: self.clone(), number }))
     }

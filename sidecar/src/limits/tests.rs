@@ -10,6 +10,7 @@ use super::*;
 use crate::body::Taken;
 use crate::config::WhenFull;
 use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::providers::{Api, Registry};
 
 fn named(names: &[&str]) -> Models {
@@ -155,7 +156,8 @@ impl Ids for NoIds {
 fn gate(ledger: Ledger) -> (Arc<Gate>, Arc<Ledger>) {
     let ledger = Arc::new(ledger);
     let (ids, full) = (Arc::new(NoIds), WhenFull::Refuse);
-    let outbox = Outbox::new(Arc::clone(&ledger) as _, ids, Journal::none(), full);
+    let metrics = Metrics::new(&[]);
+    let outbox = Outbox::new(Arc::clone(&ledger) as _, ids, Journal::none(), full, &metrics);
     let prices = Arc::new(PriceTable::built_in());
     (Arc::new(Gate::new(Arc::clone(&ledger) as _, prices, outbox)), ledger)
 }

@@ -9,6 +9,7 @@ mod frames;
 mod golden_tests;
 mod wire;
 
+use bytes::{Bytes, BytesMut};
 use events::usage::{Completion, Tokens};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
@@ -101,4 +102,23 @@ impl Meter {
         }
         reading
     }
+}
+
+/// A whole body without its content encoding; `None` when that cannot be taken off, or leaves more
+/// than `longest` bytes.
+pub(crate) fn undressed(headers: &HeaderMap, body: Bytes, longest: usize) -> Option<Bytes> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(name) = encodings.next() else { return Some(body) };
+    if encodings.next().is_some() {
+        return None;
+    }
+    let mut encoding = Encoding::of(Some(name.to_str().ok()?));
+    let (mut plain, mut too_long) = (BytesMut::new(), false);
+    encoding.undress(&body, |part| {
+        too_long |= plain.len() + part.len() > longest;
+        if !too_long {
+            plain.extend_from_slice(part);
+        }
+    });
+    (!too_long && encoding.unread().is_none()).then(|| plain.freeze())
 }

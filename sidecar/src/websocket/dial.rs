@@ -103,7 +103,7 @@ impl Call {
         handshake: &Handshake,
     ) -> Result<Dialled, Refusal> {
         let accepted = handshake.accepted(answer.headers()).ok_or_else(|| self.no_switch())?;
-        let mut headers = headers::for_client(answer.headers());
+        let mut headers = headers::for_client(answer.headers(), attempt.key());
         headers.extend(accepted);
         let upgraded = hyper::upgrade::on(&mut answer).await.map_err(|_| self.no_switch())?;
         Ok(Dialled::Open { upgraded, attempt, headers })

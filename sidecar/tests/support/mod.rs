@@ -12,5 +12,7 @@ pub mod exposition;
 pub mod gate;
 pub mod outside;
 pub mod raw;
+pub mod recorder;
 pub mod rig;
 pub mod socket;
+pub mod strict;

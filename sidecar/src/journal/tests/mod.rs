@@ -1,5 +1,6 @@
 //! What the journal promises, on a disk that fails in every way.
 
+mod damage;
 mod full;
 mod groups;
 mod ledger;
