@@ -39,6 +39,17 @@ pub struct Config {
     pub keys_believed: Duration,
 }
 
+impl Config {
+    /// Whether providers can be reached as it says, so that a root can refuse it before it starts
+    /// anything.
+    ///
+    /// # Errors
+    /// [`BadConfig`] for a provider that is not known or a base URL that cannot be used.
+    pub fn check(&self) -> Result<(), BadConfig> {
+        Upstreams::new(self).map(drop)
+    }
+}
+
 /// A provider of the company's own.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
