@@ -20,6 +20,7 @@ mod include_usage;
 mod journal;
 mod meter;
 mod normal;
+mod oauth;
 mod outbox;
 mod pool;
 mod providers;

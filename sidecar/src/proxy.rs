@@ -11,6 +11,7 @@ use crate::body::HOLDING_KIB_MAX;
 use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
 use crate::journal::Journal;
+use crate::oauth::Renewing;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::tally::Books;
@@ -44,7 +45,7 @@ pub struct Sidecar {
     pub(crate) door: Door,
     pub(crate) pool: Pool,
     pub(crate) upstreams: Upstreams,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: Arc<Upstream>,
     pub(crate) outbox: Outbox,
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
@@ -64,10 +65,18 @@ impl Sidecar {
     pub fn new(config: &Config, outside: Outside) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
+        let upstream = Arc::new(Upstream::new(&upstreams)?);
+        let renewed =
+            Renewing::over(keys, Arc::clone(&upstream), &upstreams, Arc::clone(&clock), &*ids);
         Ok(Arc::new(Self {
             door: Door::new(leases),
-            pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
-            upstream: Upstream::new(&upstreams)?,
+            pool: Pool::new(
+                Arc::new(renewed),
+                Arc::clone(&ids),
+                config.keys_believed,
+                config.strategy,
+            ),
+            upstream,
             upstreams,
             outbox: Outbox::new(usage, Arc::clone(&ids), journal(config)?, config.when_full),
             books: Books { clock, ids, prices, on_activity },

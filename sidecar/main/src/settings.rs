@@ -60,6 +60,7 @@ struct File {
     strategy: Strategy,
     keys_believed: Option<SignedDuration>,
     upstreams: BTreeMap<String, String>,
+    token_endpoints: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
     workspaces: Vec<Workspace>,
 }
@@ -124,6 +125,7 @@ impl Settings {
             workspaces,
             sidecar: Config {
                 upstreams,
+                token_endpoints: file.token_endpoints,
                 providers: file.providers,
                 host_names: file.host_names,
                 keep: Keep::Directory(journal),
