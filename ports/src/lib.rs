@@ -30,7 +30,7 @@ pub use error::{Fault, Retry};
 pub use homes::Homes;
 pub use ids::Ids;
 pub use journal::{Cursor, Journal, Loaded, Projection, Query, Row};
-pub use keys::{KeyInfo, Keys, PoolKey};
+pub use keys::{Grant, KeyInfo, Keys, PoolKey, Renewed};
 pub use leases::{Lease, LeaseLookup, Leases};
 pub use people::{People, Person, Session};
 pub use queue::{Delivery, Handle, Letter, Nudge, Outgoing, Queue};

@@ -22,6 +22,7 @@ mod limits;
 mod meter;
 mod metrics;
 mod normal;
+mod oauth;
 mod operator;
 mod outbox;
 mod pool;

@@ -15,6 +15,7 @@ use crate::door::Door;
 use crate::journal::Journal;
 use crate::limits::Gate;
 use crate::metrics::Metrics;
+use crate::oauth::Renewing;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::relay::TOTAL_MAX;
@@ -52,7 +53,7 @@ pub struct Sidecar {
     pub(crate) door: Door,
     pub(crate) pool: Pool,
     pub(crate) upstreams: Upstreams,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: Arc<Upstream>,
     pub(crate) outbox: Outbox,
     pub(crate) gate: Arc<Gate>,
     pub(crate) books: Books,
@@ -91,10 +92,14 @@ impl Sidecar {
         let metrics = Metrics::new(&upstreams.providers.ids());
         let outbox = Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics);
         let gate = Arc::new(Gate::new(totals, Arc::clone(&prices), outbox.clone()));
+        let upstream = Arc::new(Upstream::new(config, &upstreams)?);
+        let renewed =
+            Renewing::over(keys, Arc::clone(&upstream), &upstreams, Arc::clone(&clock), &*ids);
+        let (believed, strategy) = (config.keys_believed, config.strategy);
         Ok(Arc::new(Self {
             door: Door::new(leases),
-            pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
-            upstream: Upstream::new(config, &upstreams)?,
+            pool: Pool::new(Arc::new(renewed), Arc::clone(&ids), believed, strategy),
+            upstream,
             upstreams,
             outbox,
             books: Books { clock, ids, prices, gate: Arc::clone(&gate), on_activity },

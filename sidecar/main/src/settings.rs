@@ -65,6 +65,7 @@ struct File {
     upstream_http2: bool,
     tls_roots: Option<PathBuf>,
     upstreams: BTreeMap<String, String>,
+    token_endpoints: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
     limits: Limits,
     operator: Option<SocketAddr>,
@@ -149,6 +150,7 @@ impl Settings {
             log_format: cli.log_format.or(file.log_format).unwrap_or_default(),
             sidecar: Config {
                 upstreams,
+                token_endpoints: file.token_endpoints,
                 providers: file.providers,
                 host_names: file.host_names,
                 keep: Keep::Directory(journal),

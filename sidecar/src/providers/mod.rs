@@ -120,6 +120,16 @@ pub(crate) enum OwnCost {
     Ticks,
 }
 
+/// Where the OAuth tokens of a provider are renewed (RFC 6749, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignIn {
+    /// The token endpoint.
+    pub(crate) endpoint: &'static str,
+    /// The id of the public client to which the provider gives such tokens: its own program for the
+    /// command line. It is no secret.
+    pub(crate) client: &'static str,
+}
+
 /// One provider.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -135,6 +145,7 @@ pub(crate) struct Row {
     /// Whether it bills a subscription and not the token.
     subscription: bool,
     own_cost: Option<OwnCost>,
+    sign_in: Option<SignIn>,
     paths: &'static [Paths],
     /// The paths that are served as a WebSocket.
     sockets: &'static [Paths],

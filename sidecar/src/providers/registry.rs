@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::table::{CUSTOM_ANTHROPIC, CUSTOM_OPENAI};
-use super::{Api, Auth, OwnCost, Paths, Place, Route, Row};
+use super::{Api, Auth, OwnCost, Paths, Place, Route, Row, SignIn};
 use crate::config::Family;
 use crate::refusal::Shape;
 
@@ -89,6 +89,11 @@ impl Registry {
     /// The provider of this id.
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Provider>> {
         self.0.get(id)
+    }
+
+    /// Where the tokens of each provider that has some are renewed.
+    pub(crate) fn sign_ins(&self) -> impl Iterator<Item = (&str, SignIn)> {
+        self.0.values().filter_map(|provider| Some((&*provider.id, provider.row.sign_in?)))
     }
 
     /// The ids, in order.

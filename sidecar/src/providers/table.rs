@@ -5,7 +5,7 @@ use super::routes::{
     ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, CODEX_SOCKETS, GEMINI, GROQ, MESSAGES,
     MISTRAL, OPENAI, OPENAI_SOCKETS, OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
 };
-use super::{Auth, OwnCost, Paths, Place, Route, Row};
+use super::{Auth, OwnCost, Paths, Place, Route, Row, SignIn};
 use crate::refusal::Shape;
 
 /// A provider that speaks OpenAI's language and differs in nothing.
@@ -17,8 +17,21 @@ const PLAIN: Row = Row {
     asks_usage: false,
     subscription: false,
     own_cost: None,
+    sign_in: None,
     paths: &[],
     sockets: &[],
+};
+
+/// Claude Code's (docs.claude.com/en/docs/claude-code/iam). It was at console.anthropic.com before.
+const CLAUDE: SignIn = SignIn {
+    endpoint: "https://platform.claude.com/v1/oauth/token",
+    client: "9d1c250a-e61b-44d9-88ed-5944d1962f5e",
+};
+
+/// Codex's (github.com/openai/codex, codex-rs/login).
+const CHATGPT: SignIn = SignIn {
+    endpoint: "https://auth.openai.com/oauth/token",
+    client: "app_EMoamEEZ73f0CkXaXp7hrann",
 };
 
 const fn paths(
@@ -39,6 +52,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "anthropic",
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::XApiKey,
+        sign_in: Some(CLAUDE),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -47,6 +61,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::AnthropicToken,
         subscription: true,
+        sign_in: Some(CLAUDE),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -63,6 +78,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://chatgpt.com"),
         auth: Auth::ChatGptToken,
         subscription: true,
+        sign_in: Some(CHATGPT),
         paths: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX)],
         sockets: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX_SOCKETS)],
         ..PLAIN

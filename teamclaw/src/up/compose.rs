@@ -203,10 +203,9 @@ fn world(
 
 fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidecar>, Problem> {
     let config = sidecar::Config {
-        upstreams: settings.upstreams.clone(),
         keep: Keep::Directory(settings.data_dir.join(USAGE_DIR)),
         when_full: settings.when_full,
-        ..sidecar::Config::default()
+        ..settings.providers.config()
     };
     let outside = Outside {
         leases: local.limited_leases(settings.limits.clone()),
@@ -266,7 +265,7 @@ async fn stand_in(
     let provider = sidecar::stand_in::StandIn::new([key.clone()]);
     servers.spawn(provider.serve(listener, shutdown.clone().cancelled_owned()));
     for id in ["anthropic", "openai"] {
-        settings.upstreams.insert(id.to_owned(), format!("http://{address}"));
+        settings.providers.upstreams.insert(id.to_owned(), format!("http://{address}"));
         local.keys().add(id, key.clone()).await.map_err(|fault| {
             Problem::new("the stand-in's key was not stored", fault.reason().words, "try again")
         })?;
