@@ -250,26 +250,17 @@ impl Book {
         state.held.iter().find(|(_, held)| held.left > 0).map(|(number, _)| *number)
     }
 
-    /// Those of `ids` whose word lies in this segment and in nobody's hand. From now on they are
-    /// in the caller's.
-    pub(super) fn take(&self, segment: u64, ids: impl Iterator<Item = EventId>) -> Vec<EventId> {
+    /// Every request whose word lies in this segment and in nobody's hand. From now on they are in
+    /// the caller's.
+    pub(super) fn take(&self, segment: u64) -> Vec<EventId> {
         let mut state = self.state();
-        let left = |state: &State, id: &EventId| {
-            let request = state.requests.get(id);
-            request.is_some_and(|r| r.segment == segment && r.stage == Stage::Left)
-        };
-        let taken: Vec<EventId> = ids.filter(|id| left(&state, id)).collect();
+        let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
+        let taken = state.requests.iter().filter(|(_, request)| left(request));
+        let taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
         for id in &taken {
             state.put(*id, segment, Stage::InHand);
         }
         taken
-    }
-
-    /// Every request of this segment that is in nobody's hand.
-    pub(super) fn all_left(&self, segment: u64) -> Vec<EventId> {
-        let state = self.state();
-        let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
-        state.requests.iter().filter(|(_, r)| left(r)).map(|(id, _)| *id).collect()
     }
 
     /// How much the newest segment takes from this entry on, in bytes. Room for an end was promised

@@ -123,17 +123,18 @@ impl Journal {
         else {
             return Vec::new();
         };
+        // Before the file is read: what is left there meanwhile may come after what was read.
+        let taken = book.take(number);
         let mut records = match book.disk.read(number) {
             Ok(bytes) => last_words(entry::read(&bytes).0),
             Err(error) => {
                 tracing::error!(%error, number, "a usage segment cannot be read; it stays where it \
                     is and is read again at the next start");
-                book.take(number, book.all_left(number).into_iter());
                 return Vec::new();
             }
         };
-        let taken = book.take(number, records.keys().copied());
-        let missing = book.all_left(number);
+        let missing: Vec<EventId> =
+            taken.iter().filter(|id| !records.contains_key(id)).copied().collect();
         if !missing.is_empty() {
             tracing::error!(number, requests = missing.len(), "a usage segment has lost records");
             book.settle(&missing);

@@ -10,7 +10,7 @@ use ports::{Fault, Ids, UsageSink, async_trait};
 
 use super::super::fake::Fake;
 use super::super::{BOUNDS, Journal};
-use super::{begun, id, journal, record};
+use super::{Coming, begun, id, journal, record};
 use crate::config::WhenFull;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -70,8 +70,28 @@ async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bo
     outbox.flush().await;
     let mut counted = ledger.counted.lock().expect("no panic").clone();
     counted.sort_unstable();
-    assert_eq!(counted, (0..MANY).map(id).collect::<Vec<_>>(), "each once");
+    assert_eq!(counted.len() as u64, MANY, "no more and no fewer");
+    assert!(counted == (0..MANY).map(id).collect::<Vec<_>>(), "each once");
     drop(outbox);
+}
+
+#[test]
+fn what_is_left_while_a_segment_is_read_is_not_taken_for_lost() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, BOUNDS);
+    for n in [1, 2] {
+        assert!(begun(&journal, &record(n, 0)), "kept");
+    }
+    assert!(journal.leave(id(1)));
+    let leaves = Arc::clone(&book);
+    fake.platter().meanwhile = Some(Box::new(move || {
+        leaves.write_all(vec![Coming::begin(&record(3, 0))]);
+        assert!(leaves.leave(id(2)) && leaves.leave(id(3)));
+    }));
+    let ids = |records: Vec<Envelope>| records.iter().map(|r| r.id).collect::<Vec<_>>();
+    assert_eq!(ids(journal.left()), [id(1)]);
+    assert_eq!(ids(journal.left()), [id(2), id(3)], "with the next reading");
+    assert!(!journal.has_left());
 }
 
 /// A ledger that makes a new request with each batch, so that there is always one.
