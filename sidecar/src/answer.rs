@@ -78,7 +78,7 @@ async fn admit(
         let (headers, target, token) = (&head.headers, &target, Secret::new(token));
         let asked =
             websocket::Asked { headers, handshake, upgrade, provider, target, token, lease };
-        return websocket::open(sidecar, asked).await;
+        return Box::pin(websocket::open(sidecar, asked)).await;
     }
     let found = provider.route(&head.method, target.path).map_err(not_served)?;
     let api = found.api;
@@ -103,10 +103,11 @@ async fn admit(
     let models = Models::of(&lease.limits, api, found.model.as_deref(), &head.headers, &body);
     let now = sidecar.books.clock.now();
     let turn = turn.with(sidecar.gate.admit(&lease, &provider, &models, now).await?);
-    let keys = keys(sidecar, &provider, &lease).await?;
+    let mut keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally, watch, _attempt: None }).await
+    let account = Box::new(Account { _turn: turn, tally, watch, attempt: None });
+    call.send(sidecar, &mut keys, &mut body, account).await
 }
 
 /// Where a path is at the provider.

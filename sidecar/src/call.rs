@@ -59,13 +59,13 @@ pub(crate) struct Call {
 /// What ends when the request ends.
 pub(crate) struct Account {
     /// The workspace's turn.
-    pub(crate) turn: Turn,
+    pub(crate) _turn: Turn,
     /// What it used; `None` when nothing is billed for it.
     pub(crate) tally: Option<Tally>,
     /// How long it takes.
     pub(crate) watch: Watch,
     /// The key that serves it, from its answer on.
-    pub(crate) _attempt: Option<Attempt>,
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// A provider's error, read as far as it came.
@@ -86,11 +86,11 @@ struct Lost {
 impl Call {
     /// Tries one key after the other until the provider takes one.
     pub(crate) async fn send(
-        self,
+        &self,
         sidecar: &Sidecar,
-        tries: Tries,
-        body: Taken,
-        account: Account,
+        tries: &mut Tries,
+        body: &mut Taken,
+        account: Box<Account>,
     ) -> Result<Response<Out>, Refusal> {
         let mut attempts = 0;
         let mut result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
@@ -100,15 +100,15 @@ impl Call {
         result.map_err(|refusal| refusal.tried(attempts))
     }
 
+    /// What seldom happens is boxed: every request would carry the room for it along.
     async fn try_keys(
-        self,
+        &self,
         sidecar: &Sidecar,
-        mut tries: Tries,
-        mut body: Taken,
-        account: Account,
+        tries: &mut Tries,
+        body: &mut Taken,
+        mut account: Box<Account>,
         attempts: &mut u32,
     ) -> Result<Response<Out>, Refusal> {
-        let Account { turn, mut tally, mut watch, .. } = account;
         // A body that passes is gone once it was sent, though what is left of it could be.
         let again = body.again();
         let mut last: Option<Failure> = None;
@@ -116,52 +116,49 @@ impl Call {
             let now = sidecar.books.clock.now();
             let mut attempt = match tries.next(again) {
                 Ok(attempt) => attempt,
-                Err(rest) => return self.exhausted(last, rest, tally),
+                Err(rest) => return self.exhausted(last, rest, account.tally),
             };
             let Some(headers) = self.headers_for(&mut attempt, now) else { continue };
-            if let Some(tally) = &mut tally {
+            if let Some(tally) = &mut account.tally {
                 tally.uses(&attempt.key().print).await.map_err(unrecorded)?;
             }
             *attempts += 1;
-            watch.asks();
-            let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
-                if let Some(tally) = &mut tally {
+            account.watch.asks();
+            let answer = self.ask(sidecar, &headers, body).await.map_err(|lost| {
+                if let Some(tally) = &mut account.tally {
                     tally.lost(lost.refusal.status().as_u16(), lost.reached);
                 }
                 lost.refusal
             })?;
-            watch.heard();
+            account.watch.heard();
             let status = answer.status();
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
-                    let downgraded = headers::downgraded(&self.headers, &headers);
-                    let told = headers::for_client(answer.headers(), attempt.key());
-                    let account = Account { turn, tally, watch, _attempt: Some(attempt) };
-                    let mut response =
-                        self.pass_on(answer, told, account, sidecar.total_max).await?;
-                    if downgraded {
-                        headers::tell_downgrade(response.headers_mut());
+                    let mut told = headers::for_client(answer.headers(), attempt.key());
+                    if headers::downgraded(&self.headers, &headers) {
+                        headers::tell_downgrade(&mut told);
                     }
-                    return Ok(response);
+                    account.attempt = Some(attempt);
+                    return self.pass_on(answer, told, account, sidecar.total_max).await;
                 }
                 Outcome::Nothing => {
                     attempt.answered(status, answer.headers(), None, now);
-                    if let Some(tally) = &mut tally {
+                    if let Some(tally) = &mut account.tally {
                         tally.failed(status.as_u16());
                     }
-                    return self.error(failure(answer, attempt.key(), ERROR_MAX).await);
+                    return self.error(Box::pin(failure(answer, attempt.key(), ERROR_MAX)).await);
                 }
                 Outcome::Limited | Outcome::Refused(_) => {
-                    let refused = self.refused(answer, &mut attempt, again, now).await;
+                    let refused = Box::pin(self.refused(answer, &mut attempt, again, now)).await;
                     if matches!(Outcome::of(status), Outcome::Refused(_)) {
-                        tries.look_again(&attempt).await;
+                        Box::pin(tries.look_again(&attempt)).await;
                     }
                     last = Some(more_telling(last, refused));
                     if !again {
                         let rest = tries.rest();
                         drop(attempt);
-                        return self.exhausted(last, rest, tally);
+                        return self.exhausted(last, rest, account.tally);
                     }
                 }
             }
@@ -265,7 +262,7 @@ impl Call {
         };
         let mut again = if body.again() { AGAIN_MAX } else { 0 };
         let result = loop {
-            let send = sidecar.upstream.send(self.request(headers, body));
+            let send = Box::pin(sidecar.upstream.send(self.request(headers, body)));
             let result = timeout(HEAD_MAX, send).await.map_err(slow)?;
             // Once more, if the provider certainly did nothing with it: its connection was closed
             // just before.
@@ -284,10 +281,10 @@ impl Call {
 
     /// A good answer with these headers: streamed, or whole when it is short.
     async fn pass_on(
-        self,
+        &self,
         answer: Response<Answer>,
         headers: HeaderMap,
-        mut account: Account,
+        mut account: Box<Account>,
         total_max: Duration,
     ) -> Result<Response<Out>, Refusal> {
         let (head, body) = answer.into_parts();

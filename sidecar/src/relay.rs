@@ -34,7 +34,7 @@ pub(crate) struct Relay {
     silence: Pin<Box<Sleep>>,
     /// When it is broken off, however much it says.
     until: Instant,
-    account: Option<Account>,
+    account: Option<Box<Account>>,
     without_usage: Option<DropUsage>,
     /// The last bytes, until the account that they close is written down.
     last: Option<(Ending, Bytes)>,
@@ -47,7 +47,7 @@ impl Relay {
     /// that we asked for.
     pub(crate) fn new(
         provider: Answer,
-        account: Account,
+        account: Box<Account>,
         total_max: Duration,
         without_usage: bool,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Relay {
     /// What goes to the client of these bytes; with a ending if they close the account.
     fn pass(&mut self, data: Bytes) -> (Bytes, Option<Ending>) {
         let mut ending = None;
-        if let Some(Account { tally, .. }) = &mut self.account {
+        if let Some(Account { tally, .. }) = self.account.as_deref_mut() {
             if let Some(tally) = tally {
                 tally.see(&data);
             }

@@ -1,12 +1,13 @@
 //! Which connections have no request under way, and which of them has been quiet for longest: it has
 //! to go when there is no room for another. So whoever opens connections and says nothing keeps
-//! nobody out.
+//! nobody out. Who has been quiet for too long has to go too: one look at all of them now and then
+//! costs less than a timer for each request.
 //!
-//! It closes nothing itself and knows no time, only who was heard before whom.
+//! It closes nothing itself and knows no time, only who was heard before whom and how many looks ago.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,12 +20,16 @@ pub(crate) struct Seats {
     taken: Mutex<BTreeMap<u64, Arc<State>>>,
     /// Counts what is heard of anybody.
     heard: AtomicU64,
+    /// Counts the looks.
+    looks: AtomicU32,
 }
 
 #[derive(Default)]
 struct State {
     busy: AtomicBool,
     last_heard: AtomicU64,
+    /// After which look it was heard last.
+    quiet_since: AtomicU32,
     leave: Notify,
 }
 
@@ -39,10 +44,26 @@ impl Seats {
     /// A seat for a new connection, which has said nothing yet.
     pub(crate) fn take(self: &Arc<Self>) -> Arc<Seat> {
         let number = self.heard.fetch_add(1, Ordering::Relaxed);
-        let state = Arc::new(State { last_heard: AtomicU64::new(number), ..State::default() });
+        let state = Arc::new(State {
+            last_heard: AtomicU64::new(number),
+            quiet_since: AtomicU32::new(self.looks.load(Ordering::Relaxed)),
+            ..State::default()
+        });
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.insert(number, Arc::clone(&state));
         Arc::new(Seat { seats: Arc::clone(self), number, state })
+    }
+
+    /// Looks at all, and asks those to leave that have been quiet for so many looks. A request's head
+    /// that does not end is no word.
+    pub(crate) fn look(&self, quiet_max: u32) {
+        let now = self.looks.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        for state in taken.values().filter(|state| !state.busy.load(Ordering::Acquire)) {
+            if now.wrapping_sub(state.quiet_since.load(Ordering::Relaxed)) > quiet_max {
+                state.leave.notify_one();
+            }
+        }
     }
 
     /// Asks the connection that has been quiet for longest to leave, if any is quiet.
@@ -94,6 +115,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let Seat { seats, state, .. } = &*self.0;
         state.last_heard.store(seats.heard.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        state.quiet_since.store(seats.looks.load(Ordering::Relaxed), Ordering::Relaxed);
         state.busy.store(false, Ordering::Release);
     }
 }
@@ -149,6 +171,25 @@ mod tests {
         drop(busy);
         seats.ask_one_to_leave();
         assert_eq!([leaves(&first), leaves(&second)], [true, false]);
+    }
+
+    #[test]
+    fn who_is_quiet_for_too_many_looks_leaves_and_a_request_lasts_as_long_as_it_lasts() {
+        let seats = Arc::new(Seats::default());
+        let [silent, talker, asks] = [seats.take(), seats.take(), seats.take()];
+        let long = asks.busy();
+        for _ in 0..3 {
+            drop(talker.busy());
+            seats.look(3);
+        }
+        assert_eq!([leaves(&silent), leaves(&talker), leaves(&asks)], [false; 3], "in time");
+        seats.look(3);
+        assert_eq!([leaves(&silent), leaves(&talker), leaves(&asks)], [true, false, false]);
+        drop(long);
+        for _ in 0..4 {
+            seats.look(3);
+        }
+        assert!(leaves(&asks), "it counts from the end of its request");
     }
 
     #[test]

@@ -9,21 +9,23 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::answer::answer;
 use crate::proxy::Sidecar;
 use crate::seats::Seats;
 
-/// How long a client may take for a request's head, an idle connection's wait included.
-const HEAD_MAX: Duration = Duration::from_secs(30);
-/// How many headers a request may have. Official clients send about 25.
-const HEADERS_MAX: usize = 100;
-/// How much is read ahead, in bytes: a head ends at the latest with the read that reaches it.
+/// How often all connections are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// For how many looks a connection may have no request under way: a client has half a minute for a
+/// request's head, an idle connection's wait included.
+const QUIET_LOOKS_MAX: u32 = 30;
+/// How much is read ahead, in bytes (of headers, hyper itself takes a hundred at the most; official
+/// clients send about 25): a head ends at the latest with the read that reaches it.
 const HEAD_LENGTH_MAX: usize = 64 * 1024;
 /// How many connections are served at once. For one more, one that is quiet has to go; if none is,
 /// it waits in the kernel's queue.
@@ -46,12 +48,18 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
     let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let counted = Arc::clone(&sidecar.metrics);
     loop {
         let accepted = tokio::select! {
             biased;
             _ = &mut shutdown => break,
             _ended = connections.join_next(), if !connections.is_empty() => continue,
+            _look = looks.tick(), if !connections.is_empty() => {
+                seats.look(QUIET_LOOKS_MAX);
+                continue;
+            }
             accepted = accept(&listener, &room, &seats) => accepted,
         };
         let Some((stream, place)) = accepted else {
@@ -69,9 +77,6 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_MAX)
-            .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_LENGTH_MAX)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();

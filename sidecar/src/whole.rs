@@ -25,18 +25,20 @@ pub(crate) fn is_short(answer: &Answer) -> bool {
 ///
 /// # Errors
 /// It broke off, or the provider fell silent. It is counted as far as it came.
-pub(crate) async fn whole(mut answer: Answer, account: Account) -> Result<Bytes, BoxError> {
-    let Account { mut tally, .. } = account;
+pub(crate) async fn whole(
+    mut answer: Answer,
+    mut account: Box<Account>,
+) -> Result<Bytes, BoxError> {
     let mut held = Vec::with_capacity(1);
     while let Some(frame) = timeout(SILENCE_MAX, answer.frame()).await? {
         let Ok(data) = frame?.into_data() else { continue };
-        if let Some(tally) = &mut tally {
+        if let Some(tally) = &mut account.tally {
             tally.see(&data);
         }
         held.push(data);
     }
     drop(answer);
-    if let Some(ending) = tally.and_then(Tally::end) {
+    if let Some(ending) = account.tally.take().and_then(Tally::end) {
         ending.written().await;
     }
     Ok(match held.len() {

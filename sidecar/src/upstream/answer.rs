@@ -23,14 +23,19 @@ pub(crate) struct Answer {
 /// What the answer holds until its end.
 enum Connection {
     /// With its place, until it is given back.
-    Alone(Option<(Line, Place)>, Arc<Idle>),
+    Alone(Option<(Box<Line>, Place)>, Arc<Idle>),
     Shared {
         _stream: Stream,
     },
 }
 
 impl Answer {
-    pub(super) fn alone(incoming: Incoming, line: Line, place: Place, idle: Arc<Idle>) -> Self {
+    pub(super) fn alone(
+        incoming: Incoming,
+        line: Box<Line>,
+        place: Place,
+        idle: Arc<Idle>,
+    ) -> Self {
         Self { incoming, connection: Connection::Alone(Some((line, place)), idle), ended: false }
     }
 

@@ -113,14 +113,17 @@ impl Upstream {
         let uri = request.uri().clone();
         let place =
             Place::of(&uri).ok_or_else(|| Unanswered::Connect("no host in the URI".into()))?;
+        // Making a connection takes much room in a future, which every request would carry along.
         let line = match (self.idle.take(&place), &self.shared) {
             (Some(line), _) => line,
-            (None, None) => self.connect(uri.clone()).await?,
+            (None, None) => Box::pin(self.connect(uri.clone())).await?,
             (None, Some((connector, shared))) => {
-                let connect = || wire(connector, uri.clone());
-                match shared.way(place.clone(), connect).await? {
-                    Way::Shared(sender, stream) => return ask(sender, stream, request).await,
-                    Way::Alone(wire) => open(wire).await?,
+                let connect = || Box::pin(wire(connector, uri.clone()));
+                match Box::pin(shared.way(place.clone(), connect)).await? {
+                    Way::Shared(sender, stream) => {
+                        return Box::pin(ask(sender, stream, request)).await;
+                    }
+                    Way::Alone(wire) => Box::pin(open(wire)).await?,
                 }
             }
         };
@@ -130,7 +133,7 @@ impl Upstream {
 
     async fn ask(
         &self,
-        mut line: Line,
+        mut line: Box<Line>,
         place: Place,
         request: Request<Out>,
     ) -> Result<Response<Answer>, Unanswered> {
@@ -140,13 +143,14 @@ impl Upstream {
         Ok(Response::from_parts(head, answer))
     }
 
-    async fn connect(&self, uri: Uri) -> Result<Line, Unanswered> {
+    async fn connect(&self, uri: Uri) -> Result<Box<Line>, Unanswered> {
         open(wire(&self.connector, uri).await?).await
     }
 }
 
-async fn open(wire: Wire) -> Result<Line, Unanswered> {
-    Line::open(wire).await.map_err(|error| Unanswered::Connect(error.into()))
+async fn open(wire: Wire) -> Result<Box<Line>, Unanswered> {
+    let line = Line::open(wire).await.map_err(|error| Unanswered::Connect(error.into()))?;
+    Ok(Box::new(line))
 }
 
 /// Bytes to and from the place of this URI.
