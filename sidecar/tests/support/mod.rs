@@ -12,4 +12,5 @@ pub mod gate;
 pub mod outside;
 pub mod raw;
 pub mod rig;
+pub mod secure;
 pub mod socket;
