@@ -10,6 +10,7 @@ use events::usage::{Completion, Tokens, UsageRecord};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sidecar::stand_in::StandIn;
+use sidecar::{Config, Keep};
 use support::raw::Raw;
 use support::rig::{Rig, listener, until};
 use support::socket::{Provider, hear, hear_until, open, open_with, say};
@@ -198,6 +199,37 @@ async fn a_token_that_is_no_longer_good_begins_no_other_turn() {
     provider.until_over(1).await;
     assert_eq!(provider.messages().len(), 1, "the other never arrives");
     records(&rig, 1).await;
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_written_down_never_reaches_the_provider() {
+    let provider = Provider::new(false).await;
+    let name = format!("socket-{}", std::process::id());
+    let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let base = format!("http://{}", provider.address);
+    let upstreams = [("openai".to_owned(), base)].into();
+    let config = Config { upstreams, keep: Keep::Directory(place.clone()), ..Config::default() };
+    let rig = Rig::with(config, provider.address, StandIn::new([]), &KEYS).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    // A directory that is not there any more takes no file.
+    std::fs::remove_dir_all(&place).expect("removed");
+    say(&mut client, &create()).await;
+    assert_eq!(hear(&mut client).await["error"]["code"], "unavailable");
+    assert_eq!(hear(&mut client).await, 1013, "it may be tried again");
+    provider.until_over(1).await;
+    assert_eq!(provider.messages(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_when_its_time_is_up() {
+    let provider = Provider::new(false).await;
+    let upstreams = [("openai".to_owned(), format!("http://{}", provider.address))].into();
+    let total_max = Some(Duration::from_millis(300));
+    let config = Config { upstreams, total_max, ..Config::default() };
+    let rig = Rig::with(config, provider.address, StandIn::new([]), &KEYS).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    assert_eq!(hear(&mut client).await, 1001);
+    provider.until_over(1).await;
 }
 
 #[tokio::test]
