@@ -1,6 +1,7 @@
 //! A provider behind TLS, with the test's own root certificate, that speaks HTTP/2 or HTTP/1.1.
 //!
-//! The files in `tests/tls` are a root whose key is gone, and a certificate of it for `localhost`.
+//! The files in `tests/tls` are a root whose key is gone, and a certificate of it for `localhost`, both
+//! good for a hundred years. They protect nothing.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
