@@ -14,7 +14,7 @@ use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::bill::{Bill, bill};
-use crate::limits::Gate;
+use crate::limits::{Gate, Pass};
 use crate::meter::{Meter, Reading};
 use crate::outbox::{Ending, NoRoom, Place};
 use crate::providers::{Api, Provider};
@@ -54,6 +54,8 @@ pub(crate) struct Tally {
     status: u16,
     failed: bool,
     meter: Option<Meter>,
+    /// What the limits of a WebSocket count a response by.
+    _pass: Option<Pass>,
 }
 
 impl Tally {
@@ -82,7 +84,19 @@ impl Tally {
             status: STATUS_CLIENT_GONE,
             failed: false,
             meter: None,
+            _pass: None,
         }
+    }
+
+    /// Whose it is.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The same account, let through by the gate until it is closed.
+    pub(crate) fn let_through(mut self, pass: Pass) -> Self {
+        self._pass = Some(pass);
+        self
     }
 
     /// The model that was asked for; the provider's own word replaces it.

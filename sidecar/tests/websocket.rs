@@ -10,6 +10,7 @@ use events::usage::{Completion, Tokens, UsageRecord};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sidecar::stand_in::StandIn;
+use sidecar::{Config, Keep};
 use support::raw::Raw;
 use support::rig::{Rig, listener, until};
 use support::socket::{Provider, hear, hear_until, open, open_with, say};
@@ -187,9 +188,7 @@ async fn a_token_that_is_no_longer_good_begins_no_other_turn() {
     hear_until(&mut client, "response.completed").await;
     rig.tokens.0.lock().expect("no panic").clear();
     // What is believed without asking again is for a moment.
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(5)).await;
-    tokio::time::resume();
+    pass(Duration::from_secs(5)).await;
     say(&mut client, &create()).await;
     let refused = hear(&mut client).await;
     assert_eq!((&refused["type"], &refused["status"]), (&json!("error"), &json!(401)));
@@ -198,6 +197,75 @@ async fn a_token_that_is_no_longer_good_begins_no_other_turn() {
     provider.until_over(1).await;
     assert_eq!(provider.messages().len(), 1, "the other never arrives");
     records(&rig, 1).await;
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_written_down_never_reaches_the_provider() {
+    let provider = Provider::new(false).await;
+    let name = format!("socket-{}", std::process::id());
+    let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let base = format!("http://{}", provider.address);
+    let upstreams = [("openai".to_owned(), base)].into();
+    let config = Config { upstreams, keep: Keep::Directory(place.clone()), ..Config::default() };
+    let rig = Rig::with(config, provider.address, StandIn::new([]), &KEYS).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    // A directory that is not there any more takes no file.
+    std::fs::remove_dir_all(&place).expect("removed");
+    say(&mut client, &create()).await;
+    assert_eq!(hear(&mut client).await["error"]["code"], "unavailable");
+    assert_eq!(hear(&mut client).await, 1013, "it may be tried again");
+    provider.until_over(1).await;
+    assert_eq!(provider.messages(), Vec::<Value>::new());
+}
+
+/// Lets so much time pass at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_socket_may_rest_between_turns_but_not_for_ever() {
+    let provider = Provider::new(false).await;
+    let rig = rig(&provider).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    for _ in 0..2 {
+        pass(Duration::from_secs(20 * 60)).await;
+        say(&mut client, &create()).await;
+        hear_until(&mut client, "response.completed").await;
+    }
+    pass(Duration::from_secs(31 * 60)).await;
+    assert_eq!(hear(&mut client).await, 1001);
+    provider.until_over(1).await;
+    records(&rig, 2).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_silent_within_a_turn_is_given_up() {
+    let provider = Provider::new(true).await;
+    let rig = rig(&provider).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    say(&mut client, &create()).await;
+    for _ in 0..3 {
+        hear(&mut client).await;
+    }
+    pass(Duration::from_secs(6 * 60)).await;
+    assert_eq!(hear(&mut client).await, 1001);
+    provider.until_over(1).await;
+    assert_eq!(records(&rig, 1).await[0].completion, Completion::Aborted);
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_when_its_time_is_up() {
+    let provider = Provider::new(false).await;
+    let upstreams = [("openai".to_owned(), format!("http://{}", provider.address))].into();
+    let total_max = Some(Duration::from_millis(300));
+    let config = Config { upstreams, total_max, ..Config::default() };
+    let rig = Rig::with(config, provider.address, StandIn::new([]), &KEYS).await;
+    let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+    assert_eq!(hear(&mut client).await, 1001);
+    provider.until_over(1).await;
 }
 
 #[tokio::test]

@@ -217,7 +217,7 @@ mod tests {
         }
         let mut other = answer(&[]);
         other
-            .insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOp="));
+            .insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static("t3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         assert!(plain.accepted(&other).is_none());
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::open::Open;
 use crate::answer::{lease_of, unrecorded};
+use crate::limits::Models;
 use crate::pool::Attempt;
 use crate::providers::{Api, Provider};
 use crate::proxy::Sidecar;
@@ -131,8 +132,8 @@ impl Accounts {
             let words = "too many responses are under way on this WebSocket; wait for one to end";
             return Err(Refusal::new(Kind::KeysRest, words));
         }
-        let mut tally = session.account(session.api).await?;
-        tally.asked_for(found.model.as_deref().unwrap_or(&session.model));
+        let model = found.model.as_deref().unwrap_or(&session.model);
+        let mut tally = session.let_through(session.account(session.api).await?, model).await?;
         tally.asked_with(length);
         session.write_down(&mut tally).await?;
         let mut state = self.state();
@@ -148,6 +149,7 @@ impl Accounts {
     pub(super) async fn told(&self, session: &Session, found: Found) -> Result<(), Refusal> {
         let about = About::of(found.kind.as_deref().unwrap_or_default());
         if about == About::Transcribed && found.usage.is_some() {
+            // It has happened, by a model that no message tells: it is counted and not judged.
             let mut tally = session.account(Api::OpenAiTranscription).await?;
             tally.asked_for(TRANSCRIPTION_MODEL);
             session.write_down(&mut tally).await?;
@@ -156,8 +158,8 @@ impl Accounts {
         }
         let Some(found) = self.take(about, found) else { return Ok(()) };
         // Nobody seemed to ask for it.
-        let mut tally = session.account(session.api).await?;
-        tally.asked_for(&session.model);
+        let tally = session.account(session.api).await?;
+        let mut tally = session.let_through(tally, &session.model).await?;
         session.write_down(&mut tally).await?;
         self.state().open.ask(tally);
         let _taken = self.take(about, found);
@@ -217,6 +219,16 @@ impl Session {
         let place = self.sidecar.outbox.reserve().map_err(unrecorded)?;
         let (books, provider) = (self.sidecar.books.clone(), Arc::clone(&self.provider));
         Ok(Tally::new(books, place, lease, provider, api))
+    }
+
+    /// The account of a response by this model, if the lease's limits let it begin.
+    async fn let_through(&self, mut tally: Tally, model: &str) -> Result<Tally, Refusal> {
+        tally.asked_for(model);
+        let models = if model.is_empty() { Models::Unreadable } else { Models::named(model) };
+        let now = self.sidecar.books.clock.now();
+        let gate = &self.sidecar.gate;
+        let pass = gate.admit(tally.lease(), &self.provider, &models, now).await?;
+        Ok(tally.let_through(pass))
     }
 
     async fn write_down(&self, tally: &mut Tally) -> Result<(), Refusal> {

@@ -14,5 +14,6 @@ pub mod outside;
 pub mod raw;
 pub mod recorder;
 pub mod rig;
+pub mod secure;
 pub mod socket;
 pub mod strict;
