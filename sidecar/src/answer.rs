@@ -90,7 +90,7 @@ async fn admit(
         Some(api) => {
             let place = sidecar.outbox.reserve().map_err(unrecorded)?;
             let (books, provider) = (sidecar.books.clone(), Arc::clone(&provider));
-            Some(Tally::new(books, place, lease.clone(), provider, api))
+            Some(Tally::new(books, place, Arc::clone(&lease), provider, api))
         }
     };
     let mut body = take(body, &sidecar.holding).await?;
@@ -181,7 +181,7 @@ fn token<'a>(headers: &'a HeaderMap, elsewhere: Option<&'a str>) -> Result<&'a s
 }
 
 /// What a token stands for.
-pub(crate) async fn lease_of(sidecar: &Sidecar, token: &str) -> Result<Lease, Refusal> {
+pub(crate) async fn lease_of(sidecar: &Sidecar, token: &str) -> Result<Arc<Lease>, Refusal> {
     match sidecar.door.find(token).await {
         Ok(Some(lease)) => Ok(lease),
         Ok(None) => {

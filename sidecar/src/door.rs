@@ -18,7 +18,7 @@ const REMEMBERED_MAX: usize = 1024;
 /// The check at the door.
 pub(crate) struct Door {
     leases: Arc<dyn LeaseLookup>,
-    known: Mutex<BTreeMap<String, (Lease, Instant)>>,
+    known: Mutex<BTreeMap<String, (Arc<Lease>, Instant)>>,
 }
 
 impl Door {
@@ -29,19 +29,20 @@ impl Door {
 
     /// The lease of a token; `None` when it is not good. Tokens are compared as hashes, so that
     /// time tells nothing about them.
-    pub(crate) async fn find(&self, token: &str) -> Result<Option<Lease>, Fault> {
+    pub(crate) async fn find(&self, token: &str) -> Result<Option<Arc<Lease>>, Fault> {
         let hash = token_hash(token);
         let asked = Instant::now();
         if let Some(lease) = self.remembered(&hash, asked) {
             return Ok(Some(lease));
         }
         let Some(lease) = self.leases.find(&hash).await? else { return Ok(None) };
+        let lease = Arc::new(lease);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.retain(|_, (_, until)| *until > asked);
         }
         if known.len() < REMEMBERED_MAX {
-            known.insert(hash, (lease.clone(), asked + BELIEVED));
+            known.insert(hash, (Arc::clone(&lease), asked + BELIEVED));
         }
         Ok(Some(lease))
     }
@@ -54,8 +55,8 @@ impl Door {
         self.leases.find(&token_hash("")).await.map(drop)
     }
 
-    fn remembered(&self, hash: &str, now: Instant) -> Option<Lease> {
+    fn remembered(&self, hash: &str, now: Instant) -> Option<Arc<Lease>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(_, until)| *until > now).map(|(lease, _)| lease.clone())
+        known.get(hash).filter(|(_, until)| *until > now).map(|(lease, _)| Arc::clone(lease))
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Tally {
     books: Books,
     place: Option<Place>,
     id: EventId,
-    lease: Lease,
+    lease: Arc<Lease>,
     provider: Arc<Provider>,
     api: Api,
     model: String,
@@ -63,7 +63,7 @@ impl Tally {
     pub(crate) fn new(
         books: Books,
         place: Place,
-        lease: Lease,
+        lease: Arc<Lease>,
         provider: Arc<Provider>,
         api: Api,
     ) -> Self {

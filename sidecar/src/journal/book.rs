@@ -402,18 +402,25 @@ impl State {
     }
 
     fn put(&mut self, id: EventId, segment: u64, stage: Stage) {
-        self.forget(id);
         let held = self.held.entry(segment).or_default();
         held.open += 1;
         held.left += usize::from(stage == Stage::Left);
-        self.requests.insert(id, Request { segment, stage });
+        if let Some(before) = self.requests.insert(id, Request { segment, stage }) {
+            self.gone_from(&before);
+        }
     }
 
     fn forget(&mut self, id: EventId) {
-        let Some(request) = self.requests.remove(&id) else { return };
-        if let Some(held) = self.held.get_mut(&request.segment) {
+        if let Some(before) = self.requests.remove(&id) {
+            self.gone_from(&before);
+        }
+    }
+
+    /// A segment holds one request less.
+    fn gone_from(&mut self, before: &Request) {
+        if let Some(held) = self.held.get_mut(&before.segment) {
             held.open -= 1;
-            held.left -= usize::from(request.stage == Stage::Left);
+            held.left -= usize::from(before.stage == Stage::Left);
         }
     }
 

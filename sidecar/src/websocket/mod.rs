@@ -99,7 +99,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) provider: Arc<Provider>,
     pub(crate) target: &'a Target<'a>,
     pub(crate) token: Secret,
-    pub(crate) lease: Lease,
+    pub(crate) lease: Arc<Lease>,
 }
 
 /// Opens a socket to the provider, answers the client's handshake with the provider's, and joins
