@@ -27,7 +27,8 @@ const STATUS_CLIENT_GONE: u16 = 499;
 const STATUS_SOCKET: u16 = 101;
 /// The longest model name that a record holds, as in its schema.
 const MODEL_LENGTH_MAX: usize = 200;
-const SOURCE: &str = "/sidecar";
+/// Who says so, in each record.
+pub(crate) const SOURCE: &str = "/sidecar";
 
 /// What an account needs of the outside.
 #[derive(Clone)]

@@ -34,6 +34,9 @@ pub(super) struct Bounds {
 pub(super) const BOUNDS: Bounds =
     Bounds { segment_length: 4 * 1024 * 1024, length: 256 * 1024 * 1024, segments: 4096 };
 
+/// How long a begin is, in bytes; most are shorter.
+const BEGIN_LENGTH: u64 = 512;
+
 /// Why an entry is not in the journal.
 #[derive(Debug, Error)]
 pub(crate) enum NotKept {
@@ -223,14 +226,14 @@ impl Book {
         self.wake(&mut state);
     }
 
-    /// Writes an entry that says nothing.
+    /// Writes an entry that says nothing, where there is room for one that says something.
     ///
     /// # Errors
-    /// There is no room for one.
+    /// There is none.
     pub(super) fn check(&self) -> Result<(), NotKept> {
         let frame = Entry::Settled(Vec::new().into()).frame().ok_or(NotKept::TooLong)?;
         let mut state = self.state();
-        self.fitting(&mut state, frame.len() as u64, false)?;
+        self.fitting(&mut state, BEGIN_LENGTH, false)?;
         self.append(&mut state, &frame).map(drop)
     }
 

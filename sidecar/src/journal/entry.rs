@@ -1,18 +1,24 @@
 //! What the usage journal says: a request is under way, it has ended, the ledger has it.
 //!
-//! Nothing here is secret: no header, no body, no token; a key is its fingerprint.
+//! An entry is short, because each request writes two: what is the same in all records is not in it,
+//! and fields are known by their place. Nothing here is secret: no header, no body, no token; a key
+//! is its fingerprint.
 
 use std::borrow::Cow;
 
-use events::{Envelope, Event, EventId};
+use events::price::Cost;
+use events::usage::{Completion, Tokens, UsageRecord};
+use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp, TeamId, WorkspaceId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::frame::{Frames, frame};
+use crate::tally::SOURCE;
 
 /// One entry. Of two about one request the later counts, an end more than a begin, and
 /// settled most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
     /// It may reach the provider any moment. The record is what is counted if nothing more is
     /// ever known of it.
@@ -23,10 +29,137 @@ pub(super) enum Entry<'a> {
     Settled(Cow<'a, [EventId]>),
 }
 
-impl Entry<'_> {
+/// An entry as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written<'a> {
+    UnderWay(Line<'a>),
+    Ended(Line<'a>),
+    Settled(Cow<'a, [EventId]>),
+}
+
+/// A record, its fields by their places.
+#[derive(Serialize, Deserialize)]
+struct Line<'a>(
+    EventId,
+    Option<Cow<'a, WorkspaceId>>,
+    /// When it was made, and when the request began, in nanoseconds since 1970.
+    i64,
+    i64,
+    /// For how many milliseconds.
+    u64,
+    Gen,
+    Cow<'a, TeamId>,
+    Cow<'a, str>,
+    Cow<'a, str>,
+    Cow<'a, KeyPrint>,
+    u16,
+    Completion,
+    /// As in [`Tokens`], in its order.
+    [u64; 6],
+    bool,
+    Cow<'a, Cost>,
+    Option<Cow<'a, Value>>,
+);
+
+impl<'a> Line<'a> {
+    /// `None` when the envelope holds no usage record, or one of another age.
+    fn of(envelope: &'a Envelope) -> Option<Self> {
+        let Event::UsageRecorded(usage) = &envelope.event else { return None };
+        let nanoseconds = |at: Timestamp| i64::try_from(at.as_nanosecond()).ok();
+        let t = &usage.tokens;
+        Some(Self(
+            envelope.id,
+            envelope.subject.as_ref().map(Cow::Borrowed),
+            nanoseconds(envelope.time)?,
+            nanoseconds(usage.started)?,
+            usage.duration_ms,
+            usage.generation,
+            Cow::Borrowed(&usage.team),
+            Cow::Borrowed(&usage.provider),
+            Cow::Borrowed(&usage.model),
+            Cow::Borrowed(&usage.key),
+            usage.status,
+            usage.completion,
+            [
+                t.uncached_input,
+                t.cache_read,
+                t.cache_write5m,
+                t.cache_write1h,
+                t.output,
+                t.reasoning,
+            ],
+            usage.estimated,
+            Cow::Borrowed(&usage.cost),
+            usage.raw.as_ref().map(Cow::Borrowed),
+        ))
+    }
+
+    /// The record; `None` when a time in it is none.
+    fn envelope(self) -> Option<Envelope> {
+        let Self(
+            id,
+            subject,
+            time,
+            started,
+            duration_ms,
+            generation,
+            team,
+            provider,
+            model,
+            key,
+            status,
+            completion,
+            tokens,
+            estimated,
+            cost,
+            raw,
+        ) = self;
+        let at = |nanoseconds: i64| Timestamp::from_nanosecond(i128::from(nanoseconds)).ok();
+        let [uncached_input, cache_read, cache_write5m, cache_write1h, output, reasoning] = tokens;
+        let tokens =
+            Tokens { uncached_input, cache_read, cache_write5m, cache_write1h, output, reasoning };
+        let usage = UsageRecord {
+            generation,
+            team: team.into_owned(),
+            provider: provider.into_owned(),
+            model: model.into_owned(),
+            key: key.into_owned(),
+            started: at(started)?,
+            duration_ms,
+            status,
+            completion,
+            tokens,
+            estimated,
+            cost: cost.into_owned(),
+            raw: raw.map(Cow::into_owned),
+        };
+        let stamp = Stamp { id, time: at(time)?, cause: None };
+        let subject = subject.map(Cow::into_owned);
+        Some(Envelope::new(SOURCE, subject, stamp, Event::UsageRecorded(usage)))
+    }
+}
+
+impl<'a> Entry<'a> {
     /// The entry as it lies in a segment; `None` when it is longer than any may be.
-    pub(super) fn frame(&self) -> Option<Vec<u8>> {
-        frame(|bytes| serde_json::to_writer(bytes, self).is_ok())
+    pub(super) fn frame(&'a self) -> Option<Vec<u8>> {
+        let written = match self {
+            Self::UnderWay(record) => Written::UnderWay(Line::of(record)?),
+            Self::Ended(record) => Written::Ended(Line::of(record)?),
+            Self::Settled(ids) => Written::Settled(Cow::Borrowed(ids)),
+        };
+        frame(|bytes| serde_json::to_writer(bytes, &written).is_ok())
+    }
+}
+
+impl Entry<'static> {
+    fn read(text: &[u8]) -> Option<Self> {
+        let owned = |line: Line<'_>| line.envelope().map(Cow::Owned);
+        Some(match serde_json::from_slice::<Written<'_>>(text).ok()? {
+            Written::UnderWay(line) => Self::UnderWay(owned(line)?),
+            Written::Ended(line) => Self::Ended(owned(line)?),
+            Written::Settled(ids) => Self::Settled(Cow::Owned(ids.into_owned())),
+        })
     }
 }
 
@@ -47,10 +180,10 @@ pub(super) fn read(segment: &[u8]) -> (Vec<Entry<'static>>, u64) {
     let mut frames = Frames::new(segment);
     let (mut entries, mut odd) = (Vec::new(), 0);
     for text in &mut frames {
-        match serde_json::from_slice(text) {
-            Ok(entry) => entries.push(entry),
+        match Entry::read(text) {
+            Some(entry) => entries.push(entry),
             // Whole, but not in words of this version.
-            Err(_) => odd += 1,
+            None => odd += 1,
         }
     }
     (entries, frames.damaged() + odd)

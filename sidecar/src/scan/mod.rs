@@ -99,12 +99,13 @@ impl Scan {
             if self.found.closed {
                 break;
             }
-            // Long texts are most of an answer: jump over them.
-            if self.in_string && !self.escaped && !self.reading_key && self.capture.is_none() {
+            // Strings are most of an answer: each is taken in one step, as far as it is plain.
+            if self.in_string && !self.escaped {
                 let n = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
                 if n > 0 {
-                    self.measure(n);
-                    rest = &rest[n..];
+                    let (plain, after) = rest.split_at(n);
+                    self.plain(plain);
+                    rest = after;
                     continue;
                 }
             }
@@ -112,6 +113,20 @@ impl Scan {
             rest = after;
         }
         bytes.len() - rest.len()
+    }
+
+    /// The next bytes of a string, none of which ends it or escapes another.
+    fn plain(&mut self, bytes: &[u8]) {
+        if self.capture.is_some() {
+            let room = (VALUE_LENGTH_MAX + 1).saturating_sub(self.text.len());
+            self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+        self.measure(bytes.len());
+        if self.reading_key {
+            let room = (KEY_LENGTH_MAX + 1).saturating_sub(self.key.len());
+            self.key.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            self.reading_key = self.key.len() <= KEY_LENGTH_MAX;
+        }
     }
 
     fn measure(&mut self, length: usize) {

@@ -48,7 +48,7 @@ fn what_nobody_waits_for_is_written_all_the_same() {
 #[test]
 fn a_disk_that_refuses_a_group_refuses_each_of_it() {
     let fake = Fake::default();
-    fake.platter().room = Some(1500);
+    fake.platter().room = Some(500);
     let kept = together(&fake, ROOMY, &[false; 4]);
     assert_eq!(kept, [false; 4]);
     fake.platter().room = None;

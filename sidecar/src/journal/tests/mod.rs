@@ -22,9 +22,9 @@ use super::keeper::run_errands;
 use super::{Journal, opened};
 
 /// Three or four records a segment, so that tests see many.
-const SMALL: Bounds = Bounds { segment_length: 3000, length: 18_000, segments: 50 };
+const SMALL: Bounds = Bounds { segment_length: 900, length: 5_400, segments: 50 };
 /// As small, with room for what is never settled.
-const ROOMY: Bounds = Bounds { segment_length: 9000, length: 500_000, segments: 500 };
+const ROOMY: Bounds = Bounds { segment_length: 2700, length: 150_000, segments: 500 };
 
 fn id(n: u64) -> EventId {
     EventId(uuid::Builder::from_unix_timestamp_millis(n, &[7; 10]).into_uuid())
@@ -265,7 +265,7 @@ fn the_bound_refuses_a_begin_keeps_every_end_and_lifts_when_the_ledger_is_back()
     let (kept, error) = book.write_all(vec![Coming::begin(&record(count, 0))]);
     assert!(matches!((&kept[..], error), ([false], Some(NotKept::Full))));
     let length = || fake.platter().files.values().map(|file| file.len() as u64).sum::<u64>();
-    assert!((15_000..=SMALL.length).contains(&length()), "{}", length());
+    assert!((4_400..=SMALL.length).contains(&length()), "{}", length());
     let waits: Vec<u64> = (0..count).filter(|n| n % 2 == 0).collect();
     for n in &waits {
         assert!(ended(&journal, &record(*n, 1)), "room for the end was promised");
@@ -305,7 +305,7 @@ fn a_full_disk_refuses_and_what_was_kept_before_and_after_is_there() {
 #[test]
 fn a_flipped_bit_costs_at_most_one_word_and_invents_none() {
     let fake = Fake::default();
-    let (journal, _book) = journal(&fake, SMALL);
+    let (journal, _book) = journal(&fake, ROOMY);
     for n in 0..3 {
         assert!(begun(&journal, &record(n, 0)), "kept");
     }
