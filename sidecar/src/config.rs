@@ -37,6 +37,10 @@ pub struct Config {
     /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
     /// removed key is out at once.
     pub keys_believed: Duration,
+    /// The base URL of the collector that takes a span of each metered request, such as
+    /// `http://127.0.0.1:4318`; without it there are none.
+    #[cfg(feature = "otel")]
+    pub collector: Option<String>,
 }
 
 /// A provider of the company's own.

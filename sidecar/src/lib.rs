@@ -36,6 +36,8 @@ pub mod stand_in;
 mod surcharge;
 mod tally;
 mod target;
+#[cfg(feature = "otel")]
+mod traces;
 mod turns;
 mod upstream;
 

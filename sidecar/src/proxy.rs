@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::tally::Books;
+#[cfg(feature = "otel")]
+use crate::traces::Traces;
 use crate::turns::Turns;
 use crate::upstream::Upstream;
 
@@ -79,12 +81,15 @@ impl Sidecar {
         let upstreams = Upstreams::new(config)?;
         let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
         let metrics = Metrics::new(&upstreams.providers.ids());
+        let outbox = Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics);
+        #[cfg(feature = "otel")]
+        let outbox = outbox.traced(config.collector.as_deref().map(Traces::new).transpose()?);
         Ok(Arc::new(Self {
             door: Door::new(leases),
             pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
             upstream: Upstream::new(&upstreams)?,
             upstreams,
-            outbox: Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics),
+            outbox,
             metrics,
             stopping: AtomicBool::new(false),
             books: Books { clock, ids, prices, on_activity },

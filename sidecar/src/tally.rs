@@ -182,6 +182,8 @@ impl Drop for Tally {
         let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
         let mut reading = self.reading();
         let model = self.model(reading.model.take());
+        #[cfg(feature = "otel")]
+        let place = place.asked(self.model(None), self.api);
         place.end(self.record(key, now, model, reading));
     }
 }
