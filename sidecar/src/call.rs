@@ -76,6 +76,16 @@ struct Lost {
     reached: bool,
 }
 
+impl Lost {
+    /// Tells the account; gives what the client is told.
+    fn told(self, tally: Option<&mut Tally>) -> Refusal {
+        if let Some(tally) = tally {
+            tally.lost(self.refusal.status().as_u16(), self.reached);
+        }
+        self.refusal
+    }
+}
+
 impl Call {
     /// Tries one key after the other until the provider takes one.
     pub(crate) async fn send(
@@ -123,14 +133,8 @@ impl Call {
                 tally.uses(&attempt.key().print).map_err(unrecorded)?;
             }
             *attempts += 1;
-            watch.asks();
-            let answer = self.ask(sidecar, &headers, &mut body).await.map_err(|lost| {
-                if let Some(tally) = &mut tally {
-                    tally.lost(lost.refusal.status().as_u16(), lost.reached);
-                }
-                lost.refusal
-            })?;
-            watch.heard();
+            let answer = self.ask(sidecar, &headers, &mut body, &mut watch).await;
+            let answer = answer.map_err(|lost| lost.told(tally.as_mut()))?;
             let status = answer.status();
             match Outcome::of(status) {
                 Outcome::Worked => {
@@ -240,7 +244,9 @@ impl Call {
         sidecar: &Sidecar,
         headers: &HeaderMap,
         body: &mut Taken,
+        watch: &mut Watch,
     ) -> Result<Response<Answer>, Lost> {
+        watch.asks();
         let id = &*self.provider.id;
         let slow = |_| Lost {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
@@ -253,6 +259,9 @@ impl Call {
         if again && matches!(&result, Err(Unanswered::Sent(error)) if error.is_canceled()) {
             let send = sidecar.upstream.send(self.request(headers, body));
             result = timeout(HEAD_MAX, send).await.map_err(slow)?;
+        }
+        if result.is_ok() {
+            watch.heard();
         }
         result.map_err(|error| {
             // The error names hosts and causes, never a header or a body.
