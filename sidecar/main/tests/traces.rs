@@ -2,7 +2,6 @@
 //! of OpenTelemetry's GenAI conventions, and with nothing that a span must not hold.
 //!
 //! `cargo test -p teamclaw-sidecar --features otel --test traces`
-#![cfg(feature = "otel")]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
