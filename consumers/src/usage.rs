@@ -6,34 +6,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use events::{Envelope, Event};
-use jiff::Timestamp;
-use ports::{Fault, Grouping, Spending, Usage};
+use ports::{Fault, UsageSink};
 
-/// The ledger as sidecars see it: a [`Usage`] that leaves out of a batch what the one behind it
+/// The ledger as sidecars see it: a [`UsageSink`] that leaves out of a batch what the one behind it
 /// would turn the whole batch away for, with an error in the log each.
 pub struct RollUp {
-    ledger: Arc<dyn Usage>,
+    ledger: Arc<dyn UsageSink>,
 }
 
 impl RollUp {
     /// In front of this ledger.
-    pub fn new(ledger: Arc<dyn Usage>) -> Self {
+    pub fn new(ledger: Arc<dyn UsageSink>) -> Self {
         Self { ledger }
     }
 }
 
 #[async_trait]
-impl Usage for RollUp {
+impl UsageSink for RollUp {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         let good: Vec<Envelope> = batch.iter().filter(|item| is_usage(item)).cloned().collect();
         if good.is_empty() {
             return Ok(());
         }
         self.ledger.count(&good).await
-    }
-
-    async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        self.ledger.report(by, since).await
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod envelope;
 pub mod event;
 pub mod ids;
+pub mod limits;
 pub mod merge;
 pub mod policy;
 pub mod price;
@@ -21,6 +22,7 @@ pub mod workspace;
 pub use envelope::{Envelope, Stamp};
 pub use event::{Activity, Event, StartCause, StopReason, TaskState};
 pub use ids::{Attempt, EventId, Gen, KeyPrint, TaskId, TeamId, Version, WorkspaceId};
+pub use limits::{Limits, LimitsBook};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonClass};
 pub use secret::Secret;

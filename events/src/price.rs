@@ -100,11 +100,7 @@ impl PriceTable {
         let Some(models) = self.providers.get(provider) else {
             return Cost::Unknown { why: format!("no prices for provider {provider}") };
         };
-        let fits = |prefix: &str| {
-            model.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || is_date(rest))
-        };
-        let longest = models.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(p, _)| p.len());
-        let Some((_, rates)) = longest else {
+        let Some(rates) = families(model).find_map(|name| models.get(name)) else {
             return Cost::Unknown { why: format!("no price for model {model} of {provider}") };
         };
         match rates.cost(tokens) {
@@ -114,11 +110,25 @@ impl PriceTable {
     }
 }
 
-/// `-20260217`, `@20260217`, `-2026-02-17`, or `-latest`: the same model at some time.
-fn is_date(rest: &str) -> bool {
-    let Some(date) = rest.strip_prefix(['-', '@']) else { return false };
-    let shape: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    matches!(shape.as_str(), "00000000" | "0000-00-00" | "latest")
+/// A model's name, and what it is without a date at its end, the longest first. `-20260217`,
+/// `@20260217`, `-2026-02-17` and `-latest` say: the same model at some time.
+fn families(model: &str) -> impl Iterator<Item = &str> {
+    let dates = ["-latest", "-00000000", "-0000-00-00"];
+    let undated = dates.into_iter().filter_map(|date| {
+        let (family, rest) = model.split_at_checked(model.len().checked_sub(date.len())?)?;
+        is_date(rest, date).then_some(family)
+    });
+    std::iter::once(model).chain(undated)
+}
+
+/// Whether a date has this shape, with `@` for its first hyphen or not.
+fn is_date(date: &str, shape: &str) -> bool {
+    let fits = |(n, (date, shape)): (usize, (u8, u8))| match shape {
+        b'0' => date.is_ascii_digit(),
+        b'-' if n == 0 => matches!(date, b'-' | b'@'),
+        _ => date == shape,
+    };
+    date.bytes().zip(shape.bytes()).enumerate().all(fits)
 }
 
 impl Rates {

@@ -1,7 +1,7 @@
 //! [`Keys`] in one file, `keys.json`. An administrator may edit it by hand while the program runs:
 //! it is read again when it has changed, and what cannot be read is never written over.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use events::{KeyPrint, Secret};
-use ports::{Fault, KeyInfo, Keys, PoolKey};
+use ports::{Fault, KeyInfo, Keys, PoolKey, Renewed};
 
 use crate::lock::DirectoryLock;
 use crate::pool::{Pool, SERVICE};
@@ -64,8 +64,8 @@ impl FileKeys {
     }
 }
 
-/// The pool in a file of its own, for who has no data directory. It is written only by who holds it
-/// alone.
+/// The pool in a file of its own, for who has no data directory. Several programs may renew what is
+/// in it; keys are added and removed only by who holds it alone.
 pub fn keys_at(path: &Path) -> Arc<dyn Keys> {
     Arc::new(FileKeys::under(path, None))
 }
@@ -106,9 +106,33 @@ impl Keys for FileKeys {
         })
         .await
     }
+
+    async fn renew(&self, provider: &str, spent: &KeyPrint, to: &Renewed) -> Result<bool, Fault> {
+        let (provider, spent, to) = (provider.to_owned(), spent.clone(), to.clone());
+        self.with(move |file| {
+            let _alone = file.alone()?;
+            let mut pool = file.pool()?.clone();
+            let there = pool.renew(&provider, &spent, &to);
+            if there {
+                file.write(&pool)?;
+            }
+            Ok(there)
+        })
+        .await
+    }
 }
 
 impl KeyFile {
+    /// Keeps out every other program that renews, until it is dropped: sidecars without a data
+    /// directory may share a file. The file itself is replaced, so the lock is its directory's.
+    fn alone(&self) -> Result<File, Fault> {
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = File::open(directory.unwrap_or(Path::new(".")));
+        let directory = directory.map_err(|error| Fault::unavailable(SERVICE, error))?;
+        directory.lock().map_err(|error| Fault::unavailable(SERVICE, error))?;
+        Ok(directory)
+    }
+
     /// The pool as the file has it now.
     fn pool(&mut self) -> Result<&Pool, Fault> {
         let metadata = match std::fs::metadata(&self.path) {

@@ -1,11 +1,14 @@
 //! [`Leases`] on a table. Tokens follow from the pool secret; the table holds their SHA-256.
+//!
+//! Limits are not in the table: they are those of the book that this process was given, so that
+//! what an administrator changes is in force for whoever runs already.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use events::token::{lease_token, pass, token_hash};
-use events::{Attempt, Gen, Reason, ReasonClass, Secret, WorkspaceId};
-use ports::{Fault, Lease, Leases};
+use events::{Attempt, Gen, LimitsBook, Reason, ReasonClass, Secret, WorkspaceId};
+use ports::{Fault, Lease, LeaseLookup, Leases};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::columns::{fence, parsed, try_of};
@@ -13,15 +16,35 @@ use crate::database::Database;
 use crate::error::Error;
 
 /// The leases of one machine.
+#[derive(Clone)]
 pub(crate) struct SqliteLeases {
     database: Arc<Database>,
     pool: Secret,
+    book: Arc<LimitsBook>,
 }
 
 impl SqliteLeases {
-    /// Leases in this database, whose tokens follow from the pool secret.
+    /// Leases in this database, whose tokens follow from the pool secret, without any limit.
     pub(crate) fn new(database: Arc<Database>, pool: Secret) -> Self {
-        Self { database, pool }
+        Self { database, pool, book: Arc::default() }
+    }
+
+    /// The same with the limits of this book.
+    pub(crate) fn limited_by(&self, book: LimitsBook) -> Self {
+        Self { book: Arc::new(book), ..self.clone() }
+    }
+}
+
+#[async_trait]
+impl LeaseLookup for SqliteLeases {
+    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
+        let (hash, book) = (token_hash.to_owned(), Arc::clone(&self.book));
+        let look = move |connection: &Connection| {
+            let sql = "SELECT workspace, team, generation, attempt FROM leases WHERE hash = ?1";
+            let found = connection.prepare_cached(sql)?.query_row([hash], columns).optional()?;
+            found.map(|found| lease(found, &book)).transpose()
+        };
+        self.database.read(look).await
     }
 }
 
@@ -51,23 +74,14 @@ impl Leases for SqliteLeases {
         self.database.write(move |tx| revoke(tx, &id, generation, attempt)).await
     }
 
-    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
-        let hash = token_hash.to_owned();
-        let look = move |connection: &Connection| {
-            let sql = "SELECT workspace, team, generation, attempt FROM leases WHERE hash = ?1";
-            let found = connection.prepare_cached(sql)?.query_row([hash], columns).optional()?;
-            found.map(lease).transpose()
-        };
-        self.database.read(look).await
-    }
-
     async fn list(&self) -> Result<Vec<Lease>, Fault> {
-        let look = |connection: &Connection| {
+        let book = Arc::clone(&self.book);
+        let look = move |connection: &Connection| {
             let sql = "SELECT workspace, team, generation, attempt FROM leases \
                        ORDER BY workspace, generation, attempt";
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map([], columns)?;
-            rows.map(|row| lease(row?)).collect()
+            rows.map(|row| lease(row?, &book)).collect()
         };
         self.database.read(look).await
     }
@@ -118,7 +132,12 @@ fn columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<Columns> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
-fn lease((workspace, team, generation, attempt): Columns) -> Result<Lease, Error> {
+fn lease(
+    (workspace, team, generation, attempt): Columns,
+    book: &LimitsBook,
+) -> Result<Lease, Error> {
     let (generation, attempt) = try_of((generation, attempt))?;
-    Ok(Lease { workspace: parsed(&workspace)?, team: parsed(&team)?, generation, attempt })
+    let (workspace, team) = (parsed(&workspace)?, parsed(&team)?);
+    let limits = book.of(&team, &workspace);
+    Ok(Lease { workspace, team, generation, attempt, limits })
 }

@@ -7,9 +7,15 @@
 //! Two fields of ours may stand beside `keys`, both by fingerprint, as `teamclaw keys list` shows
 //! it: `"groups":{"acme":["0123456789ab"]}` names keys that share their provider's limits, and
 //! `"weights":{"0123456789ab":3}` gives a key a larger share.
+//!
+//! An OAuth token is the entry itself, as in the original
+//! (`{"authType":"oauthToken","accessToken":…,"refreshToken":…,"expiresAt":…}`), or an object with
+//! the same fields among `keys`, where there are several.
+
+mod token;
 
 use events::{KeyPrint, Secret, token::key_print};
-use ports::{Fault, KeyInfo, PoolKey};
+use ports::{Fault, KeyInfo, PoolKey, Renewed};
 use serde_json::{Map, Value, json};
 
 /// As an operator knows it.
@@ -23,9 +29,9 @@ const PROVIDER_LENGTH_MAX: usize = 64;
 const SHOWN_LENGTH_MAX: usize = 24;
 /// The largest share of a key beside one of share 1.
 const WEIGHT_MAX: u64 = 1_000;
-/// The `authType` of a provider whose credential is a token of its own; its `keys` count for
-/// nothing.
-const OAUTH: &str = "oauthToken";
+/// The `authType` of a provider whose entry is a token itself, the original's first; texts among
+/// its `keys` count for nothing.
+const OAUTH: [&str; 3] = ["oauthToken", "oauth", "token"];
 
 /// The pool, in the newer form. No `Debug`: it holds keys.
 #[derive(Clone)]
@@ -64,16 +70,8 @@ impl Pool {
             let entry = entry.as_object().ok_or_else(|| {
                 bad(format!("the entry of provider {} is not an object", shown(provider)))
             })?;
-            let keys = entry.get("keys").map(|keys| keys.as_array().map(Vec::as_slice));
-            let keys = keys.unwrap_or(Some(&[]));
-            if !keys.is_some_and(|keys| keys.iter().all(Value::is_string)) {
-                return Err(bad(format!(
-                    "the keys of provider {} are not a list of texts",
-                    shown(provider)
-                )));
-            }
-            check_limits(entry)
-                .map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
+            let checked = check_keys(entry).and_then(|()| check_limits(entry));
+            checked.map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
         }
         Ok(())
     }
@@ -81,15 +79,21 @@ impl Pool {
     /// The keys of a provider, in order.
     pub(crate) fn of(&self, provider: &str) -> Vec<PoolKey> {
         let entry = self.providers().and_then(|providers| providers.get(provider));
-        let usable = entry.filter(|entry| entry.get("authType").is_none_or(|auth| auth != OAUTH));
-        let keys = usable.and_then(|entry| entry.get("keys")).and_then(Value::as_array);
-        let keys = keys.into_iter().flatten().filter_map(Value::as_str);
-        keys.map(|key| {
-            let key = PoolKey::new(Secret::new(key));
+        let Some(entry) = entry.and_then(Value::as_object) else { return Vec::new() };
+        let itself = signs_in(entry).then(|| token::read(entry)).flatten();
+        let keys = entry.get("keys").and_then(Value::as_array).into_iter().flatten();
+        let keys = keys.filter_map(|key| match key {
+            Value::String(text) => {
+                (!signs_in(entry)).then(|| PoolKey::new(Secret::new(text.clone())))
+            }
+            Value::Object(object) => token::read(object),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+        });
+        let limited = |key: PoolKey| {
             let (group, weight) = (group(entry, &key.print), weight(entry, &key.print));
             PoolKey { group, weight, ..key }
-        })
-        .collect()
+        };
+        itself.into_iter().chain(keys).map(limited).collect()
     }
 
     /// Every key, without its text.
@@ -117,7 +121,7 @@ impl Pool {
             return Ok((print, false));
         }
         let entry = self.entry(provider)?;
-        if entry.get("authType").is_some_and(|auth| auth == OAUTH) {
+        if signs_in(entry) {
             return Err(nonsense(format!(
                 "provider \"{provider}\" signs in with a token of its own; remove that entry first"
             )));
@@ -132,12 +136,36 @@ impl Pool {
         if !self.of(provider).iter().any(|known| known.print == *key) {
             return Ok(false);
         }
-        let keys = self.entry(provider)?.get_mut("keys").and_then(Value::as_array_mut);
+        let entry = self.entry(provider)?;
+        let is =
+            |object: &Map<String, Value>| token::read(object).is_some_and(|it| it.print == *key);
+        if signs_in(entry) && is(entry) {
+            // The entry is the token, and there is nothing else in it that was a key.
+            let providers = self.0.get_mut("providers").and_then(Value::as_object_mut);
+            return Ok(providers.and_then(|providers| providers.remove(provider)).is_some());
+        }
+        let keys = entry.get_mut("keys").and_then(Value::as_array_mut);
         let keys = keys.ok_or_else(|| bad("keys are not a list"))?;
-        keys.retain(|known| {
-            known.as_str().is_none_or(|text| key_print(&Secret::new(text)) != *key)
+        keys.retain(|known| match known {
+            Value::Object(object) => !is(object),
+            known => known.as_str().is_none_or(|text| key_print(&Secret::new(text)) != *key),
         });
         Ok(true)
+    }
+
+    /// Renews the token whose refresh token has the fingerprint `spent`; gives whether it was there.
+    pub(crate) fn renew(&mut self, provider: &str, spent: &KeyPrint, to: &Renewed) -> bool {
+        let providers = self.0.get_mut("providers").and_then(Value::as_object_mut);
+        let entry = providers.and_then(|providers| providers.get_mut(provider)?.as_object_mut());
+        let Some(entry) = entry else { return false };
+        if signs_in(entry) && token::holds(entry, spent) {
+            token::renew(entry, to);
+            return true;
+        }
+        let keys = entry.get_mut("keys").and_then(Value::as_array_mut).into_iter().flatten();
+        let mut objects = keys.filter_map(Value::as_object_mut);
+        let found = objects.find(|object| token::holds(object, spent));
+        found.map(|object| token::renew(object, to)).is_some()
     }
 
     fn entry(&mut self, provider: &str) -> Result<&mut Map<String, Value>, Fault> {
@@ -151,9 +179,32 @@ impl Pool {
     }
 }
 
+/// Whether the entry is a token itself.
+fn signs_in(entry: &Map<String, Value>) -> bool {
+    let told = entry.get("authType").and_then(Value::as_str);
+    told.is_some_and(|told| OAUTH.contains(&told))
+}
+
+/// What is wrong with the keys of a provider's entry.
+fn check_keys(entry: &Map<String, Value>) -> Result<(), &'static str> {
+    // The original's form of an entry without a token is an entry without a key.
+    if signs_in(entry) && entry.len() > 1 {
+        token::check(entry)?;
+    }
+    let Some(keys) = entry.get("keys") else { return Ok(()) };
+    let keys = keys.as_array().ok_or("its keys are not a list")?;
+    keys.iter().try_for_each(|key| match key {
+        Value::String(_) => Ok(()),
+        Value::Object(object) => token::check(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+            Err("its keys are not a list of texts or tokens")
+        }
+    })
+}
+
 /// The group that a provider's entry puts a key in; the first one, should it be in several.
-fn group(entry: Option<&Value>, key: &KeyPrint) -> Option<String> {
-    let groups = entry?.get("groups")?.as_object()?;
+fn group(entry: &Map<String, Value>, key: &KeyPrint) -> Option<String> {
+    let groups = entry.get("groups")?.as_object()?;
     let holds = |prints: &Value| {
         prints.as_array().is_some_and(|prints| prints.iter().any(|print| *print == key.0))
     };
@@ -161,8 +212,8 @@ fn group(entry: Option<&Value>, key: &KeyPrint) -> Option<String> {
 }
 
 /// A key's share; 1 unless the entry says another.
-fn weight(entry: Option<&Value>, key: &KeyPrint) -> u32 {
-    let told = entry.and_then(|entry| entry.get("weights")?.get(&key.0)?.as_u64());
+fn weight(entry: &Map<String, Value>, key: &KeyPrint) -> u32 {
+    let told = entry.get("weights").and_then(|weights| weights.get(&key.0)?.as_u64());
     told.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1)
 }
 
@@ -257,11 +308,31 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_with_a_token_of_its_own_has_no_keys_and_gets_none() {
+    fn a_provider_that_signs_in_has_its_token_and_gets_no_keys() {
         let text = r#"{"providers":{"x":{"authType":"oauthToken","token":"t","keys":["k"]}}}"#;
         let mut pool = Pool::parse(text).expect("a pool");
-        assert!(pool.of("x").is_empty());
+        assert_eq!(prints(&pool, "x"), ["t"]);
         assert!(pool.add("x", &Secret::new("l")).is_err());
+        assert!(pool.remove("x", &key_print(&Secret::new("t"))).expect("removed"));
+        assert!(pool.of("x").is_empty());
+    }
+
+    #[test]
+    fn only_who_still_has_the_spent_refresh_token_is_renewed() {
+        let text = r#"{"providers":{"x":{"keys":["k",
+            {"access":"t1","refresh":"r1","expires":1795651200},{"access":"u","refresh":"s"}]}}}"#;
+        let mut pool = Pool::parse(text).expect("a pool");
+        let grant = ports::Grant { ends: None, refresh: Some(Secret::new("r2")) };
+        let to = Renewed { token: Secret::new("t2"), grant };
+        let spent = key_print(&Secret::new("r1"));
+        let lineage = key_print(&Secret::new("t1"));
+        assert!(pool.renew("x", &spent, &to));
+        assert_eq!(prints(&pool, "x"), ["k", "t2", "u"]);
+        assert!(!pool.renew("x", &spent, &to), "the second finds the first one's");
+        assert!(!pool.renew("y", &spent, &to));
+        assert_eq!(pool.of("x")[1].print, lineage);
+        assert!(pool.remove("x", &lineage).expect("removed"));
+        assert_eq!(prints(&pool, "x"), ["k", "u"]);
     }
 
     #[test]
@@ -292,6 +363,8 @@ mod tests {
             "{\"providers\":{\"x\":{\"groups\":{\"sk-secret\":\"sk-secret\"}}}}",
             "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":0}}}}",
             "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":1001}}}}",
+            "{\"providers\":{\"x\":{\"authType\":\"oauthToken\",\"refreshToken\":\"sk-secret\"}}}",
+            "{\"providers\":{\"x\":{\"keys\":[{\"access\":\"sk-secret\",\"expires\":\"sk-secret\"}]}}}",
         ] {
             let fault = Pool::parse(broken).err().expect("broken");
             assert!(!format!("{fault} {fault:?}").contains("sk-secret"), "{fault}");

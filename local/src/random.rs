@@ -12,30 +12,53 @@ const TAIL_BITS: u32 = 74;
 /// Those of them before the variant.
 const HEAD_BITS: u32 = 12;
 
+/// How many random bytes are asked for at once: an identity takes 16, and asking is a system call.
+const STOCK_LENGTH: usize = 1024;
+
 /// Identities that rise within a millisecond, and secrets of 256 bits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct SystemIds(Mutex<Last>);
 
-/// The last identity's time and tail.
-#[derive(Clone, Copy, Debug, Default)]
+/// The last identity's time and tail, and random bytes for those to come. Secrets are not made of
+/// these.
 struct Last {
     millisecond: u64,
     tail: u128,
+    stock: [u8; STOCK_LENGTH],
+    left: usize,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { millisecond: 0, tail: 0, stock: [0; STOCK_LENGTH], left: 0 }
+    }
+}
+
+impl Last {
+    /// Random bytes that nobody else gets.
+    fn random<const N: usize>(&mut self) -> [u8; N] {
+        if self.left < N {
+            (self.stock, self.left) = (random(), STOCK_LENGTH);
+        }
+        self.left -= N;
+        let taken = &self.stock[self.left..self.left + N];
+        taken.try_into().unwrap_or([0; N])
+    }
 }
 
 impl Ids for SystemIds {
     fn event_id(&self, at: Timestamp) -> EventId {
         let millisecond = u64::try_from(at.as_millisecond()).unwrap_or(0);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tail = if millisecond == last.millisecond {
+        last.tail = if millisecond == last.millisecond {
             // A random step up keeps the order within the millisecond and the next one unguessable.
-            last.tail + 1 + u128::from(u32::from_ne_bytes(random()))
+            last.tail + 1 + u128::from(u32::from_ne_bytes(last.random()))
         } else {
             // The top bit is left clear, so that no number of steps within a millisecond overflows.
-            u128::from_ne_bytes(random()) & ((1 << (TAIL_BITS - 1)) - 1)
+            u128::from_ne_bytes(last.random()) & ((1 << (TAIL_BITS - 1)) - 1)
         };
-        *last = Last { millisecond, tail };
-        EventId(Builder::from_unix_timestamp_millis(millisecond, &bytes(tail)).into_uuid())
+        last.millisecond = millisecond;
+        EventId(Builder::from_unix_timestamp_millis(millisecond, &bytes(last.tail)).into_uuid())
     }
 
     fn token(&self) -> Secret {

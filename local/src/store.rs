@@ -10,8 +10,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use events::LimitsBook;
 use jiff::Timestamp;
-use ports::{Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Suspects, Timers, Usage};
+use ports::{
+    Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Suspects, Timers, Usage, UsageTotals,
+};
 use rusqlite::Transaction;
 
 use crate::clock::SystemClock;
@@ -48,7 +51,7 @@ pub struct Local {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     queue: Arc<dyn Queue>,
-    leases: Arc<dyn Leases>,
+    leases: SqliteLeases,
     keys: Arc<dyn Keys>,
 }
 
@@ -106,7 +109,7 @@ impl Local {
             clock,
             ids,
             queue: Arc::new(queue),
-            leases: Arc::new(leases),
+            leases,
             keys: Arc::new(keys),
         })
     }
@@ -148,11 +151,21 @@ impl Local {
 
     /// The leases.
     pub fn leases(&self) -> Arc<dyn Leases> {
-        Arc::clone(&self.leases)
+        Arc::new(self.leases.clone())
+    }
+
+    /// The leases with the limits of this book.
+    pub fn limited_leases(&self, book: LimitsBook) -> Arc<dyn Leases> {
+        Arc::new(self.leases.limited_by(book))
     }
 
     /// The ledger.
     pub fn usage(&self) -> Arc<dyn Usage> {
+        Arc::new(SqliteUsage::new(self.database()))
+    }
+
+    /// What workspaces have used.
+    pub fn totals(&self) -> Arc<dyn UsageTotals> {
         Arc::new(SqliteUsage::new(self.database()))
     }
 

@@ -11,7 +11,7 @@ use events::price::{Cost, PICO_PER_DOLLAR};
 use events::usage::Completion;
 use events::{Envelope, Event, UsageRecord, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Fault, Grouping, Spending, Usage};
+use ports::{Fault, Grouping, Spending, Usage, UsageSink, UsageTotals};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::columns::count;
@@ -37,7 +37,7 @@ impl SqliteUsage {
 }
 
 #[async_trait]
-impl Usage for SqliteUsage {
+impl UsageSink for SqliteUsage {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         if let Some(stranger) = batch.iter().find(|event| record(event).is_none()) {
             let words = format!("event {} is not a person's usage", stranger.id);
@@ -56,7 +56,18 @@ impl Usage for SqliteUsage {
         };
         self.database.write_for(Topic::Feed, work).await
     }
+}
 
+#[async_trait]
+impl UsageTotals for SqliteUsage {
+    async fn total(&self, workspace: &WorkspaceId, since: Timestamp) -> Result<Spending, Fault> {
+        let (user, since) = (workspace.clone(), hour(since));
+        self.database.read(move |connection| total(connection, &user, since)).await
+    }
+}
+
+#[async_trait]
+impl Usage for SqliteUsage {
     async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
         let since = since.map_or(i64::MIN, hour);
         self.database.read(move |connection| report(connection, by, since)).await
@@ -167,6 +178,17 @@ fn add(connection: &Connection, user: &WorkspaceId, record: &UsageRecord) -> Res
         rest,
     ])?;
     Ok(())
+}
+
+fn total(connection: &Connection, user: &WorkspaceId, since: i64) -> Result<Spending, Error> {
+    let sql = format!("SELECT {SUMS} FROM usage WHERE hour >= ?1 AND user = ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![since, user.as_str()])?;
+    let mut total = Spending { name: user.to_string(), ..Spending::default() };
+    while let Some(row) = rows.next()? {
+        sum(&mut total, &spending(row, 0)?);
+    }
+    Ok(total)
 }
 
 fn report(connection: &Connection, by: Grouping, since: i64) -> Result<Vec<Spending>, Error> {

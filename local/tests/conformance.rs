@@ -37,6 +37,7 @@ ports::routes_rules!(suite);
 ports::leases_rules!(suite);
 ports::suspects_rules!(suite);
 ports::usage_rules!(suite);
+ports::totals_rules!(suite);
 ports::people_rules!(suite);
 ports::keys_rules!(suite);
 ports::clock_rules!(suite);

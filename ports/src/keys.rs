@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use events::token::key_print;
 use events::{KeyPrint, Secret};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
@@ -19,12 +20,33 @@ pub struct PoolKey {
     pub group: Option<String>,
     /// Its share beside the other keys of its provider, where shares count; at least 1.
     pub weight: u32,
+    /// When it ends and what renews it, if it is an OAuth token (RFC 6749). Such a key keeps the
+    /// fingerprint of its first token, so that what is known of it outlives each renewal.
+    pub grant: Option<Grant>,
+}
+
+/// What is known of a token's end. No `Debug`.
+#[derive(Clone)]
+pub struct Grant {
+    /// When it ends; `None`: the pool does not say.
+    pub ends: Option<Timestamp>,
+    /// The refresh token: what the next token is bought with, and perhaps but once.
+    pub refresh: Option<Secret>,
+}
+
+/// What a token was renewed to. No `Debug`.
+#[derive(Clone)]
+pub struct Renewed {
+    /// The token.
+    pub token: Secret,
+    /// Its end, and what renews it.
+    pub grant: Grant,
 }
 
 impl PoolKey {
     /// A key of which the pool says nothing more.
     pub fn new(secret: Secret) -> Self {
-        Self { print: key_print(&secret), secret, group: None, weight: 1 }
+        Self { print: key_print(&secret), secret, group: None, weight: 1, grant: None }
     }
 }
 
@@ -52,4 +74,16 @@ pub trait Keys: Send + Sync {
 
     /// Removes a key by its fingerprint; gives whether it was there.
     async fn remove(&self, provider: &str, key: &KeyPrint) -> Result<bool, Fault>;
+
+    /// Puts a renewed token in the place of the one whose refresh token has the fingerprint
+    /// `spent`, and gives whether it was still there: of two who renew at once the second changes
+    /// nothing and finds the first one's. A store that holds no such tokens has nothing to change.
+    async fn renew(
+        &self,
+        _provider: &str,
+        _spent: &KeyPrint,
+        _to: &Renewed,
+    ) -> Result<bool, Fault> {
+        Ok(false)
+    }
 }

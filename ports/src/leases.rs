@@ -1,7 +1,7 @@
 //! What proves that a request to the sidecar comes from a workspace.
 
 use async_trait::async_trait;
-use events::{Attempt, Gen, Secret, TeamId, WorkspaceId};
+use events::{Attempt, Gen, Limits, Secret, TeamId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
@@ -18,11 +18,26 @@ pub struct Lease {
     pub attempt: Attempt,
     /// The team that pays.
     pub team: TeamId,
+    /// What it may be used for. Those in force are told by [`LeaseLookup::find`], as they are
+    /// then; a grant does not fix them.
+    #[serde(default, skip_serializing_if = "is_unlimited")]
+    pub limits: Limits,
+}
+
+fn is_unlimited(limits: &Limits) -> bool {
+    *limits == Limits::default()
+}
+
+/// What a sidecar needs of leases.
+#[async_trait]
+pub trait LeaseLookup: Send + Sync {
+    /// What a token stands for, by its SHA-256 in hex.
+    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault>;
 }
 
 /// Leases. Only the SHA-256 of a token is stored.
 #[async_trait]
-pub trait Leases: Send + Sync {
+pub trait Leases: LeaseLookup {
     /// The token of a lease: the same for the same workspace, generation and try.
     fn token(&self, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> Secret;
 
@@ -41,9 +56,6 @@ pub trait Leases: Send + Sync {
         generation: Gen,
         attempt: Attempt,
     ) -> Result<(), Fault>;
-
-    /// What a token stands for, by its SHA-256 in hex.
-    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault>;
 
     /// Every lease in force, for the sweeper: all of them or a fault.
     async fn list(&self) -> Result<Vec<Lease>, Fault>;

@@ -1,7 +1,7 @@
 //! Who spent what: every usage event counted exactly once, by its id.
 
 use async_trait::async_trait;
-use events::Envelope;
+use events::{Envelope, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,13 +47,24 @@ pub struct Spending {
     pub unpriced: u64,
 }
 
-/// The ledger.
+/// Where usage goes.
 #[async_trait]
-pub trait Usage: Send + Sync {
+pub trait UsageSink: Send + Sync {
     /// Counts a batch of `usage.recorded` events, each exactly once by its id, and records them in
     /// the feed in the same write. Durable when it returns.
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault>;
+}
 
+/// What limits need of the ledger.
+#[async_trait]
+pub trait UsageTotals: UsageSink {
+    /// Adds up what one workspace used in the hours from `since` on. Its line has its name.
+    async fn total(&self, workspace: &WorkspaceId, since: Timestamp) -> Result<Spending, Fault>;
+}
+
+/// The ledger.
+#[async_trait]
+pub trait Usage: UsageSink {
     /// Adds up what was used in the hours from `since` on (all when `None`), most expensive first.
     async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault>;
 }

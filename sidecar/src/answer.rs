@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, Response, header};
+use events::Secret;
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use ports::Lease;
 use tokio::time::Instant;
 
@@ -13,6 +15,7 @@ use crate::config;
 use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
+use crate::limits::Models;
 use crate::metrics::Watch;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
@@ -21,6 +24,8 @@ use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, Shape};
 use crate::tally::Tally;
 use crate::target::{Target, good_host};
+use crate::turns::Turn;
+use crate::websocket::{self, Handshake};
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
@@ -53,7 +58,8 @@ async fn admit(
     request: Request<Incoming>,
 ) -> Result<Response<Out>, Refusal> {
     let began = Instant::now();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let upgrade = head.extensions.remove::<OnUpgrade>();
     check_head(sidecar, &head)?;
     let raw = head.uri.path_and_query().map_or("", |place| place.as_str());
     let target =
@@ -63,17 +69,21 @@ async fn admit(
         let words = "the token goes into a header here, not into the address";
         return Err(Refusal::new(Kind::BadRequest, words));
     }
-    let lease = lease(sidecar, &head.headers, target.key).await?;
+    let handshake = Handshake::read(&head)?;
+    let elsewhere = target.key.or(handshake.as_ref().and_then(Handshake::token));
+    let token = token(&head.headers, elsewhere)?;
+    let lease = lease_of(sidecar, token).await?;
     let provider = Arc::clone(provider.ok_or_else(|| no_provider(sidecar))?);
+    if let Some(handshake) = &handshake {
+        let (headers, target, token) = (&head.headers, &target, Secret::new(token));
+        let asked =
+            websocket::Asked { headers, handshake, upgrade, provider, target, token, lease };
+        return Box::pin(websocket::open(sidecar, asked)).await;
+    }
     let found = provider.route(&head.method, target.path).map_err(not_served)?;
     let api = found.api;
-    let base = provider.base.as_deref().ok_or_else(|| not_set_up(&provider))?;
-    let uri = config::place(base, &found.path, target.query.as_deref())
-        .ok_or_else(|| Refusal::new(Kind::BadRequest, "the address cannot be sent on"))?;
-    let turn = sidecar.turns.begin(&lease.workspace).ok_or_else(|| {
-        let words = "this workspace has too many requests under way; wait for some to end";
-        Refusal::new(Kind::KeysRest, words).after(1)
-    })?;
+    let uri = place(&provider, &found.path, &target)?;
+    let turn = turn(sidecar, &lease)?;
     let watch = Watch::new(&sidecar.metrics, &provider.id, began);
     let mut tally = match api {
         None => None,
@@ -92,10 +102,29 @@ async fn admit(
         tally.asked_with(if api.is_some_and(Api::takes_json) { body.length() } else { 0 });
     }
     let asked_usage = prepare(api, &provider, &mut body, tally.as_mut())?;
-    let keys = keys(sidecar, &provider, &lease).await?;
+    let models = Models::of(&lease.limits, api, found.model.as_deref(), &head.headers, &body);
+    let now = sidecar.books.clock.now();
+    let turn = turn.with(sidecar.gate.admit(&lease, &provider, &models, now).await?);
+    let mut keys = keys(sidecar, &provider, &lease).await?;
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };
-    call.send(sidecar, keys, body, Account { turn, tally, watch, _attempt: None }).await
+    let account = Box::new(Account { _turn: turn, tally, watch, attempt: None });
+    call.send(sidecar, &mut keys, &mut body, account).await
+}
+
+/// Where a path is at the provider.
+pub(crate) fn place(provider: &Provider, path: &str, target: &Target<'_>) -> Result<Uri, Refusal> {
+    let base = provider.base.as_deref().ok_or_else(|| not_set_up(provider))?;
+    config::place(base, path, target.query.as_deref())
+        .ok_or_else(|| Refusal::new(Kind::BadRequest, "the address cannot be sent on"))
+}
+
+/// The workspace's turn.
+pub(crate) fn turn(sidecar: &Sidecar, lease: &Lease) -> Result<Turn, Refusal> {
+    sidecar.turns.begin(&lease.workspace).ok_or_else(|| {
+        let words = "this workspace has too many requests under way; wait for some to end";
+        Refusal::new(Kind::KeysRest, words).after(1)
+    })
 }
 
 /// Nothing is answered unrecorded.
@@ -127,9 +156,6 @@ fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refu
     if head.headers.contains_key(header::CONTENT_ENCODING) {
         return bad("an encoded request body is not served here; send it plain");
     }
-    if head.headers.contains_key(header::UPGRADE) {
-        return bad("WebSocket is not served here; use the HTTP API");
-    }
     Ok(())
 }
 
@@ -147,16 +173,17 @@ fn not_set_up(provider: &Provider) -> Refusal {
     Refusal::new(Kind::NoPath, words)
 }
 
-async fn lease(
-    sidecar: &Sidecar,
-    headers: &HeaderMap,
-    in_query: Option<&str>,
-) -> Result<Lease, Refusal> {
-    let token = headers::token(headers, in_query).ok_or_else(|| {
+/// The token, in a header or `elsewhere`.
+fn token<'a>(headers: &'a HeaderMap, elsewhere: Option<&'a str>) -> Result<&'a str, Refusal> {
+    headers::token(headers, elsewhere).ok_or_else(|| {
         let words = "the request has no token: put the workspace's token (tc_...) where the \
             provider's API key goes";
         Refusal::new(Kind::NoToken, words)
-    })?;
+    })
+}
+
+/// What a token stands for.
+pub(crate) async fn lease_of(sidecar: &Sidecar, token: &str) -> Result<Lease, Refusal> {
     match sidecar.door.find(token).await {
         Ok(Some(lease)) => Ok(lease),
         Ok(None) => {
@@ -212,7 +239,11 @@ fn prepare(
 }
 
 /// The keys to try.
-async fn keys(sidecar: &Sidecar, provider: &Provider, lease: &Lease) -> Result<Tries, Refusal> {
+pub(crate) async fn keys(
+    sidecar: &Sidecar,
+    provider: &Provider,
+    lease: &Lease,
+) -> Result<Tries, Refusal> {
     let tries = sidecar.pool.tries(&provider.id, lease).await.map_err(|fault| {
         tracing::warn!(%fault, "the key pool could not be read");
         Refusal::new(Kind::Unavailable, "the key pool cannot be read right now; try again").after(1)

@@ -8,14 +8,17 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
+use hyper::body::Body;
 use jiff::Timestamp;
 use ports::PoolKey;
 use tokio::time::timeout;
 
 use crate::answer::unrecorded;
-use crate::body::{Out, Taken, full};
+use crate::body::{BoxError, Out, Taken, full};
+use crate::credential;
 use crate::headers;
+use crate::meter;
 use crate::metrics::Watch;
 use crate::pool::{Attempt, Outcome, Rest, Tries};
 use crate::providers::Provider;
@@ -24,7 +27,8 @@ use crate::refusal::{Kind, Refusal, tell_attempts};
 use crate::relay::Relay;
 use crate::tally::Tally;
 use crate::turns::Turn;
-use crate::upstream::{Answer, Unanswered};
+use crate::upstream::Answer;
+use crate::whole::{is_short, whole};
 
 /// How long a provider may take to the head of its answer. The official clients wait ten minutes
 /// for an answer that does not stream; they shall give up first.
@@ -32,10 +36,13 @@ const HEAD_MAX: Duration = Duration::from_secs(11 * 60);
 /// How much of a provider's error is read; they are under 4 KiB.
 const ERROR_LENGTH_MAX: usize = 64 * 1024;
 /// How long a provider's error may take to come whole; it comes with its head.
-const ERROR_MAX: Duration = Duration::from_secs(10);
+pub(crate) const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// How often a request goes once more by another connection; a provider that closes one after the
+/// other serves nobody.
+const AGAIN_MAX: u32 = 2;
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -52,17 +59,17 @@ pub(crate) struct Call {
 /// What ends when the request ends.
 pub(crate) struct Account {
     /// The workspace's turn.
-    pub(crate) turn: Turn,
+    pub(crate) _turn: Turn,
     /// What it used; `None` when nothing is billed for it.
     pub(crate) tally: Option<Tally>,
     /// How long it takes.
     pub(crate) watch: Watch,
     /// The key that serves it, from its answer on.
-    pub(crate) _attempt: Option<Attempt>,
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// A provider's error, read as far as it came.
-struct Failure {
+pub(crate) struct Failure {
     status: StatusCode,
     headers: HeaderMap,
     /// Without the key; `None` when it did not come whole.
@@ -76,24 +83,14 @@ struct Lost {
     reached: bool,
 }
 
-impl Lost {
-    /// Tells the account; gives what the client is told.
-    fn told(self, tally: Option<&mut Tally>) -> Refusal {
-        if let Some(tally) = tally {
-            tally.lost(self.refusal.status().as_u16(), self.reached);
-        }
-        self.refusal
-    }
-}
-
 impl Call {
     /// Tries one key after the other until the provider takes one.
     pub(crate) async fn send(
-        self,
+        &self,
         sidecar: &Sidecar,
-        tries: Tries,
-        body: Taken,
-        account: Account,
+        tries: &mut Tries,
+        body: &mut Taken,
+        account: Box<Account>,
     ) -> Result<Response<Out>, Refusal> {
         let mut attempts = 0;
         let mut result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
@@ -103,15 +100,15 @@ impl Call {
         result.map_err(|refusal| refusal.tried(attempts))
     }
 
+    /// What seldom happens is boxed: every request would carry the room for it along.
     async fn try_keys(
-        self,
+        &self,
         sidecar: &Sidecar,
-        mut tries: Tries,
-        mut body: Taken,
-        account: Account,
+        tries: &mut Tries,
+        body: &mut Taken,
+        mut account: Box<Account>,
         attempts: &mut u32,
     ) -> Result<Response<Out>, Refusal> {
-        let Account { turn, mut tally, mut watch, .. } = account;
         // A body that passes is gone once it was sent, though what is left of it could be.
         let again = body.again();
         let mut last: Option<Failure> = None;
@@ -119,65 +116,78 @@ impl Call {
             let now = sidecar.books.clock.now();
             let mut attempt = match tries.next(again) {
                 Ok(attempt) => attempt,
-                Err(rest) => return self.exhausted(last, rest, tally),
+                Err(rest) => return self.exhausted(last, rest, account.tally),
             };
-            let headers = headers::for_provider(&self.headers, self.provider.auth(), attempt.key());
-            let Some(headers) = headers else {
-                let key = &attempt.key().print;
-                tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
-                // No better than one that the provider does not know.
-                attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
-                continue;
-            };
-            if let Some(tally) = &mut tally {
-                tally.uses(&attempt.key().print).map_err(unrecorded)?;
+            let Some(headers) = self.headers_for(&mut attempt, now) else { continue };
+            if let Some(tally) = &mut account.tally {
+                tally.uses(&attempt.key().print).await.map_err(unrecorded)?;
             }
             *attempts += 1;
-            let answer = self.ask(sidecar, &headers, &mut body, &mut watch).await;
-            let answer = answer.map_err(|lost| lost.told(tally.as_mut()))?;
+            account.watch.asks();
+            let answer = self.ask(sidecar, &headers, body).await.map_err(|lost| {
+                if let Some(tally) = &mut account.tally {
+                    tally.lost(lost.refusal.status().as_u16(), lost.reached);
+                }
+                lost.refusal
+            })?;
+            account.watch.heard();
             let status = answer.status();
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
-                    let downgraded = headers::downgraded(&self.headers, &headers);
-                    let account = Account { turn, tally, watch, _attempt: Some(attempt) };
-                    let mut response = self.stream(answer, account);
-                    if downgraded {
-                        headers::tell_downgrade(response.headers_mut());
+                    let mut told = headers::for_client(answer.headers(), attempt.key());
+                    if headers::downgraded(&self.headers, &headers) {
+                        headers::tell_downgrade(&mut told);
                     }
-                    return Ok(response);
+                    account.attempt = Some(attempt);
+                    return self.pass_on(answer, told, account, sidecar.total_max).await;
                 }
                 Outcome::Nothing => {
                     attempt.answered(status, answer.headers(), None, now);
-                    if let Some(tally) = &mut tally {
+                    if let Some(tally) = &mut account.tally {
                         tally.failed(status.as_u16());
                     }
-                    return self.error(failure(answer, attempt.key(), ERROR_MAX).await);
+                    return self.error(Box::pin(failure(answer, attempt.key(), ERROR_MAX)).await);
                 }
                 Outcome::Limited | Outcome::Refused(_) => {
-                    let refused = self.refused(answer, &mut attempt, again, now).await;
+                    let refused = Box::pin(self.refused(answer, &mut attempt, again, now)).await;
                     if matches!(Outcome::of(status), Outcome::Refused(_)) {
-                        tries.look_again(&attempt).await;
+                        Box::pin(tries.look_again(&attempt)).await;
                     }
                     last = Some(more_telling(last, refused));
                     if !again {
                         let rest = tries.rest();
                         drop(attempt);
-                        return self.exhausted(last, rest, tally);
+                        return self.exhausted(last, rest, account.tally);
                     }
                 }
             }
         }
     }
 
+    /// The headers to the provider with this key; `None` when the key cannot be sent.
+    pub(crate) fn headers_for(&self, attempt: &mut Attempt, now: Timestamp) -> Option<HeaderMap> {
+        let headers = headers::for_provider(&self.headers, self.provider.auth(), attempt.key());
+        if headers.is_none() {
+            let key = &attempt.key().print;
+            tracing::error!(%key, "a key of the pool cannot be sent: odd characters");
+            // No better than one that the provider does not know.
+            attempt.answered(StatusCode::UNAUTHORIZED, &HeaderMap::new(), None, now);
+        }
+        headers
+    }
+
     /// Reads a refusal of a key, so that its connection can be used again, and notes it.
-    async fn refused(
+    pub(crate) async fn refused<B>(
         &self,
-        answer: Response<Answer>,
+        answer: Response<B>,
         attempt: &mut Attempt,
         again: bool,
         now: Timestamp,
-    ) -> Failure {
+    ) -> Failure
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
         let (status, headers) = (answer.status(), answer.headers().clone());
         tracing::info!(
             key = %attempt.key().print, provider = %self.provider.id, status = status.as_u16(),
@@ -190,7 +200,7 @@ impl Call {
     }
 
     /// No key is left to be tried: the provider's own last word, with when to come back.
-    fn exhausted(
+    pub(crate) fn exhausted(
         &self,
         last: Option<Failure>,
         rest: Rest,
@@ -244,25 +254,23 @@ impl Call {
         sidecar: &Sidecar,
         headers: &HeaderMap,
         body: &mut Taken,
-        watch: &mut Watch,
     ) -> Result<Response<Answer>, Lost> {
-        watch.asks();
         let id = &*self.provider.id;
         let slow = |_| Lost {
             refusal: Refusal::new(Kind::SlowUpstream, format!("{id} did not answer in time")),
             reached: true,
         };
-        let again = body.again();
-        let send = sidecar.upstream.send(self.request(headers, body));
-        let mut result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        // Once more, if it was certainly never written: a kept connection was closed just before.
-        if again && matches!(&result, Err(Unanswered::Sent(error)) if error.is_canceled()) {
-            let send = sidecar.upstream.send(self.request(headers, body));
-            result = timeout(HEAD_MAX, send).await.map_err(slow)?;
-        }
-        if result.is_ok() {
-            watch.heard();
-        }
+        let mut again = if body.again() { AGAIN_MAX } else { 0 };
+        let result = loop {
+            let send = Box::pin(sidecar.upstream.send(self.request(headers, body)));
+            let result = timeout(HEAD_MAX, send).await.map_err(slow)?;
+            // Once more, if the provider certainly did nothing with it: its connection was closed
+            // just before.
+            match result {
+                Err(error) if again > 0 && error.may_go_again() => again -= 1,
+                result => break result,
+            }
+        };
         result.map_err(|error| {
             // The error names hosts and causes, never a header or a body.
             tracing::warn!(%error, provider = id, "a provider did not answer");
@@ -271,8 +279,14 @@ impl Call {
         })
     }
 
-    /// A good answer, streamed.
-    fn stream(self, answer: Response<Answer>, mut account: Account) -> Response<Out> {
+    /// A good answer with these headers: streamed, or whole when it is short.
+    async fn pass_on(
+        &self,
+        answer: Response<Answer>,
+        headers: HeaderMap,
+        mut account: Box<Account>,
+        total_max: Duration,
+    ) -> Result<Response<Out>, Refusal> {
         let (head, body) = answer.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // An encoded answer is not looked into, and nothing is taken out of it.
@@ -282,15 +296,22 @@ impl Call {
         if let Some(tally) = &mut account.tally {
             tally.answered(head.status.as_u16(), &head.headers);
         }
-        let relay = Relay::new(body, account, self.asked_usage && streams);
-        let mut response = Response::new(Out::new(relay));
+        let out = if is_short(&body) {
+            full(whole(body, account).await.map_err(|_| {
+                let words = format!("{}'s answer broke off; try again", self.provider.id);
+                Refusal::new(Kind::BadUpstream, words)
+            })?)
+        } else {
+            Out::new(Relay::new(body, account, total_max, self.asked_usage && streams))
+        };
+        let mut response = Response::new(out);
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers::for_client(&head.headers);
-        response
+        *response.headers_mut() = headers;
+        Ok(response)
     }
 
     /// The provider's own error, unless it sends us elsewhere.
-    fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
+    pub(crate) fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
         let Failure { status, headers, whole } = failure;
         if !status.is_client_error() && !status.is_server_error() {
             let words =
@@ -308,17 +329,24 @@ impl Call {
     }
 }
 
-/// Reads a provider's error within bounds.
-async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> Failure {
+/// Reads a provider's error within bounds, and takes off what it is encoded in: the key could not be
+/// seen in its folds.
+pub(crate) async fn failure<B>(answer: Response<B>, key: &PoolKey, longest: Duration) -> Failure
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let (head, body) = answer.into_parts();
     let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
-    let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
-    Failure { status: head.status, headers: headers::for_client(&head.headers), whole }
+    let whole = read.ok().and_then(Result::ok).map(Collected::to_bytes);
+    let plain = whole.and_then(|whole| meter::undressed(&head.headers, whole, ERROR_LENGTH_MAX));
+    let mut headers = headers::for_client(&head.headers, key);
+    headers.remove(header::CONTENT_ENCODING);
+    Failure { status: head.status, headers, whole: plain.map(|plain| scrub(plain, key)) }
 }
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
 /// passes by itself and a key that is not known does not.
-fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
+pub(crate) fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
     match before {
         Some(before) if now.status == StatusCode::UNAUTHORIZED => before,
         _ => now,
@@ -327,9 +355,8 @@ fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
 
 /// Takes the key out of a provider's own words, should it be in them.
 fn scrub(whole: Bytes, key: &PoolKey) -> Bytes {
-    let secret = key.secret.expose();
-    match memchr::memmem::find(&whole, secret.as_bytes()) {
-        None => whole,
-        Some(_) => String::from_utf8_lossy(&whole).replace(secret, "(key)").into(),
+    if !credential::is_in(&whole, key) {
+        return whole;
     }
+    String::from_utf8_lossy(&whole).replace(key.secret.expose(), "(key)").into()
 }

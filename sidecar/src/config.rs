@@ -24,6 +24,9 @@ pub struct Config {
     pub upstreams: BTreeMap<String, String>,
     /// Providers of the company's own, by an id of lower-case letters, digits and hyphens.
     pub providers: BTreeMap<String, CustomProvider>,
+    /// Provider id → where its OAuth tokens are renewed, for those whose endpoint is reached
+    /// elsewhere than usual. The same rules as for [`Config::upstreams`].
+    pub token_endpoints: BTreeMap<String, String>,
     /// Names in lower case and without port by which clients call the sidecar, besides
     /// `localhost` and loopback addresses.
     pub host_names: Vec<String>,
@@ -41,6 +44,26 @@ pub struct Config {
     /// `http://127.0.0.1:4318`; without it there are none.
     #[cfg(feature = "otel")]
     pub collector: Option<String>,
+    /// How long an answer may take to its end, and a WebSocket altogether, besides the limits on
+    /// silence; four hours if it is not told.
+    pub total_max: Option<Duration>,
+    /// Whether requests share connections by HTTP/2 with providers that speak it. Off by default:
+    /// HTTP/1.1 costs less for each request, and a connection of its own is slowed by nobody. It
+    /// helps where connections are bounded, by a firewall or a NAT gateway.
+    pub upstream_http2: bool,
+    /// A PEM file of the company's own root certificates, which are trusted besides the public ones.
+    pub tls_roots: Option<PathBuf>,
+}
+
+impl Config {
+    /// Whether providers can be reached as it says, so that a root can refuse it before it starts
+    /// anything.
+    ///
+    /// # Errors
+    /// [`BadConfig`] for a provider that is not known or a base URL that cannot be used.
+    pub fn check(&self) -> Result<(), BadConfig> {
+        Upstreams::new(self).map(drop)
+    }
 }
 
 /// A provider of the company's own.
@@ -105,6 +128,14 @@ pub enum BadConfig {
     /// The TLS library refused to start.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The company's root certificates cannot be used.
+    #[error("the root certificates in {} cannot be used: {why}", file.display())]
+    TlsRoots {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The directory for usage cannot be used.
     #[error("usage cannot be kept in {}: {why}", directory.display())]
     Unfit {
@@ -125,6 +156,8 @@ pub(crate) struct Upstreams {
     pub(crate) providers: Registry,
     /// Hosts that the configuration names; they may be private.
     pub(crate) named: BTreeSet<String>,
+    /// Provider id → where its OAuth tokens are renewed, and as which client.
+    pub(crate) token_endpoints: BTreeMap<String, (Uri, &'static str)>,
 }
 
 impl Upstreams {
@@ -153,7 +186,22 @@ impl Upstreams {
             }
             named.insert(host);
         }
-        Ok(Self { providers, named })
+        let mut token_endpoints = BTreeMap::new();
+        for (id, sign_in) in providers.sign_ins() {
+            let told = config.token_endpoints.get(id).map_or(sign_in.endpoint, String::as_str);
+            let (place, host) = parse(told).map_err(|why| bad(id, why))?;
+            let place = place.parse().map_err(|_| bad(id, "it is not a URL"))?;
+            token_endpoints.insert(id.to_owned(), (place, sign_in.client));
+            if config.token_endpoints.contains_key(id) {
+                named.insert(host);
+            }
+        }
+        if let Some(id) =
+            config.token_endpoints.keys().find(|id| !token_endpoints.contains_key(*id))
+        {
+            return Err(bad(id, "it has no token endpoint: its keys are not renewed"));
+        }
+        Ok(Self { providers, named, token_endpoints })
     }
 }
 
@@ -243,6 +291,27 @@ mod tests {
     fn custom(id: &str, base_url: &str, family: Family) -> Result<Upstreams, BadConfig> {
         let custom = CustomProvider { base_url: base_url.to_owned(), family };
         Upstreams::new(&Config { providers: [(id.to_owned(), custom)].into(), ..Config::default() })
+    }
+
+    #[test]
+    fn tokens_are_renewed_at_their_provider_or_where_the_configuration_says() {
+        let with = |id: &str, url: &str| {
+            let token_endpoints = [(id.to_owned(), url.to_owned())].into();
+            Upstreams::new(&Config { token_endpoints, ..Config::default() })
+        };
+        let moved = with("openai-codex", "http://127.0.0.1:9/oauth/token").expect("good");
+        let place = |id: &str| moved.token_endpoints.get(id).map(|(place, _)| place.to_string());
+        assert_eq!(place("openai-codex").as_deref(), Some("http://127.0.0.1:9/oauth/token"));
+        let usual = "https://platform.claude.com/v1/oauth/token";
+        assert_eq!(place("anthropic-token").as_deref(), Some(usual));
+        assert_eq!(place("openai"), None);
+        for (id, url) in [
+            ("openai", "https://x.example"),
+            ("nobody", "https://x.example"),
+            ("openai-codex", "http://auth.openai.com/oauth/token"),
+        ] {
+            assert!(with(id, url).is_err(), "{id} {url}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ports::PoolKey;
 use serde_json::Value;
 
 use crate::base64;
@@ -46,6 +47,12 @@ pub(crate) fn put(headers: &mut HeaderMap, form: Auth, secret: &str) -> Option<(
         Auth::Bearer | Auth::XGoogApiKey | Auth::ApiKey => {}
     }
     Some(())
+}
+
+/// Whether these bytes hold the key.
+pub(crate) fn is_in(bytes: &[u8], key: &PoolKey) -> bool {
+    let secret = key.secret.expose().as_bytes();
+    !secret.is_empty() && memchr::memmem::find(bytes, secret).is_some()
 }
 
 fn sensitive(text: String) -> Option<HeaderValue> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use events::token::token_hash;
-use ports::{Fault, Lease, Leases};
+use ports::{Fault, Lease, LeaseLookup};
 use tokio::time::Instant;
 
 /// How long a lease is believed without asking again. With the request that is under way, a
@@ -17,13 +17,13 @@ const REMEMBERED_MAX: usize = 1024;
 
 /// The check at the door.
 pub(crate) struct Door {
-    leases: Arc<dyn Leases>,
+    leases: Arc<dyn LeaseLookup>,
     known: Mutex<BTreeMap<String, (Lease, Instant)>>,
 }
 
 impl Door {
     /// A door that asks `leases`.
-    pub(crate) fn new(leases: Arc<dyn Leases>) -> Self {
+    pub(crate) fn new(leases: Arc<dyn LeaseLookup>) -> Self {
         Self { leases, known: Mutex::new(BTreeMap::new()) }
     }
 

@@ -1,7 +1,7 @@
 //! Which headers pass, in both directions: allow lists, so that a header nobody thought of stays
 //! out. Never a credential, a cookie, a forwarding header, or a framing header.
 
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ports::PoolKey;
 
@@ -25,9 +25,14 @@ const REQUEST: [&str; 12] = [
     "x-amzn-bedrock-service-tier",
     "x-grok-conv-id",
 ];
-const BETA: &str = "anthropic-beta";
+/// How many headers a request to a provider usually has, so that room is made for them once.
+const USUAL_COUNT: usize = 12;
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// Tells the client that a beta it asked for was left out, as the pool's key does not have it.
 const DOWNGRADE: &str = "x-teamclaw-downgrade";
+
+/// Where clients put their key, besides `authorization`.
+const TOKEN: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 
 /// What a provider may tell a client. Organisation and project names are not in it: they are the
 /// pool's business.
@@ -54,10 +59,10 @@ const RESPONSE_PREFIXES: [&str; 5] = [
 
 /// The headers of the request to a provider. `None` when the key cannot be a header's value.
 pub(crate) fn for_provider(client: &HeaderMap, auth: Auth, key: &PoolKey) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    for name in REQUEST {
-        for value in client.get_all(name) {
-            headers.append(HeaderName::from_static(name), value.clone());
+    let mut headers = HeaderMap::with_capacity(USUAL_COUNT);
+    for (name, value) in client {
+        if REQUEST.contains(&name.as_str()) {
+            headers.append(name.clone(), value.clone());
         }
     }
     // A compressed answer would hide its usage.
@@ -87,14 +92,14 @@ pub(crate) fn tell_downgrade(answer: &mut HeaderMap) {
     answer.insert(DOWNGRADE, HeaderValue::from_static("oauth-no-1m"));
 }
 
-/// The headers of the answer to the client.
-pub(crate) fn for_client(provider: &HeaderMap) -> HeaderMap {
+/// The headers of the answer to the client; none that the provider put the key into.
+pub(crate) fn for_client(provider: &HeaderMap, key: &PoolKey) -> HeaderMap {
     let passes = |name: &str| {
         RESPONSE.contains(&name) || RESPONSE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
     let mut headers = HeaderMap::new();
     for (name, value) in provider {
-        if passes(name.as_str()) {
+        if passes(name.as_str()) && !credential::is_in(value.as_bytes(), key) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -105,15 +110,17 @@ pub(crate) fn for_client(provider: &HeaderMap) -> HeaderMap {
 /// query says. `None` when there is none, or when two places disagree.
 pub(crate) fn token<'a>(headers: &'a HeaderMap, in_query: Option<&'a str>) -> Option<&'a str> {
     let mut found = in_query;
-    for name in ["x-api-key", "x-goog-api-key", "api-key", "authorization"] {
-        for value in headers.get_all(name) {
-            let text = value.to_str().ok()?;
-            let text = if name == "authorization" { bearer(text)? } else { text };
-            if found.is_some_and(|earlier| earlier != text) {
-                return None;
-            }
-            found = Some(text);
+    for (name, value) in headers {
+        let is_bearer = name == AUTHORIZATION;
+        if !is_bearer && !TOKEN.contains(&name.as_str()) {
+            continue;
         }
+        let text = value.to_str().ok()?;
+        let text = if is_bearer { bearer(text)? } else { text };
+        if found.is_some_and(|earlier| earlier != text) {
+            return None;
+        }
+        found = Some(text);
     }
     found.filter(|token| !token.is_empty())
 }
@@ -208,8 +215,10 @@ mod tests {
             ("anthropic-organization-id", "acme"),
             ("x-ratelimit-remaining-tokens", "1"),
             ("strict-transport-security", "x"),
+            ("x-request-id", "of sk-1"),
         ]);
-        let headers = for_client(&provider);
+        let key = PoolKey::new(events::Secret::new("sk-1"));
+        let headers = for_client(&provider, &key);
         let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["content-type", "x-ratelimit-remaining-tokens"]);

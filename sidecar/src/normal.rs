@@ -19,6 +19,7 @@ pub(crate) fn tokens(api: Api, usage: &Map<String, Value>) -> Tokens {
         Api::OpenAiResponses | Api::OpenAiImages | Api::OpenAiTranscription => {
             openai(usage, "input", "output")
         }
+        Api::OpenAiRealtime => realtime(usage),
         Api::GeminiGenerate | Api::GeminiEmbed => gemini(usage),
         Api::BedrockConverse => converse(usage),
         Api::BedrockInvoke => invoke(usage),
@@ -59,6 +60,18 @@ fn openai(usage: &Map<String, Value>, input: &str, output: &str) -> Tokens {
         cache_write1h: 0,
         output: sum(output),
         reasoning: detail(output, "reasoning_tokens"),
+    }
+}
+
+/// platform.openai.com/docs/api-reference/realtime-server-events/response/done: as Responses, but the
+/// details have another name, and there is no reasoning.
+fn realtime(usage: &Map<String, Value>) -> Tokens {
+    let cache_read = number(usage, &["input_token_details", "cached_tokens"]);
+    Tokens {
+        uncached_input: number(usage, &["input_tokens"]).saturating_sub(cache_read),
+        cache_read,
+        output: number(usage, &["output_tokens"]),
+        ..Tokens::default()
     }
 }
 

@@ -11,11 +11,11 @@ mod courier;
 use std::sync::Arc;
 
 use events::{Envelope, Event};
-use ports::{Ids, Usage};
+use ports::{Ids, UsageSink};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::WhenFull;
-use crate::journal::Journal;
+use crate::journal::{Journal, Ticket};
 use crate::metrics::Metrics;
 #[cfg(feature = "otel")]
 use crate::traces::{Asked, Context, Traces};
@@ -62,7 +62,7 @@ impl Outbox {
     /// An outbox whose task hands over to `usage`. The task ends when the outbox and every place
     /// are gone and all is handed over. Needs a tokio runtime.
     pub(crate) fn new(
-        usage: Arc<dyn Usage>,
+        usage: Arc<dyn UsageSink>,
         ids: Arc<dyn Ids>,
         journal: Journal,
         when_full: WhenFull,
@@ -166,15 +166,18 @@ impl Place {
     ///
     /// # Errors
     /// It cannot be written down, and the configuration wants it refused then.
-    pub(crate) fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
-        match (self.outbox.journal.begin(record), self.outbox.when_full) {
-            (Err(_), WhenFull::Refuse) => Err(NoRoom),
-            (Ok(()), _) | (Err(_), WhenFull::CountAndGoOn) => Ok(()),
+    pub(crate) async fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
+        let Some(ticket) = self.outbox.journal.begin(record) else { return Ok(()) };
+        ticket.others().await;
+        match (ticket.write(), self.outbox.when_full) {
+            (false, WhenFull::Refuse) => Err(NoRoom),
+            (true, _) | (false, WhenFull::CountAndGoOn) => Ok(()),
         }
     }
 
-    /// Takes the record. When it returns, the record outlives the process if there is a journal.
-    pub(crate) fn end(self, record: Envelope) {
+    /// Takes the record. Once its ending is over or dropped, the record outlives the process if
+    /// there is a journal.
+    pub(crate) fn end(self, record: Envelope) -> Option<Ending> {
         let usage = &self.outbox.metrics.usage;
         if let Event::UsageRecorded(record) = &record.event {
             self.outbox.metrics.recorded(record);
@@ -184,10 +187,9 @@ impl Place {
             let (parent, asked) = &self.trace;
             traces.ended(&record, asked.as_ref(), parent.as_ref());
         }
-        // Why it is not written down was said; it is handed over from memory all the same.
-        if self.outbox.journal.end(&record).is_err() {
-            usage.unkept.one();
-        }
+        let ticket = self.outbox.journal.end(&record);
+        let metrics = &self.outbox.metrics;
+        let ending = ticket.map(|ticket| Ending { ticket, metrics: Arc::clone(metrics) });
         let (id, time) = (record.id, record.time);
         let item = Item::Record(Box::new(record));
         // Counted before it can be gone again.
@@ -195,17 +197,19 @@ impl Place {
         let item = match self.room {
             Some(room) => {
                 room.send(item);
-                return;
+                return ending;
             }
             None => match self.outbox.backlog.try_send(item) {
-                Ok(()) => return,
+                Ok(()) => return ending,
                 Err(full) => full.into_inner(),
             },
         };
+        // Before it is left to the journal alone, it is in it.
+        drop(ending);
         usage.in_memory.left(1);
         usage.on_disk.joined(time);
         if self.outbox.journal.leave(id) {
-            return;
+            return None;
         }
         usage.on_disk.left(1);
         usage.dropped.one();
@@ -213,6 +217,29 @@ impl Place {
             // The last place where it can still be found: the record holds no secret.
             let record = serde_json::to_string(&record).unwrap_or_default();
             tracing::error!(record, "there is no room for a usage record: it is not counted");
+        }
+        None
+    }
+}
+
+/// A record on its way into the journal. Dropping it writes it.
+pub(crate) struct Ending {
+    ticket: Ticket,
+    metrics: Arc<Metrics>,
+}
+
+impl Ending {
+    /// Writes it together with those of others who are ready.
+    pub(crate) async fn written(self) {
+        self.ticket.others().await;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Why it is not kept was said; it is handed over from memory all the same.
+        if !self.ticket.write() {
+            self.metrics.usage.unkept.one();
         }
     }
 }

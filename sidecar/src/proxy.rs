@@ -2,24 +2,29 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use events::price::PriceTable;
 use jiff::Timestamp;
-use ports::{Clock, Ids, Keys, Lease, Leases, Usage};
+use ports::{Clock, Ids, Keys, Lease, LeaseLookup, UsageSink, UsageTotals};
 use tokio::sync::Semaphore;
 
 use crate::body::HOLDING_KIB_MAX;
 use crate::config::{BadConfig, Config, Keep, Upstreams};
 use crate::door::Door;
 use crate::journal::Journal;
+use crate::limits::Gate;
 use crate::metrics::Metrics;
+use crate::oauth::Renewing;
 use crate::outbox::Outbox;
 use crate::pool::Pool;
+use crate::relay::TOTAL_MAX;
 use crate::tally::Books;
 #[cfg(feature = "otel")]
 use crate::traces::Traces;
 use crate::turns::Turns;
 use crate::upstream::Upstream;
+use crate::websocket::Sockets;
 
 /// Told of each metered request, at its start and at its end: whose, and when. Must not block.
 pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
@@ -28,11 +33,13 @@ pub type ActivitySink = Arc<dyn Fn(&Lease, Timestamp) + Send + Sync>;
 #[derive(Clone)]
 pub struct Outside {
     /// Who may ask.
-    pub leases: Arc<dyn Leases>,
+    pub leases: Arc<dyn LeaseLookup>,
     /// The pool's store. Asked as often as [`Config::keys_believed`] says.
     pub keys: Arc<dyn Keys>,
-    /// The ledger.
-    pub usage: Arc<dyn Usage>,
+    /// Where usage goes.
+    pub usage: Arc<dyn UsageSink>,
+    /// What workspaces have used. Asked once for each workspace whose limits reach back.
+    pub totals: Arc<dyn UsageTotals>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identities of records.
@@ -48,11 +55,15 @@ pub struct Sidecar {
     pub(crate) door: Door,
     pub(crate) pool: Pool,
     pub(crate) upstreams: Upstreams,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: Arc<Upstream>,
     pub(crate) outbox: Outbox,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) books: Books,
     pub(crate) host_names: Vec<String>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) sockets: Sockets,
+    /// How long an answer may take at the most, a socket included.
+    pub(crate) total_max: Duration,
     pub(crate) metrics: Arc<Metrics>,
     /// No new connection is taken any more.
     pub(crate) stopping: AtomicBool,
@@ -79,21 +90,29 @@ impl Sidecar {
         outside: Outside,
     ) -> Result<Arc<Self>, BadConfig> {
         let upstreams = Upstreams::new(config)?;
-        let Outside { leases, keys, usage, clock, ids, prices, on_activity } = outside;
+        let Outside { leases, keys, usage, totals, clock, ids, prices, on_activity } = outside;
         let metrics = Metrics::new(&upstreams.providers.ids());
         let outbox = Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics);
         #[cfg(feature = "otel")]
         let outbox = outbox.traced(config.collector.as_deref().map(Traces::new).transpose()?);
+        let gate = Arc::new(Gate::new(totals, Arc::clone(&prices), outbox.clone()));
+        let upstream = Arc::new(Upstream::new(config, &upstreams)?);
+        let renewed =
+            Renewing::over(keys, Arc::clone(&upstream), &upstreams, Arc::clone(&clock), &*ids);
+        let (believed, strategy) = (config.keys_believed, config.strategy);
         Ok(Arc::new(Self {
             door: Door::new(leases),
-            pool: Pool::new(keys, Arc::clone(&ids), config.keys_believed, config.strategy),
-            upstream: Upstream::new(&upstreams)?,
+            pool: Pool::new(Arc::new(renewed), Arc::clone(&ids), believed, strategy),
+            upstream,
             upstreams,
             outbox,
+            books: Books { clock, ids, prices, gate: Arc::clone(&gate), on_activity },
+            gate,
             metrics,
             stopping: AtomicBool::new(false),
-            books: Books { clock, ids, prices, on_activity },
             turns: Arc::default(),
+            sockets: Sockets::default(),
+            total_max: config.total_max.unwrap_or(TOTAL_MAX),
             holding: Arc::new(Semaphore::new(HOLDING_KIB_MAX)),
             host_names: config.host_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
         }))

@@ -40,6 +40,13 @@ pub(crate) enum Kind {
     TooLarge,
     /// Every key must rest for a while.
     KeysRest,
+    /// The workspace may not ask for this model.
+    NotAllowed,
+    /// The workspace has used up what it may use in a moment.
+    Limited,
+    /// The workspace has used up what it may use in a day or a month. No client shall try again by
+    /// itself.
+    Spent,
     /// There is no key that the provider takes.
     NoKey,
     /// Something of ours cannot now.
@@ -96,10 +103,25 @@ impl Refusal {
             Kind::NoPath => StatusCode::NOT_FOUND,
             Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::KeysRest => StatusCode::TOO_MANY_REQUESTS,
+            Kind::KeysRest | Kind::Limited | Kind::Spent => StatusCode::TOO_MANY_REQUESTS,
+            Kind::NotAllowed => StatusCode::FORBIDDEN,
             Kind::NoKey | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::BadUpstream => StatusCode::BAD_GATEWAY,
             Kind::SlowUpstream => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The status in a provider's own shape. They differ about a budget that is used up: it is
+    /// Anthropic's 402 (platform.claude.com/docs/en/api/errors), OpenAI's 429 with its own code and
+    /// `x-should-retry: false` (platform.openai.com/docs/guides/error-codes), and Bedrock's 400
+    /// (its `ServiceQuotaExceededException`). Google's would be 429, which its clients try again;
+    /// 403 they do not.
+    fn status_in(&self, shape: Shape) -> StatusCode {
+        match (self.kind, shape) {
+            (Kind::Spent, Shape::Anthropic) => StatusCode::PAYMENT_REQUIRED,
+            (Kind::Spent, Shape::Google) => StatusCode::FORBIDDEN,
+            (Kind::Spent, Shape::Bedrock) => StatusCode::BAD_REQUEST,
+            _ => self.status(),
         }
     }
 
@@ -113,7 +135,11 @@ impl Refusal {
                 ("invalid_request_error", "invalid_request_error", "method_not_supported")
             }
             Kind::TooLarge => ("request_too_large", "invalid_request_error", "request_too_large"),
-            Kind::KeysRest => ("rate_limit_error", "requests", "rate_limit_exceeded"),
+            Kind::KeysRest | Kind::Limited => {
+                ("rate_limit_error", "requests", "rate_limit_exceeded")
+            }
+            Kind::NotAllowed => ("permission_error", "invalid_request_error", "model_not_allowed"),
+            Kind::Spent => ("billing_error", "insufficient_quota", "insufficient_quota"),
             Kind::NoKey => ("api_error", "server_error", "no_provider_key"),
             Kind::Unavailable => ("api_error", "server_error", "unavailable"),
             Kind::BadUpstream => ("api_error", "server_error", "bad_gateway"),
@@ -133,16 +159,30 @@ impl Refusal {
             Kind::NoToken => ("UNAUTHENTICATED", "UnrecognizedClientException"),
             Kind::NoPath => ("NOT_FOUND", "ResourceNotFoundException"),
             Kind::WrongMethod => ("UNIMPLEMENTED", "UnknownOperationException"),
-            Kind::KeysRest => ("RESOURCE_EXHAUSTED", "ThrottlingException"),
+            Kind::KeysRest | Kind::Limited => ("RESOURCE_EXHAUSTED", "ThrottlingException"),
+            Kind::NotAllowed => ("PERMISSION_DENIED", "AccessDeniedException"),
+            Kind::Spent => ("PERMISSION_DENIED", "ServiceQuotaExceededException"),
             Kind::NoKey | Kind::Unavailable => ("UNAVAILABLE", "ServiceUnavailableException"),
             Kind::BadUpstream => ("UNAVAILABLE", "InternalServerException"),
             Kind::SlowUpstream => ("DEADLINE_EXCEEDED", "ModelTimeoutException"),
         }
     }
 
+    /// The event that tells it within a WebSocket of OpenAI's
+    /// (platform.openai.com/docs/api-reference/realtime-server-events/error).
+    pub(crate) fn event(&self) -> String {
+        let (_, kind, code) = self.names();
+        let words = format!("teamclaw: {}", self.words);
+        let error = json!({"message": words, "type": kind, "param": null, "code": code,
+            "event_id": null});
+        json!({"type": "error", "event_id": "event_teamclaw", "status": self.status().as_u16(),
+            "error": error})
+        .to_string()
+    }
+
     /// Google's body. Its clients read the wait from the details.
     fn google(&self, words: &str) -> Value {
-        let mut error = json!({"code": self.status().as_u16(), "message": words,
+        let mut error = json!({"code": self.status_in(Shape::Google).as_u16(), "message": words,
             "status": self.cloud_names().0});
         if let Some(seconds) = self.retry_after {
             error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo",
@@ -154,13 +194,17 @@ impl Refusal {
     /// Whether the client's own retries can help. Both official clients obey `x-should-retry`.
     fn worth_retrying(&self) -> bool {
         match self.kind {
-            Kind::KeysRest => self.retry_after.is_none_or(|seconds| seconds <= CLIENT_WAIT_MAX),
+            Kind::KeysRest | Kind::Limited => {
+                self.retry_after.is_none_or(|seconds| seconds <= CLIENT_WAIT_MAX)
+            }
             Kind::Unavailable | Kind::BadUpstream | Kind::SlowUpstream => true,
             Kind::BadRequest
             | Kind::NoToken
             | Kind::NoPath
             | Kind::WrongMethod
             | Kind::TooLarge
+            | Kind::NotAllowed
+            | Kind::Spent
             | Kind::NoKey => false,
         }
     }
@@ -179,7 +223,7 @@ impl Refusal {
             Shape::Bedrock => json!({"message": words}),
         };
         let mut response = Response::new(full(body.to_string().into()));
-        *response.status_mut() = self.status();
+        *response.status_mut() = self.status_in(shape);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = if self.worth_retrying() { "true" } else { "false" };

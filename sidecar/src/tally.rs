@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use events::limits::Used;
 use events::price::PriceTable;
 use events::usage::{Completion, UsageRecord};
 use events::{Envelope, Event, EventId, KeyPrint, Stamp};
@@ -13,13 +14,17 @@ use ports::{Clock, Ids, Lease};
 use serde_json::Value;
 
 use crate::bill::{Bill, bill};
+use crate::limits::{Gate, Pass};
 use crate::meter::{Meter, Reading};
-use crate::outbox::{NoRoom, Place};
+use crate::outbox::{Ending, NoRoom, Place};
 use crate::providers::{Api, Provider};
 use crate::proxy::ActivitySink;
+use crate::scan::Found;
 
 /// Says that the client was gone before the provider answered; nginx's word for it.
 const STATUS_CLIENT_GONE: u16 = 499;
+/// What an answer on a socket has instead of a status of its own: the one that opened the socket.
+const STATUS_SOCKET: u16 = 101;
 /// The longest model name that a record holds, as in its schema.
 const MODEL_LENGTH_MAX: usize = 200;
 const SOURCE: &str = "/sidecar";
@@ -30,6 +35,7 @@ pub(crate) struct Books {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) prices: Arc<PriceTable>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) on_activity: ActivitySink,
 }
 
@@ -48,6 +54,8 @@ pub(crate) struct Tally {
     status: u16,
     failed: bool,
     meter: Option<Meter>,
+    /// What the limits of a WebSocket count a response by.
+    _pass: Option<Pass>,
 }
 
 impl Tally {
@@ -76,7 +84,19 @@ impl Tally {
             status: STATUS_CLIENT_GONE,
             failed: false,
             meter: None,
+            _pass: None,
         }
+    }
+
+    /// Whose it is.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The same account, let through by the gate until it is closed.
+    pub(crate) fn let_through(mut self, pass: Pass) -> Self {
+        self._pass = Some(pass);
+        self
     }
 
     /// The model that was asked for; the provider's own word replaces it.
@@ -93,11 +113,14 @@ impl Tally {
     ///
     /// # Errors
     /// It cannot be written down.
-    pub(crate) fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
+    pub(crate) async fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
         let again = self.key.is_some();
         let reading = self.reading();
         let record = self.record(key.clone(), self.started, self.model(None), reading);
-        let written = self.place.as_ref().map_or(Ok(()), |place| place.begin(&record));
+        let written = match &self.place {
+            Some(place) => place.begin(&record).await,
+            None => Ok(()),
+        };
         if written.is_ok() || again {
             self.key = Some(key.clone());
             return Ok(());
@@ -133,6 +156,35 @@ impl Tally {
         if let Some(meter) = &mut self.meter {
             meter.see(bytes);
         }
+    }
+
+    /// Closes the account; the record is written down when its ending is over or dropped.
+    pub(crate) fn end(mut self) -> Option<Ending> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Option<Ending> {
+        let place = self.place.take()?;
+        let now = self.books.clock.now();
+        (self.books.on_activity)(&self.lease, now);
+        let key = self.key.take()?;
+        let mut reading = self.reading();
+        let model = self.model(reading.model.take());
+        #[cfg(feature = "otel")]
+        let place = place.asked(self.model(None), self.api);
+        let record = self.record(key, now, model, reading);
+        let used = used(&record);
+        let ticket = place.end(record);
+        // After it is recorded, so that who reads the ledger meanwhile counts it twice rather than
+        // not at all.
+        self.books.gate.used(&self.lease.workspace, self.started, now, used);
+        ticket
+    }
+
+    /// What was found in the next message of an answer that comes on a socket.
+    pub(crate) fn told(&mut self, found: Found) {
+        self.status = STATUS_SOCKET;
+        self.meter.get_or_insert_with(|| Meter::of_messages(self.api)).told(found);
     }
 
     fn reading(&mut self) -> Reading {
@@ -177,13 +229,14 @@ impl Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
-        let now = self.books.clock.now();
-        (self.books.on_activity)(&self.lease, now);
-        let (Some(place), Some(key)) = (self.place.take(), self.key.take()) else { return };
-        let mut reading = self.reading();
-        let model = self.model(reading.model.take());
-        #[cfg(feature = "otel")]
-        let place = place.asked(self.model(None), self.api);
-        place.end(self.record(key, now, model, reading));
+        // Nobody waits: an ending that is dropped is written.
+        drop(self.close());
+    }
+}
+
+fn used(record: &Envelope) -> Used {
+    match &record.event {
+        Event::UsageRecorded(record) => Used::of(record),
+        _ => Used::default(),
     }
 }

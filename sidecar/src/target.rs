@@ -4,6 +4,8 @@
 //! clients of Bedrock send, so no spelling of a dot, a slash or a backslash can get past; the
 //! upstream path is later built from a matched template.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use thiserror::Error;
 
 /// Longest path and query. The longest that we serve is under 200 bytes.
@@ -11,8 +13,18 @@ pub(crate) const TARGET_LENGTH_MAX: usize = 2048;
 /// Longest provider id.
 const PROVIDER_LENGTH_MAX: usize = 32;
 /// The query names that the official clients use on the paths we serve.
-const QUERY_NAMES: [&str; 8] =
-    ["after_id", "alt", "api-version", "before_id", "beta", "limit", "pageSize", "pageToken"];
+const QUERY_NAMES: [&str; 10] = [
+    "after_id",
+    "alt",
+    "api-version",
+    "before_id",
+    "beta",
+    "intent",
+    "limit",
+    "model",
+    "pageSize",
+    "pageToken",
+];
 /// The query name under which Gemini's clients may put their key.
 const QUERY_KEY: &str = "key";
 
@@ -74,6 +86,12 @@ impl<'a> Target<'a> {
         let (query, key) = split_query(query)?;
         Ok(Self { provider, path, query, key })
     }
+
+    /// The value of a name in the query.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.query.iter().flat_map(|query| query.split('&'));
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
 }
 
 /// Whether a provider may have this id: lower-case letters, digits and hyphens.
@@ -117,25 +135,25 @@ fn split_query(query: Option<&str>) -> Result<(Option<String>, Option<&str>), Od
 /// Whether a `Host` header names this machine itself or one of `names`: a web page that made its
 /// own name point here (DNS rebinding) sends its own name.
 pub(crate) fn good_host(host: &str, names: &[String]) -> bool {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((address, "")) => address,
-            Some((address, port)) if good_port(port) => address,
-            _ => return false,
-        },
-        None => match host.split_once(':') {
-            Some((_, port)) if port.parse::<u16>().is_err() => return false,
-            Some((name, _)) => name,
-            None => host,
-        },
+    let host = host.to_ascii_lowercase();
+    if let Some(rest) = host.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
+        let Ok(ip) = address.parse::<Ipv6Addr>() else { return false };
+        let good_end = port.is_empty() || port.strip_prefix(':').is_some_and(good_port);
+        return good_end && (ip.is_loopback() || names.iter().any(|name| name == address));
+    }
+    let name = match host.split_once(':') {
+        Some((name, port)) if good_port(port) => name,
+        Some(_) => return false,
+        None => &host,
     };
-    let bare = bare.to_ascii_lowercase();
-    let loopback = bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    bare == "localhost" || loopback || names.contains(&bare)
+    let loopback = name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+    name == "localhost" || loopback || names.iter().any(|ours| ours == name)
 }
 
+/// Rust's own reading of a number takes a plus sign.
 fn good_port(text: &str) -> bool {
-    text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -284,8 +302,11 @@ mod tests {
             "10.0.0.1",
             "localhost:x",
             "localhost:",
+            "localhost:+80",
+            "[::1]:+80",
             "[::1]evil",
             "[::1",
+            "[127.0.0.1]",
             "evil@localhost",
             "x/?",
             "x/#",

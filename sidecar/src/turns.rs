@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use events::WorkspaceId;
 
+use crate::limits::Pass;
+
 /// The most requests of one workspace at once. An agent with sub-agents at work has about ten.
 const UNDER_WAY_MAX: u32 = 64;
 
@@ -17,6 +19,8 @@ pub(crate) struct Turns(Mutex<BTreeMap<WorkspaceId, u32>>);
 pub(crate) struct Turn {
     turns: Arc<Turns>,
     workspace: WorkspaceId,
+    /// What its limits count it by.
+    _pass: Option<Pass>,
 }
 
 impl Turns {
@@ -28,7 +32,15 @@ impl Turns {
             return None;
         }
         *count += 1;
-        Some(Turn { turns: Arc::clone(self), workspace: workspace.clone() })
+        Some(Turn { turns: Arc::clone(self), workspace: workspace.clone(), _pass: None })
+    }
+}
+
+impl Turn {
+    /// The same turn, let through by the gate.
+    pub(crate) fn with(mut self, pass: Pass) -> Self {
+        self._pass = Some(pass);
+        self
     }
 }
 

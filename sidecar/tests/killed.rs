@@ -221,6 +221,7 @@ async fn two_sidecars_never_write_to_one_directory() {
         leases: Arc::clone(&first.tokens) as _,
         keys: Arc::clone(&first.pool) as _,
         usage: Arc::new(Books::default()),
+        totals: Arc::new(Books::default()),
         clock: Arc::new(support::outside::Ticks::default()),
         ids: Arc::new(support::outside::Ticks::default()),
         prices: Arc::new(events::price::PriceTable::built_in()),
@@ -249,5 +250,44 @@ async fn what_is_on_disk_is_for_one_user_and_holds_no_secret() {
     assert!(text.contains("under_way") && text.contains("ended"));
     for secret in [KEYS[0], KEYS[1], rig.ann.as_str(), "hello there"] {
         assert!(!text.contains(secret), "{secret}");
+    }
+}
+
+/// Every offset is tried on the journal itself (`src/journal/tests/damage.rs`); here a whole sidecar
+/// starts on what is left.
+#[tokio::test]
+async fn a_sidecar_starts_on_any_damage_and_counts_what_it_left() {
+    let place = Place::new();
+    let rig = rig(&place, WhenFull::Refuse).await;
+    rig.books.away.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(rig.post(CHAT, hello(true)).await.status, StatusCode::OK);
+    }
+    rig.stand_in.script(Script { event_delay_ms: 60_000, ..Script::default() });
+    let _under_way = rig.open(MESSAGES, hello(true)).await;
+    let killed = place.killed();
+    let whole = counted_next(&killed.killed()).await;
+    assert_eq!(whole.len(), 4);
+    let names =
+        std::fs::read_dir(&killed.0).expect("readable").map(|entry| entry.expect("one").path());
+    let mut segments: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|end| end == "usage")).collect();
+    let (segment, None) = (segments.remove(0), segments.pop()) else { panic!("one segment") };
+    let bytes = std::fs::read(&segment).expect("readable");
+    let name = segment.file_name().expect("a name");
+    for at in (0..bytes.len()).step_by(97) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        for (kind, hurt) in [("flipped", &flipped[..]), ("cut", &bytes[..at])] {
+            let next = Place::new();
+            std::fs::create_dir_all(&next.0).expect("a directory");
+            std::fs::write(next.0.join(name), hurt).expect("written");
+            let records = counted_next(&next).await;
+            let least = if kind == "flipped" { whole.len() - 1 } else { 0 };
+            assert!((least..=whole.len()).contains(&records.len()), "{kind} at {at}: {records:?}");
+            let of = |record: &UsageRecord| (record.started, record.provider.clone());
+            let known: Vec<_> = whole.iter().map(of).collect();
+            assert!(records.iter().map(of).all(|one| known.contains(&one)), "{kind} at {at}");
+        }
     }
 }

@@ -24,11 +24,11 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use ports::{Clock, Fault, Grouping, Ids, Spending, Usage, async_trait};
+use ports::{Clock, Fault, Ids, UsageSink, async_trait};
 use serde_json::json;
 use sidecar::stand_in::{Billed, Script, StandIn};
 use sidecar::{Config, Keep, Outside, Sidecar};
-use support::outside::{Pool, Tokens as Leases};
+use support::outside::{Books, Pool, Tokens as Leases};
 use support::rig::listener;
 
 const KEY: &str = "sk-pool-one";
@@ -43,7 +43,7 @@ const LIFE_MS_MAX: u64 = 120;
 struct Lines(Mutex<std::fs::File>);
 
 #[async_trait]
-impl Usage for Lines {
+impl UsageSink for Lines {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         // Ends the line that a kill may have cut in the midst of an earlier batch.
         let mut lines = String::from("\n");
@@ -55,10 +55,6 @@ impl Usage for Lines {
         tokio::time::sleep(Duration::from_millis(5)).await;
         self.0.lock().expect("no panic").write_all(lines.as_bytes()).expect("written");
         Ok(())
-    }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
     }
 }
 
@@ -99,6 +95,7 @@ async fn serve(run: u64, provider: &str, place: &Path) {
         leases,
         keys: Arc::new(Pool(Mutex::new(vec![Secret::new(KEY)]))),
         usage: Arc::new(Lines(Mutex::new(ledger))),
+        totals: Arc::new(Books::default()),
         clock: Arc::new(Numbered(run, AtomicU64::new(0))),
         ids: Arc::new(Numbered(run, AtomicU64::new(0))),
         prices: Arc::new(PriceTable::built_in()),

@@ -73,6 +73,7 @@ impl Crowd {
             leases: Arc::clone(&tokens) as _,
             keys: Arc::clone(&pool) as _,
             usage: Arc::clone(&books) as _,
+            totals: Arc::clone(&books) as _,
             clock: Arc::clone(&ticks) as _,
             ids: ticks,
             prices: Arc::new(PriceTable::built_in()),

@@ -5,7 +5,7 @@
 //! | safe to repeat | the token follows from person, generation and try |
 //! | taken back by | [`undo`]: every token of the person up to this try becomes worthless |
 
-use events::{Output, TeamId};
+use events::{Limits, Output, TeamId};
 use ports::{Fault, Lease, Leases};
 
 use super::{At, Outcome, Trace};
@@ -20,7 +20,15 @@ pub struct Plan {
 pub fn plan(at: At<'_>, default_team: &TeamId) -> Plan {
     let team = at.workspace.team().unwrap_or(default_team).clone();
     let At { id, generation, attempt, .. } = at;
-    Plan { lease: Lease { workspace: id.clone(), generation, attempt, team } }
+    Plan {
+        lease: Lease {
+            workspace: id.clone(),
+            generation,
+            attempt,
+            team,
+            limits: Limits::default(),
+        },
+    }
 }
 
 /// Does what was decided.

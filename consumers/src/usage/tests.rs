@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use events::price::Cost;
 use events::usage::{Completion, Tokens, UsageRecord};
 use events::{EventId, Gen, KeyPrint, Stamp, TeamId};
+use jiff::Timestamp;
 
 use super::*;
 
@@ -16,7 +17,7 @@ struct Ledger {
 }
 
 #[async_trait]
-impl Usage for Ledger {
+impl UsageSink for Ledger {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         if self.refuses {
             return Err(Fault::Conflict);
@@ -24,10 +25,6 @@ impl Usage for Ledger {
         let ids = batch.iter().map(|envelope| envelope.id.0.as_u128()).collect();
         self.batches.lock().expect("batches").push(ids);
         Ok(())
-    }
-
-    async fn report(&self, by: Grouping, since: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(vec![Spending { name: format!("{by:?} {since:?}"), ..Spending::default() }])
     }
 }
 
@@ -88,12 +85,4 @@ async fn what_the_ledger_refuses_is_told_so_that_it_is_sent_again() {
     let roll_up = RollUp::new(Arc::new(Ledger { refuses: true, ..Ledger::default() }));
     let fault = roll_up.count(&[envelope(1, Some("ann"), used())]).await;
     assert!(matches!(fault, Err(Fault::Conflict)), "{fault:?}");
-}
-
-#[tokio::test]
-async fn a_report_is_the_ledgers_own() {
-    let roll_up = RollUp::new(Arc::new(Ledger::default()));
-    let since = Some(Timestamp::UNIX_EPOCH);
-    let report = roll_up.report(Grouping::Team, since).await.expect("a report");
-    assert_eq!(report[0].name, format!("Team {since:?}"));
 }

@@ -69,10 +69,12 @@ const SHARED_USER: [(i64, Call); 7] = [
     (libc::SYS_sched_setattr, Call::Process { who: 0 }),
     (libc::SYS_sched_setparam, Call::Process { who: 0 }),
     (libc::SYS_sched_setscheduler, Call::Process { who: 0 }),
-    (libc::SYS_setpriority, Call::Kind { process: libc::PRIO_PROCESS }),
+    (libc::SYS_setpriority, Call::Kind { process: PRIO_PROCESS }),
     (libc::SYS_ioprio_set, Call::Kind { process: IOPRIO_WHO_PROCESS }),
 ];
 
+/// From linux/resource.h; the type that libc gives it is another with each C library.
+const PRIO_PROCESS: u32 = 0;
 /// From linux/ioprio.h; libc does not name it.
 const IOPRIO_WHO_PROCESS: u32 = 1;
 

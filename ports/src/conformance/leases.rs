@@ -1,7 +1,7 @@
 //! The promises of [`Leases`].
 
 use events::token::token_hash;
-use events::{Attempt, Gen};
+use events::{Attempt, Gen, Limits};
 
 use super::given::{person, team};
 use crate::{Fault, Lease, Leases};
@@ -25,6 +25,7 @@ fn lease(prefix: &str, name: &str, generation: u64, attempt: u32) -> Lease {
         generation: Gen(generation),
         attempt: Attempt(attempt),
         team: team(prefix, "red"),
+        limits: Limits::default(),
     }
 }
 

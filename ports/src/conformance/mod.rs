@@ -35,4 +35,5 @@ pub mod queue;
 pub mod routes;
 pub mod suspects;
 pub mod timers;
+pub mod totals;
 pub mod usage;

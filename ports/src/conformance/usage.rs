@@ -20,9 +20,9 @@ rules!($ usage_rules, usage:
     a_batch_with_anything_else_in_it_is_turned_away_whole,
 );
 
-const HOUR: i64 = 3_600;
+pub(super) const HOUR: i64 = 3_600;
 
-fn record(prefix: &str, model: &str, at: i64) -> UsageRecord {
+pub(super) fn record(prefix: &str, model: &str, at: i64) -> UsageRecord {
     UsageRecord {
         generation: Gen(1),
         team: team(prefix, "red"),
@@ -47,7 +47,7 @@ fn record(prefix: &str, model: &str, at: i64) -> UsageRecord {
     }
 }
 
-fn request(prefix: &str, name: &str, n: i64, record: UsageRecord) -> Envelope {
+pub(super) fn request(prefix: &str, name: &str, n: i64, record: UsageRecord) -> Envelope {
     fact(&person(prefix, name), n, Event::UsageRecorded(record))
 }
 

@@ -11,8 +11,9 @@ use events::{
 };
 use jiff::Timestamp;
 use ports::{
-    Clock, Cursor, Delivery, Fault, Handle, Ids, Journal, Lease, Leases, Letter, Loaded, Outgoing,
-    People, Person, Projection, Query, Queue, Route, Routes, Row, Session, Timers,
+    Clock, Cursor, Delivery, Fault, Handle, Ids, Journal, Lease, LeaseLookup, Leases, Letter,
+    Loaded, Outgoing, People, Person, Projection, Query, Queue, Route, Routes, Row, Session,
+    Timers,
 };
 
 /// Starts at a fixed time and goes on by a millisecond with each look.
@@ -265,6 +266,13 @@ impl Routes for MemoryRoutes {
 pub(crate) struct Derived;
 
 #[async_trait]
+impl LeaseLookup for Derived {
+    async fn find(&self, _: &str) -> Result<Option<Lease>, Fault> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
 impl Leases for Derived {
     fn token(&self, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> Secret {
         events::token::lease_token(&Secret::new("pool"), id, generation, attempt)
@@ -280,10 +288,6 @@ impl Leases for Derived {
 
     async fn revoke(&self, _: &WorkspaceId, _: Gen, _: Attempt) -> Result<(), Fault> {
         Ok(())
-    }
-
-    async fn find(&self, _: &str) -> Result<Option<Lease>, Fault> {
-        Ok(None)
     }
 
     async fn list(&self) -> Result<Vec<Lease>, Fault> {

@@ -1,26 +1,31 @@
 //! Where usage goes: a line of JSON for each request, at the end of a file or to standard output.
 //!
 //! A line may come twice when the program was killed between writing it and noting that it did;
-//! `id` tells. Nothing is added up here.
+//! `id` tells.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use events::{Envelope, Reason, ReasonClass};
-use ports::usage::{Grouping, Spending};
-use ports::{Fault, Usage};
+use events::{Envelope, Reason, ReasonClass, WorkspaceId};
+use jiff::Timestamp;
+use ports::{Fault, Spending, UsageSink, UsageTotals};
 
 use crate::genai;
 use crate::settings::Problem;
+use crate::totals;
 
 const SERVICE: &str = "usage file";
 
 /// The end of the lines.
-pub(crate) struct Ledger(Arc<Mutex<Sink>>);
+pub(crate) struct Ledger {
+    sink: Arc<Mutex<Sink>>,
+    /// Where they can be read again; not at standard output.
+    path: Option<PathBuf>,
+}
 
 enum Sink {
     Output,
@@ -34,12 +39,13 @@ impl Ledger {
     /// The file cannot be opened.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         if path == Path::new("-") {
-            return Ok(Self(Arc::new(Mutex::new(Sink::Output))));
+            return Ok(Self { sink: Arc::new(Mutex::new(Sink::Output)), path: None });
         }
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let what = format!("usage cannot be written to {}", path.display());
         let file = file.map_err(|error| Problem::new(what, error))?;
-        Ok(Self(Arc::new(Mutex::new(Sink::File(file)))))
+        let (sink, path) = (Arc::new(Mutex::new(Sink::File(file))), Some(path.to_owned()));
+        Ok(Self { sink, path })
     }
 }
 
@@ -60,23 +66,34 @@ impl Sink {
 }
 
 #[async_trait]
-impl Usage for Ledger {
+impl UsageSink for Ledger {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let lines: String = batch.iter().map(|envelope| genai::line(envelope) + "\n").collect();
-        let sink = Arc::clone(&self.0);
+        // A line is about 800 bytes.
+        let mut lines = Vec::with_capacity(batch.len() * 1024);
+        for envelope in batch {
+            genai::line(envelope, &mut lines);
+        }
+        let sink = Arc::clone(&self.sink);
         let written = tokio::task::spawn_blocking(move || {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).write(lines.as_bytes())
+            sink.lock().unwrap_or_else(PoisonError::into_inner).write(&lines)
         });
         let written = written.await.map_err(|error| Fault::unavailable(SERVICE, error))?;
         written.map_err(|error| Fault::unavailable(SERVICE, error))
     }
+}
 
-    async fn report(
-        &self,
-        _: Grouping,
-        _: Option<jiff::Timestamp>,
-    ) -> Result<Vec<Spending>, Fault> {
-        let words = "a stand-alone sidecar adds nothing up: read the file of its usage";
-        Err(Fault::Refused(Reason::new(ReasonClass::BadConfig, words)))
+#[async_trait]
+impl UsageTotals for Ledger {
+    async fn total(&self, workspace: &WorkspaceId, since: Timestamp) -> Result<Spending, Fault> {
+        let Some(path) = self.path.clone() else {
+            let words = "usage goes to standard output, where nobody can add it up again";
+            return Err(Fault::Refused(Reason::new(ReasonClass::BadConfig, words)));
+        };
+        let workspace = workspace.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            totals::total(File::open(path)?, &workspace, since, totals::BLOCK)
+        });
+        let read = read.await.map_err(|error| Fault::unavailable(SERVICE, error))?;
+        read.map_err(|error| Fault::unavailable(SERVICE, error))
     }
 }

@@ -7,6 +7,7 @@ mod genai;
 mod ledger;
 mod settings;
 mod tokens;
+mod totals;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -56,11 +57,12 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         Some(address) => Some(bind(address, "--operator").await?),
         None => None,
     };
-    let ledger = Ledger::open(&settings.usage)?;
+    let ledger = Arc::new(Ledger::open(&settings.usage)?);
     let outside = Outside {
         leases: Arc::new(Tokens::new(&settings.workspaces)),
         keys: local::keys_at(&settings.keys),
-        usage: Arc::new(ledger),
+        usage: Arc::clone(&ledger) as _,
+        totals: ledger,
         clock: Arc::new(local::SystemClock::new()),
         ids: Arc::new(local::SystemIds::default()),
         prices: Arc::new(PriceTable::built_in()),

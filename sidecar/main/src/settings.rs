@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use events::token::token_hash;
-use events::{TeamId, WorkspaceId};
+use events::{Limits, TeamId, WorkspaceId};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use sidecar::{Config, CustomProvider, Keep, Strategy, WhenFull};
@@ -65,8 +65,13 @@ struct File {
     host_names: Vec<String>,
     strategy: Strategy,
     keys_believed: Option<SignedDuration>,
+    total_max: Option<SignedDuration>,
+    upstream_http2: bool,
+    tls_roots: Option<PathBuf>,
     upstreams: BTreeMap<String, String>,
+    token_endpoints: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
+    limits: Limits,
     operator: Option<SocketAddr>,
     operator_token_sha256: Option<String>,
     log_format: Option<LogFormat>,
@@ -85,6 +90,9 @@ pub(crate) struct Workspace {
     pub(crate) team: TeamId,
     /// The SHA-256 of its token, in hex.
     pub(crate) token_sha256: String,
+    /// What it may be used for.
+    #[serde(default)]
+    pub(crate) limits: Limits,
 }
 
 fn everyone() -> TeamId {
@@ -122,8 +130,12 @@ impl Settings {
         let mut workspaces = file.workspaces;
         workspaces.extend(from_environment(cli)?);
         check(&workspaces)?;
+        for workspace in &mut workspaces {
+            workspace.limits = workspace.limits.over(&file.limits);
+        }
         let missing = |what: &str| Problem::new(format!("no {what}"), "see --help for examples");
         let usage = cli.usage.clone().or(file.usage).ok_or_else(|| missing("--usage FILE"))?;
+        check_memory(&workspaces, &usage)?;
         let beside = if usage == Path::new("-") { PathBuf::from("usage") } else { usage.clone() };
         let journal = file.journal.unwrap_or_else(|| beside.with_added_extension("journal"));
         let mut upstreams = file.upstreams;
@@ -148,6 +160,7 @@ impl Settings {
             log_format: cli.log_format.or(file.log_format).unwrap_or_default(),
             sidecar: Config {
                 upstreams,
+                token_endpoints: file.token_endpoints,
                 providers: file.providers,
                 host_names: file.host_names,
                 keep: Keep::Directory(journal),
@@ -156,6 +169,9 @@ impl Settings {
                 keys_believed: believed(file.keys_believed)?,
                 #[cfg(feature = "otel")]
                 collector: variable(COLLECTOR_VARIABLE).or(file.collector),
+                total_max: total_max(file.total_max)?,
+                upstream_http2: file.upstream_http2,
+                tls_roots: file.tls_roots,
             },
         })
     }
@@ -189,6 +205,16 @@ fn believed(asked: Option<SignedDuration>) -> Result<Duration, Problem> {
     Duration::try_from(asked).map_err(|error| Problem::new("keys_believed", error))
 }
 
+/// How long an answer may take at the most.
+fn total_max(asked: Option<SignedDuration>) -> Result<Option<Duration>, Problem> {
+    let bad = |why: String| Problem::new("total_max", why);
+    let asked = asked.map(Duration::try_from).transpose().map_err(|e| bad(e.to_string()))?;
+    if asked == Some(Duration::ZERO) {
+        return Err(bad("no answer takes no time".to_owned()));
+    }
+    Ok(asked)
+}
+
 /// Reads a configuration file; what it names is beside it, unless its path says otherwise.
 fn read(path: &Path) -> Result<File, Problem> {
     let bad = |why: String| Problem::new(format!("the configuration {}", path.display()), why);
@@ -199,7 +225,8 @@ fn read(path: &Path) -> Result<File, Problem> {
     let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
     let mut file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     let beside = path.parent().unwrap_or_else(|| Path::new(""));
-    for place in [&mut file.keys, &mut file.usage, &mut file.journal].into_iter().flatten() {
+    let places = [&mut file.keys, &mut file.usage, &mut file.journal, &mut file.tls_roots];
+    for place in places.into_iter().flatten() {
         if place != Path::new("-") {
             *place = beside.join(&place);
         }
@@ -215,6 +242,7 @@ fn from_environment(cli: &Cli) -> Result<Option<Workspace>, Problem> {
         name: name.unwrap_or_else(|| "agent".parse().expect("a name")),
         team: cli.team.clone().unwrap_or_else(everyone),
         token_sha256,
+        limits: Limits::default(),
     }))
 }
 
@@ -262,4 +290,17 @@ fn check(workspaces: &[Workspace]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// What is limited by the day or month must be known after a restart.
+fn check_memory(workspaces: &[Workspace], usage: &Path) -> Result<(), Problem> {
+    let limited = workspaces.iter().find(|workspace| workspace.limits.reaches_back());
+    match limited {
+        Some(workspace) if usage == Path::new("-") => {
+            let why = "limits by the day or month need a file of usage, in which a restarted \
+                sidecar finds what was used: --usage FILE";
+            Err(Problem::new(format!("workspace {}", workspace.name), why))
+        }
+        _ => Ok(()),
+    }
 }

@@ -58,11 +58,16 @@ impl Running {
         Self { child, address }
     }
 
-    /// Asks it to end, and waits.
-    fn end(mut self) -> std::process::ExitStatus {
+    /// Asks it to end.
+    fn terminate(&self) {
         let id = self.child.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("told");
         assert!(told.success());
+    }
+
+    /// Asks it to end, and waits.
+    fn end(mut self) -> std::process::ExitStatus {
+        self.terminate();
         self.child.wait().expect("an end")
     }
 }
@@ -137,6 +142,47 @@ async fn keys_go_in_and_usage_comes_out() {
     assert!(journal.is_dir(), "what was under way outlives a kill");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_under_way_may_end_after_sigterm_and_its_usage_is_written() {
+    let scratch = Scratch::new("sigterm");
+    let provider = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let place = format!("anthropic=http://{}", provider.local_addr().expect("an address"));
+    let mut command = scratch.command();
+    command.env("TEAMCLAW_TOKEN", TOKEN).args(["--upstream", &place]);
+    command.args(["--listen", "127.0.0.1:0", "--keys", "keys.json", "--usage", "usage.jsonl"]);
+    let mut running = Running::start(command);
+    let address = running.address.clone();
+    let asking = tokio::spawn(async move { ask(&address, TOKEN).await });
+
+    let (mut stream, _) = provider.accept().await.expect("a connection");
+    let mut got = Vec::new();
+    while !got.ends_with(b"}]}") {
+        assert!(stream.read_buf(&mut got).await.expect("bytes") > 0);
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let first =
+        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7}}}\n\n";
+    stream.write_all(format!("{head}{first}").as_bytes()).await.expect("written");
+    running.terminate();
+    // It takes nobody new from now on.
+    while TcpStream::connect(&running.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.child.try_wait().expect("asked").is_none(), "it waits for the stream");
+    let last = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n\
+        data: {\"type\":\"message_stop\"}\n\n";
+    stream.write_all(last.as_bytes()).await.expect("written");
+    drop(stream);
+    let answer = asking.await.expect("no panic");
+    assert!(answer.contains("message_stop") && answer.ends_with("0\r\n\r\n"), "{answer}");
+    assert!(running.child.wait().expect("an end").success());
+    let line: Value = serde_json::from_str(&scratch.read("usage.jsonl")).expect("one line");
+    let data = &line["data"];
+    assert_eq!(data["teamclaw.completion"], "complete");
+    assert_eq!(data["gen_ai.usage.input_tokens"], 7);
+    assert_eq!(data["gen_ai.usage.output_tokens"], 3);
+}
+
 #[test]
 fn what_is_missing_or_odd_is_said_with_what_to_do() {
     let scratch = Scratch::new("mistakes");
@@ -146,6 +192,12 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
          [[workspaces]]\nname = \"bob\"\ntoken_sha256 = \"{hash}\"\n"
     );
     std::fs::write(scratch.0.join("twice.toml"), twice).expect("written");
+    let one = format!("[[workspaces]]\nname = \"ann\"\ntoken_sha256 = \"{hash}\"\n");
+    let usual = "keys = \"keys.json\"\nusage = \"u\"\n";
+    let roots = format!("tls_roots = \"keys.json\"\nupstream_http2 = true\n{usual}{one}");
+    std::fs::write(scratch.0.join("roots.toml"), roots).expect("written");
+    let never = format!("total_max = \"0s\"\n{usual}{one}");
+    std::fs::write(scratch.0.join("never.toml"), never).expect("written");
     std::fs::write(scratch.0.join("odd.toml"), "lisen = \"x\"\n").expect("written");
     let mut all = String::new();
     for (token, arguments) in [
@@ -157,6 +209,8 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
         (None, "--config twice.toml"),
         (None, "--config odd.toml"),
         (None, "--config none.toml"),
+        (None, "--config roots.toml"),
+        (None, "--config never.toml"),
         (Some(TOKEN), "--keys keys.json --usage u --upstream opnai=https://x"),
     ] {
         let mut command = scratch.command();
@@ -186,9 +240,13 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
           |
         1 | lisen = "x"
           | ^^^^^
-        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `upstreams`, `providers`, `operator`, `operator_token_sha256`, `log_format`, `collector`, `workspaces`
+        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `total_max`, `upstream_http2`, `tls_roots`, `upstreams`, `token_endpoints`, `providers`, `limits`, `operator`, `operator_token_sha256`, `log_format`, `collector`, `workspaces`
         $ --config none.toml
         teamclaw-sidecar: the configuration none.toml: No such file or directory (os error 2)
+        $ --config roots.toml
+        teamclaw-sidecar: the sidecar cannot start: the root certificates in keys.json cannot be used: there is no certificate in it
+        $ --config never.toml
+        teamclaw-sidecar: total_max: no answer takes no time
         $ --keys keys.json --usage u --upstream opnai=https://x
         teamclaw-sidecar: the sidecar cannot start: there is no provider "opnai": known are anthropic, anthropic-token, openai, openai-codex, google, openrouter, mistral, together, groq, xai, deepseek, fireworks, amazon-bedrock, azure-openai, vertex
     "#]].assert_eq(&all);

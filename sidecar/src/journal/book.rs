@@ -4,7 +4,7 @@
 //! has no end yet. So a long stream holds no old segment back; what does is usage that the ledger
 //! does not have. Segments go oldest first: what settles an entry never goes before the entry.
 //!
-//! One short lock and one write an entry; nothing here waits for a disk to be in sync.
+//! One short lock and one write for a group of entries; nothing here waits for a disk to be in sync.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -57,6 +57,28 @@ pub(super) enum Stage {
     InHand,
     /// Its record is in the segment and nowhere else.
     Left,
+}
+
+/// An entry about one request on its way to a segment.
+pub(super) struct Coming {
+    pub(super) id: EventId,
+    /// Whether the request ends with it; else it begins, or takes another key.
+    pub(super) ends: bool,
+    /// Empty when it is longer than any may be.
+    pub(super) frame: Vec<u8>,
+}
+
+impl Coming {
+    /// A request begins.
+    pub(super) fn begin(record: &Envelope) -> Self {
+        let frame = Entry::UnderWay(Cow::Borrowed(record)).frame().unwrap_or_default();
+        Self { id: record.id, ends: false, frame }
+    }
+
+    /// A request has ended.
+    pub(super) fn end(record: &Envelope) -> Self {
+        Self { id: record.id, ends: true, frame: entry::ended(record).unwrap_or_default() }
+    }
 }
 
 struct Request {
@@ -135,30 +157,43 @@ impl Book {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes that a request begins; again when it takes another key.
-    pub(super) fn begin(&self, record: &Envelope) -> Result<(), NotKept> {
-        let frame = Entry::UnderWay(Cow::Borrowed(record)).frame().ok_or(NotKept::TooLong)?;
+    /// Writes entries in their order, in as few writes as the segments allow. Gives which of them are
+    /// kept, and the last reason why one is not.
+    pub(super) fn write_all(&self, coming: Vec<Coming>) -> (Vec<bool>, Option<NotKept>) {
+        let (mut kept, mut last) = (Vec::with_capacity(coming.len()), None);
         let mut state = self.state();
-        let segment = self.write(&mut state, &frame, false)?;
-        state.put(record.id, segment, Stage::UnderWay(frame));
-        Ok(())
-    }
-
-    /// Writes that a request has ended. If that fails, its begin goes on to speak for it.
-    pub(super) fn end(&self, record: &Envelope) -> Result<(), NotKept> {
-        let frame = entry::ended(record);
-        let mut state = self.state();
-        // Room for the end was promised with the begin.
-        let promised = state.requests.contains_key(&record.id);
-        let kept = match frame {
-            Some(frame) => self.write(&mut state, &frame, promised),
-            None => Err(NotKept::TooLong),
-        };
-        let begun = state.requests.get(&record.id).map(|request| request.segment);
-        if let Some(segment) = kept.as_ref().ok().copied().or(begun) {
-            state.put(record.id, segment, Stage::InHand);
+        let mut rest = coming.into_iter().peekable();
+        let (mut run, mut bytes) = (Vec::new(), Vec::new());
+        while let Some(first) = rest.next() {
+            let room = match self.room(&mut state, &first) {
+                Ok(room) => room,
+                Err(error) => {
+                    last = Some(error);
+                    kept.push(false);
+                    state.not_kept(&first);
+                    continue;
+                }
+            };
+            bytes.extend_from_slice(&first.frame);
+            run.push(first);
+            while let Some(next) =
+                rest.next_if(|next| (bytes.len() + next.frame.len()) as u64 <= room)
+            {
+                bytes.extend_from_slice(&next.frame);
+                run.push(next);
+            }
+            let written = self.append(&mut state, &bytes);
+            bytes.clear();
+            for entry in run.drain(..) {
+                kept.push(written.is_ok());
+                match &written {
+                    Ok(segment) => state.kept(entry, *segment),
+                    Err(_) => state.not_kept(&entry),
+                }
+            }
+            last = written.err().or(last);
         }
-        kept.map(|_| ())
+        (kept, last)
     }
 
     /// The record is in nobody's hand any more; gives whether a segment has word of it.
@@ -178,8 +213,11 @@ impl Book {
         for id in ids {
             state.forget(*id);
         }
+        let promised = frame.len() as u64;
         // Without it the next start hands them over once more, and they are not counted again.
-        if let Err(error) = self.write(&mut state, &frame, true) {
+        let written =
+            self.fitting(&mut state, promised, true).and_then(|_| self.append(&mut state, &frame));
+        if let Err(error) = written {
             tracing::warn!(%error, "the usage journal does not know what the ledger has");
         }
         self.wake(&mut state);
@@ -191,7 +229,9 @@ impl Book {
     /// There is no room for one.
     pub(super) fn check(&self) -> Result<(), NotKept> {
         let frame = Entry::Settled(Vec::new().into()).frame().ok_or(NotKept::TooLong)?;
-        self.write(&mut self.state(), &frame, false).map(drop)
+        let mut state = self.state();
+        self.fitting(&mut state, frame.len() as u64, false)?;
+        self.append(&mut state, &frame).map(drop)
     }
 
     /// How long all segments are together, in bytes.
@@ -210,44 +250,50 @@ impl Book {
         state.held.iter().find(|(_, held)| held.left > 0).map(|(number, _)| *number)
     }
 
-    /// Those of `ids` whose word lies in this segment and in nobody's hand. From now on they are
-    /// in the caller's.
-    pub(super) fn take(&self, segment: u64, ids: impl Iterator<Item = EventId>) -> Vec<EventId> {
+    /// Every request whose word lies in this segment and in nobody's hand. From now on they are in
+    /// the caller's.
+    pub(super) fn take(&self, segment: u64) -> Vec<EventId> {
         let mut state = self.state();
-        let left = |state: &State, id: &EventId| {
-            let request = state.requests.get(id);
-            request.is_some_and(|r| r.segment == segment && r.stage == Stage::Left)
-        };
-        let taken: Vec<EventId> = ids.filter(|id| left(&state, id)).collect();
+        let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
+        let taken = state.requests.iter().filter(|(_, request)| left(request));
+        let taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
         for id in &taken {
             state.put(*id, segment, Stage::InHand);
         }
         taken
     }
 
-    /// Every request of this segment that is in nobody's hand.
-    pub(super) fn all_left(&self, segment: u64) -> Vec<EventId> {
-        let state = self.state();
-        let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
-        state.requests.iter().filter(|(_, r)| left(r)).map(|(id, _)| *id).collect()
+    /// How much the newest segment takes from this entry on, in bytes. Room for an end was promised
+    /// with its begin.
+    fn room(&self, state: &mut State, entry: &Coming) -> Result<u64, NotKept> {
+        if entry.frame.is_empty() {
+            return Err(NotKept::TooLong);
+        }
+        let promised = entry.ends && state.requests.contains_key(&entry.id);
+        self.fitting(state, entry.frame.len() as u64, promised)
     }
 
-    /// Appends, in a new segment if it is time for one, and gives the segment's number. What was
-    /// `promised` room is written into the newest even over its length.
-    fn write(&self, state: &mut State, frame: &[u8], promised: bool) -> Result<u64, NotKept> {
-        let length = frame.len() as u64;
-        let fits = |newest: &Newest| newest.length + length <= self.bounds.segment_length;
-        if !state.newest.as_ref().is_some_and(fits) {
-            let made = self.turn(state);
-            if let Err(error) = made
-                && (!promised || state.newest.is_none())
-            {
-                return Err(error);
-            }
+    /// Turns to a new segment if it is time for one; gives how much it takes. What was `promised`
+    /// room goes into the newest even over its length.
+    fn fitting(&self, state: &mut State, length: u64, promised: bool) -> Result<u64, NotKept> {
+        let left = |newest: &Newest| self.bounds.segment_length.saturating_sub(newest.length);
+        if let Some(room) = state.newest.as_ref().map(left).filter(|room| length <= *room) {
+            return Ok(room);
         }
+        let made = self.turn(state);
+        match (&state.newest, made) {
+            (Some(newest), Ok(())) => Ok(left(newest)),
+            (Some(_), Err(_)) if promised => Ok(0),
+            (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(NotKept::Full),
+        }
+    }
+
+    /// Appends to the newest segment, and gives its number.
+    fn append(&self, state: &mut State, bytes: &[u8]) -> Result<u64, NotKept> {
         let Some(newest) = &mut state.newest else { return Err(NotKept::Full) };
-        newest.segment.append(newest.length, frame)?;
-        newest.length += length;
+        newest.segment.append(newest.length, bytes)?;
+        newest.length += bytes.len() as u64;
         let number = newest.number;
         if std::mem::take(&mut newest.in_sync) {
             state.errands.push(Arc::clone(&newest.segment));
@@ -266,7 +312,7 @@ impl Book {
             return Err(NotKept::Full);
         }
         let number = state.next;
-        state.next += 1;
+        state.next = state.next.saturating_add(1);
         let segment = self.disk.create(number)?;
         let mut copies = Vec::new();
         let mut copied = Vec::new();
@@ -339,6 +385,20 @@ impl State {
     fn length(&self) -> u64 {
         let newest = self.newest.as_ref().map_or(0, |newest| newest.length);
         self.held.values().fold(newest, |sum, held| sum.saturating_add(held.length))
+    }
+
+    /// An entry lies in this segment.
+    fn kept(&mut self, entry: Coming, segment: u64) {
+        let stage = if entry.ends { Stage::InHand } else { Stage::UnderWay(entry.frame) };
+        self.put(entry.id, segment, stage);
+    }
+
+    /// An entry lies nowhere. If it was an end, its begin goes on to speak for the request.
+    fn not_kept(&mut self, entry: &Coming) {
+        let begun = self.requests.get(&entry.id).map(|request| request.segment);
+        if let Some(segment) = begun.filter(|_| entry.ends) {
+            self.put(entry.id, segment, Stage::InHand);
+        }
     }
 
     fn put(&mut self, id: EventId, segment: u64, stage: Stage) {

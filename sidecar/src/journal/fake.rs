@@ -23,6 +23,8 @@ pub(super) struct Platter {
     pub(super) room: Option<usize>,
     /// Nothing can be brought in sync.
     pub(super) sync_fails: bool,
+    /// Happens once, after the next read has seen the files and before it is answered.
+    pub(super) meanwhile: Option<Box<dyn FnOnce() + Send>>,
     pub(super) appends: usize,
     pub(super) syncs: usize,
 }
@@ -63,7 +65,12 @@ impl Disk for Fake {
     }
 
     fn read(&self, number: u64) -> Result<Vec<u8>> {
-        self.platter().files.get(&number).cloned().ok_or(ErrorKind::NotFound.into())
+        let mut platter = self.platter();
+        let bytes = platter.files.get(&number).cloned();
+        let meanwhile = platter.meanwhile.take();
+        drop(platter);
+        meanwhile.into_iter().for_each(|happens| happens());
+        bytes.ok_or(ErrorKind::NotFound.into())
     }
 
     fn create(&self, number: u64) -> Result<Arc<dyn Segment>> {
@@ -71,9 +78,10 @@ impl Disk for Fake {
         if platter.room == Some(0) {
             return Err(ErrorKind::StorageFull.into());
         }
-        if platter.files.insert(number, Vec::new()).is_some() {
+        if platter.files.contains_key(&number) {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        platter.files.insert(number, Vec::new());
         platter.changed();
         Ok(Arc::new(Page { fake: self.clone(), number }))
     }

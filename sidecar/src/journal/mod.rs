@@ -10,6 +10,7 @@ mod entry;
 #[cfg(test)]
 mod fake;
 mod frame;
+mod group;
 mod keeper;
 #[cfg(test)]
 mod tests;
@@ -18,32 +19,31 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use events::{Envelope, EventId};
 
-use book::{BOUNDS, Book, Bounds};
+use book::{BOUNDS, Book, Bounds, Coming};
 use disk::{Directory, Disk};
 use entry::Entry;
+use group::Desk;
 use keeper::Keeper;
 
 pub(crate) use book::NotKept;
+pub(crate) use group::Ticket;
 
 /// The most identities in one entry, which makes 40 KiB.
 const SETTLED_MAX: usize = 1000;
 
 /// The journal, or none: then usage is in memory alone until the ledger has it.
 pub(crate) struct Journal {
-    book: Option<Arc<Book>>,
-    /// The last write failed, and it was said.
-    failing: AtomicBool,
+    book: Option<(Arc<Book>, Arc<Desk>)>,
     _keeper: Option<Keeper>,
 }
 
 impl Journal {
     /// None.
     pub(crate) fn none() -> Self {
-        Self { book: None, failing: AtomicBool::new(false), _keeper: None }
+        Self { book: None, _keeper: None }
     }
 
     /// The journal in this directory, with what an earlier run left there.
@@ -57,7 +57,8 @@ impl Journal {
     fn on(disk: Box<dyn Disk>, bounds: Bounds) -> io::Result<Self> {
         let book = Arc::new(opened(disk, bounds)?);
         let keeper = Keeper::start(Arc::clone(&book))?;
-        Ok(Self { book: Some(book), failing: AtomicBool::new(false), _keeper: Some(keeper) })
+        let desk = Arc::new(Desk::new(Arc::clone(&book)));
+        Ok(Self { book: Some((book, desk)), _keeper: Some(keeper) })
     }
 
     /// Whether there is one.
@@ -65,21 +66,21 @@ impl Journal {
         self.book.is_some()
     }
 
-    /// Writes down that a request leaves for the provider, with the record that counts if nothing
-    /// more is ever known. Again when it takes another key.
-    pub(crate) fn begin(&self, record: &Envelope) -> Result<(), NotKept> {
-        self.told(self.book.as_ref().map_or(Ok(()), |book| book.begin(record)))
+    /// Enters that a request leaves for the provider, with the record that counts if nothing more is
+    /// ever known. Again when it takes another key. `None` when there is no journal.
+    pub(crate) fn begin(&self, record: &Envelope) -> Option<Ticket> {
+        self.book.as_ref().map(|(_, desk)| desk.enter(Coming::begin(record)))
     }
 
-    /// Writes down that it has ended.
-    pub(crate) fn end(&self, record: &Envelope) -> Result<(), NotKept> {
-        self.told(self.book.as_ref().map_or(Ok(()), |book| book.end(record)))
+    /// Enters that it has ended.
+    pub(crate) fn end(&self, record: &Envelope) -> Option<Ticket> {
+        self.book.as_ref().map(|(_, desk)| desk.enter(Coming::end(record)))
     }
 
     /// Nobody has room for this record in memory; it comes back by [`Journal::left`]. `false` when
     /// the journal has no word of the request.
     pub(crate) fn leave(&self, id: EventId) -> bool {
-        self.book.as_ref().is_some_and(|book| book.leave(id))
+        self.book.as_ref().is_some_and(|(book, _)| book.leave(id))
     }
 
     /// Whether an entry can be written, as far as the last one tells; if that failed, it is tried.
@@ -87,25 +88,22 @@ impl Journal {
     /// # Errors
     /// Why it cannot.
     pub(crate) fn check(&self) -> Result<(), NotKept> {
-        match &self.book {
-            Some(book) if self.failing.load(Ordering::Relaxed) => self.told(book.check()),
-            Some(_) | None => Ok(()),
-        }
+        self.book.as_ref().map_or(Ok(()), |(_, desk)| desk.check())
     }
 
     /// How long all its files are, in bytes; `None` when there is no journal.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.book.as_ref().map(|book| book.length())
+        self.book.as_ref().map(|(book, _)| book.length())
     }
 
     /// How many records nobody has in hand.
     pub(crate) fn count_left(&self) -> usize {
-        self.book.as_ref().map_or(0, |book| book.count_left())
+        self.book.as_ref().map_or(0, |(book, _)| book.count_left())
     }
 
     /// The ledger has these.
     pub(crate) fn settle(&self, batch: &[Envelope]) {
-        let Some(book) = &self.book else { return };
+        let Some((book, _)) = &self.book else { return };
         for part in batch.chunks(SETTLED_MAX) {
             let ids: Vec<EventId> = part.iter().map(|record| record.id).collect();
             book.settle(&ids);
@@ -114,45 +112,34 @@ impl Journal {
 
     /// Whether there are records that nobody has in hand.
     pub(crate) fn has_left(&self) -> bool {
-        self.book.as_ref().is_some_and(|book| book.left().is_some())
+        self.book.as_ref().is_some_and(|(book, _)| book.left().is_some())
     }
 
     /// Records that nobody has in hand, those of the oldest segment. From now on they are in the
     /// caller's. Reads a file.
     pub(crate) fn left(&self) -> Vec<Envelope> {
-        let Some((book, number)) = self.book.as_ref().and_then(|book| Some((book, book.left()?)))
+        let Some((book, number)) =
+            self.book.as_ref().and_then(|(book, _)| Some((book, book.left()?)))
         else {
             return Vec::new();
         };
+        // Before the file is read: what is left there meanwhile may come after what was read.
+        let taken = book.take(number);
         let mut records = match book.disk.read(number) {
             Ok(bytes) => last_words(entry::read(&bytes).0),
             Err(error) => {
                 tracing::error!(%error, number, "a usage segment cannot be read; it stays where it \
                     is and is read again at the next start");
-                book.take(number, book.all_left(number).into_iter());
                 return Vec::new();
             }
         };
-        let taken = book.take(number, records.keys().copied());
-        let missing = book.all_left(number);
+        let missing: Vec<EventId> =
+            taken.iter().filter(|id| !records.contains_key(id)).copied().collect();
         if !missing.is_empty() {
             tracing::error!(number, requests = missing.len(), "a usage segment has lost records");
             book.settle(&missing);
         }
         taken.iter().filter_map(|id| records.remove(id)).collect()
-    }
-
-    /// Says once that the journal fails, and once that it works again.
-    fn told(&self, result: Result<(), NotKept>) -> Result<(), NotKept> {
-        let failed = matches!(result, Err(NotKept::Full | NotKept::Disk(_)));
-        if self.failing.load(Ordering::Relaxed) != failed {
-            self.failing.store(failed, Ordering::Relaxed);
-            match &result {
-                Err(error) => tracing::error!(%error, "usage cannot be written down"),
-                Ok(()) => tracing::info!("usage can be written down again"),
-            }
-        }
-        result
     }
 }
 

@@ -69,7 +69,12 @@ impl Documents {
 
     /// The document at hand is over; `kind` is what its frame calls it.
     pub(super) fn end(&mut self, kind: Option<&str>) {
-        let mut found = self.scan.finish();
+        let found = self.scan.finish();
+        self.hear(kind, found);
+    }
+
+    /// A whole document, whoever read it.
+    pub(super) fn hear(&mut self, kind: Option<&str>, mut found: Found) {
         self.finished |= found.finished;
         self.text_bytes = self.text_bytes.saturating_add(found.text_bytes);
         let told = found.usage.is_some();
@@ -116,8 +121,12 @@ impl Documents {
             Api::OpenAiChat | Api::XaiChat | Api::OpenAiEmbeddings => {
                 found.closed && (told && self.finished || any && found.list)
             }
+            // What was cancelled is told too, with what it used by then.
+            Api::OpenAiRealtime => kind == "response.done" && told,
             Api::OpenAiImages => kind.ends_with(".completed") && told,
-            Api::OpenAiTranscription => kind == "transcript.text.done",
+            Api::OpenAiTranscription => {
+                kind == "transcript.text.done" || kind.ends_with("_transcription.completed")
+            }
             Api::GeminiGenerate | Api::GeminiEmbed => found.closed && any && self.finished,
             Api::BedrockConverse => kind == "metadata" && told,
             Api::BedrockInvoke => self.usage.contains_key(normal::BEDROCK_INPUT),
@@ -144,13 +153,15 @@ impl Documents {
 
 /// The names under which an answer holds the model's own text. Where a stream repeats the whole text
 /// at its end, only the name of its pieces is here.
-fn texts(api: Api, streams: bool) -> &'static [&'static [u8]] {
+pub(super) fn texts(api: Api, streams: bool) -> &'static [&'static [u8]] {
     match api {
         Api::AnthropicMessages => &[b"text", b"thinking", b"partial_json"],
         Api::OpenAiChat | Api::XaiChat => {
             &[b"content", b"reasoning_content", b"reasoning", b"arguments", b"refusal", b"text"]
         }
         Api::OpenAiResponses | Api::OpenAiTranscription if streams => &[b"delta"],
+        // Sounds are deltas too, and not text.
+        Api::OpenAiRealtime => &[],
         Api::OpenAiResponses | Api::OpenAiTranscription => &[b"text", b"arguments"],
         Api::GeminiGenerate => &[b"text"],
         Api::BedrockConverse => &[b"text", b"input"],

@@ -9,12 +9,14 @@ mod frames;
 mod golden_tests;
 mod wire;
 
+use bytes::{Bytes, BytesMut};
 use events::usage::{Completion, Tokens};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use crate::normal;
 use crate::providers::Api;
+use crate::scan::{Found, Scan};
 use documents::Documents;
 use encoding::Encoding;
 use wire::Wire;
@@ -44,6 +46,11 @@ impl Reading {
     }
 }
 
+/// What looks into the messages of a socket.
+pub(crate) fn scan_of_messages(api: Api) -> Scan {
+    Scan::new(documents::texts(api, true))
+}
+
 /// Reads one successful answer.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -62,6 +69,17 @@ impl Meter {
             documents.told(normal::bedrock_headers(headers));
         }
         Self { encoding: Encoding::of(text(header::CONTENT_ENCODING)), wire, documents }
+    }
+
+    /// A meter for an answer that comes as messages on a socket; [`Meter::told`] takes them.
+    pub(crate) fn of_messages(api: Api) -> Self {
+        let documents = Documents::new(api, true);
+        Self { encoding: Encoding::of(None), wire: Wire::Messages, documents }
+    }
+
+    /// Takes what was found in a whole message.
+    pub(crate) fn told(&mut self, found: Found) {
+        self.documents.hear(None, found);
     }
 
     /// Whether the provider's last word on usage was seen, so that the record can be made before
@@ -84,4 +102,23 @@ impl Meter {
         }
         reading
     }
+}
+
+/// A whole body without its content encoding; `None` when that cannot be taken off, or leaves more
+/// than `longest` bytes.
+pub(crate) fn undressed(headers: &HeaderMap, body: Bytes, longest: usize) -> Option<Bytes> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(name) = encodings.next() else { return Some(body) };
+    if encodings.next().is_some() {
+        return None;
+    }
+    let mut encoding = Encoding::of(Some(name.to_str().ok()?));
+    let (mut plain, mut too_long) = (BytesMut::new(), false);
+    encoding.undress(&body, |part| {
+        too_long |= plain.len() + part.len() > longest;
+        if !too_long {
+            plain.extend_from_slice(part);
+        }
+    });
+    (!too_long && encoding.unread().is_none()).then(|| plain.freeze())
 }

@@ -25,6 +25,8 @@ pub(super) enum Wire {
     Events(Sse),
     /// An AWS event stream.
     Frames(Frames),
+    /// Messages on a socket, whose reader looks into them itself.
+    Messages,
 }
 
 impl Wire {
@@ -60,6 +62,7 @@ impl Wire {
                 Piece::End => documents.end(None),
             }),
             Self::Frames(frames) => frames.feed(bytes, |frame| told(&frame, documents)),
+            Self::Messages => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::Envelope;
-use ports::{Fault, Ids, Retry, Usage};
+use ports::{Fault, Ids, Retry, UsageSink};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -24,7 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Who hands over.
 pub(super) struct Courier {
     pub(super) receiver: mpsc::Receiver<Item>,
-    pub(super) usage: Arc<dyn Usage>,
+    pub(super) usage: Arc<dyn UsageSink>,
     pub(super) ids: Arc<dyn Ids>,
     pub(super) journal: Arc<Journal>,
     pub(super) metrics: Arc<Metrics>,

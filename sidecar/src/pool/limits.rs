@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -78,8 +78,18 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Reads an answer's headers.
     pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
+        // Most answers say nothing of it, and one look at the names is cheaper than twenty look-ups.
+        if !headers.keys().any(speaks_of_waiting) {
+            return Self::default();
+        }
         Self { told: retry_after(headers, now), used_up: used_up(headers, now) }
     }
+}
+
+/// Whether a header is one of those that are looked up below.
+fn speaks_of_waiting(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    ["retry-after", "anthropic-ratelimit-", "x-ratelimit-"].iter().any(|n| name.starts_with(n))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

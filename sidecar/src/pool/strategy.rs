@@ -95,6 +95,7 @@ mod tests {
             generation: Gen(generation),
             attempt: Attempt(1),
             team: "t".parse().expect("a name"),
+            limits: events::Limits::default(),
         })
     }
 

@@ -16,7 +16,7 @@ use http::Method;
 
 use crate::refusal::Shape;
 
-pub(crate) use registry::{NotServed, Provider, Registry};
+pub(crate) use registry::{Found, NotServed, Provider, Registry};
 pub(crate) use table::ALL;
 
 /// How a provider wants its key.
@@ -48,6 +48,8 @@ pub(crate) enum Api {
     XaiChat,
     /// OpenAI Responses.
     OpenAiResponses,
+    /// OpenAI Realtime, which comes by a WebSocket alone.
+    OpenAiRealtime,
     /// OpenAI Embeddings.
     OpenAiEmbeddings,
     /// OpenAI Images.
@@ -118,6 +120,16 @@ pub(crate) enum OwnCost {
     Ticks,
 }
 
+/// Where the OAuth tokens of a provider are renewed (RFC 6749, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignIn {
+    /// The token endpoint.
+    pub(crate) endpoint: &'static str,
+    /// The id of the public client to which the provider gives such tokens: its own program for the
+    /// command line. It is no secret.
+    pub(crate) client: &'static str,
+}
+
 /// One provider.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -133,5 +145,8 @@ pub(crate) struct Row {
     /// Whether it bills a subscription and not the token.
     subscription: bool,
     own_cost: Option<OwnCost>,
+    sign_in: Option<SignIn>,
     paths: &'static [Paths],
+    /// The paths that are served as a WebSocket.
+    sockets: &'static [Paths],
 }

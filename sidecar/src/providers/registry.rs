@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::table::{CUSTOM_ANTHROPIC, CUSTOM_OPENAI};
-use super::{Api, Auth, OwnCost, Paths, Place, Route, Row};
+use super::{Api, Auth, OwnCost, Paths, Place, Route, Row, SignIn};
 use crate::config::Family;
 use crate::refusal::Shape;
 
@@ -91,6 +91,11 @@ impl Registry {
         self.0.get(id)
     }
 
+    /// Where the tokens of each provider that has some are renewed.
+    pub(crate) fn sign_ins(&self) -> impl Iterator<Item = (&str, SignIn)> {
+        self.0.values().filter_map(|provider| Some((&*provider.id, provider.row.sign_in?)))
+    }
+
     /// The ids, in order.
     pub(crate) fn ids(&self) -> Vec<&str> {
         self.0.keys().map(|id| &**id).collect()
@@ -140,19 +145,28 @@ impl Provider {
 
     /// What this method and path are to the provider.
     pub(crate) fn route(&self, method: &Method, path: &str) -> Result<Found, NotServed> {
-        let mut why = NotServed::Path;
-        for paths in self.row.paths {
-            for (route, rest) in rests(paths, path) {
-                let Some(model) = route.fits(rest) else { continue };
-                if route.method == *method {
-                    let path = format!("{}{rest}", paths.upstream);
-                    return Ok(Found { path, api: route.api, model });
-                }
-                why = NotServed::Method;
-            }
-        }
-        Err(why)
+        route(self.row.paths, method, path)
     }
+
+    /// What this path is to the provider as a WebSocket.
+    pub(crate) fn socket(&self, path: &str) -> Result<Found, NotServed> {
+        route(self.row.sockets, &Method::GET, path)
+    }
+}
+
+fn route(paths: &[Paths], method: &Method, path: &str) -> Result<Found, NotServed> {
+    let mut why = NotServed::Path;
+    for paths in paths {
+        for (route, rest) in rests(paths, path) {
+            let Some(model) = route.fits(rest) else { continue };
+            if route.method == *method {
+                let path = format!("{}{rest}", paths.upstream);
+                return Ok(Found { path, api: route.api, model });
+            }
+            why = NotServed::Method;
+        }
+    }
+    Err(why)
 }
 
 /// Every route with what is left of the path under each spelling of the prefix.

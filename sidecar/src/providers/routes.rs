@@ -13,6 +13,11 @@ const fn free(method: Method, path: &'static str) -> Route {
     Route { method, path, api: None }
 }
 
+/// A path that is a WebSocket.
+const fn socket(path: &'static str, api: Api) -> Route {
+    Route { method: Method::GET, path, api: Some(api) }
+}
+
 /// platform.claude.com/docs/en/api
 pub(super) const ANTHROPIC: &[Route] = &[
     post("/messages", Api::AnthropicMessages),
@@ -35,6 +40,10 @@ pub(super) const OPENAI: &[Route] = &[
     free(Method::GET, "/models"),
     free(Method::GET, "/models/{}"),
 ];
+
+/// platform.openai.com/docs/guides/websocket-mode and platform.openai.com/docs/guides/realtime-websocket
+pub(super) const OPENAI_SOCKETS: &[Route] =
+    &[socket("/responses", Api::OpenAiResponses), socket("/realtime", Api::OpenAiRealtime)];
 
 /// What nearly all who speak OpenAI's language have.
 pub(super) const CHAT: &[Route] = &[
@@ -84,6 +93,9 @@ pub(super) const XAI: &[Route] = &[
 
 /// What ChatGPT's own backend has for Codex.
 pub(super) const CODEX: &[Route] = &[post("/responses", Api::OpenAiResponses)];
+
+/// The same as a WebSocket.
+pub(super) const CODEX_SOCKETS: &[Route] = &[socket("/responses", Api::OpenAiResponses)];
 
 /// ai.google.dev/api. `batchGenerateContent`, files and cached contents are stored objects.
 pub(super) const GEMINI: &[Route] = &[

@@ -2,10 +2,10 @@
 //! in `tests/golden`.
 
 use super::routes::{
-    ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, GEMINI, GROQ, MESSAGES, MISTRAL, OPENAI,
-    OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
+    ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, CODEX_SOCKETS, GEMINI, GROQ, MESSAGES,
+    MISTRAL, OPENAI, OPENAI_SOCKETS, OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
 };
-use super::{Auth, OwnCost, Paths, Place, Route, Row};
+use super::{Auth, OwnCost, Paths, Place, Route, Row, SignIn};
 use crate::refusal::Shape;
 
 /// A provider that speaks OpenAI's language and differs in nothing.
@@ -17,7 +17,21 @@ const PLAIN: Row = Row {
     asks_usage: false,
     subscription: false,
     own_cost: None,
+    sign_in: None,
     paths: &[],
+    sockets: &[],
+};
+
+/// Claude Code's (docs.claude.com/en/docs/claude-code/iam). It was at console.anthropic.com before.
+const CLAUDE: SignIn = SignIn {
+    endpoint: "https://platform.claude.com/v1/oauth/token",
+    client: "9d1c250a-e61b-44d9-88ed-5944d1962f5e",
+};
+
+/// Codex's (github.com/openai/codex, codex-rs/login).
+const CHATGPT: SignIn = SignIn {
+    endpoint: "https://auth.openai.com/oauth/token",
+    client: "app_EMoamEEZ73f0CkXaXp7hrann",
 };
 
 const fn paths(
@@ -29,12 +43,16 @@ const fn paths(
     Paths { spellings, upstream, shape, routes }
 }
 
+/// What clients of Codex put before its path.
+const CODEX_SPELLINGS: &[&str] = &["/backend-api/codex", "/codex", "/v1", ""];
+
 /// Every provider.
 pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "anthropic",
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::XApiKey,
+        sign_in: Some(CLAUDE),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -43,6 +61,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::AnthropicToken,
         subscription: true,
+        sign_in: Some(CLAUDE),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -51,6 +70,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.openai.com"),
         asks_usage: true,
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
+        sockets: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI_SOCKETS)],
         ..PLAIN
     },
     Row {
@@ -58,12 +78,9 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://chatgpt.com"),
         auth: Auth::ChatGptToken,
         subscription: true,
-        paths: &[paths(
-            &["/backend-api/codex", "/codex", "/v1", ""],
-            "/backend-api/codex",
-            Shape::OpenAi,
-            CODEX,
-        )],
+        sign_in: Some(CHATGPT),
+        paths: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX)],
+        sockets: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX_SOCKETS)],
         ..PLAIN
     },
     Row {

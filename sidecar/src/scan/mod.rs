@@ -28,6 +28,8 @@ pub(crate) struct Found {
     /// How many bytes the strings with one of the wanted names have, an escape counted as one byte
     /// and one by its number as four.
     pub(crate) text_bytes: u64,
+    /// Which response it is about: `id` in `response`, or `response_id` at the top.
+    pub(crate) response: Option<String>,
     /// `type`, at the top.
     pub(crate) kind: Option<String>,
     /// Whether the document came to its end.
@@ -41,6 +43,7 @@ enum Field {
     Usage,
     Model,
     Tier,
+    Response,
     Kind,
     Finish,
 }
@@ -227,6 +230,8 @@ impl Scan {
             b"model" | b"modelVersion" if ours => Field::Model,
             b"service_tier" | b"serviceTier" if ours => Field::Tier,
             b"type" if self.depth == 1 => Field::Kind,
+            b"response_id" if self.depth == 1 => Field::Response,
+            b"id" if self.depth == 2 && self.within == Within::Wrapper => Field::Response,
             b"finish_reason" | b"finishReason" if self.depth == 3 => Field::Finish,
             b"blockReason" if feedback => Field::Finish,
             _ => return,
@@ -260,6 +265,7 @@ impl Scan {
                 let named = tier.get("type").and_then(Value::as_str).map(str::to_owned);
                 self.found.tier = named.or(self.found.tier.take());
             }
+            (Field::Response, Ok(Value::String(id))) => self.found.response = Some(id),
             (Field::Finish, Ok(Value::String(_))) => self.found.finished = true,
             (Field::Kind, Ok(Value::String(kind))) => self.found.kind = Some(kind),
             _ => {}
@@ -329,6 +335,20 @@ mod tests {
         }
         let tier = scan(r#"{"usage":{},"serviceTier":{"type":"flex"}}"#, 4).tier;
         assert_eq!(tier.as_deref(), Some("flex"));
+    }
+
+    #[test]
+    fn which_response_a_message_is_about_is_told_at_its_place() {
+        for (text, id) in [
+            (
+                r#"{"type":"response.done","response":{"object":"r","id":"r1","usage":{}}}"#,
+                Some("r1"),
+            ),
+            (r#"{"type":"x","response_id":"r2","item":{"id":"i"},"delta":"d"}"#, Some("r2")),
+            (r#"{"id":"evt","item_id":"i","item":{"response_id":"no","id":"i"}}"#, None),
+        ] {
+            assert_eq!(scan(text, 3).response.as_deref(), id, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use events::usage::Tokens;
 use serde_json::{Value, json};
 
 use super::StandIn;
-use super::heard::{Heard, pieces};
+use super::heard::Heard;
 use super::wire::{Metered, Reply, event};
 
 /// `POST /v1/messages`.
@@ -16,8 +16,8 @@ pub(super) fn messages(this: &StandIn, key: &KeyPrint, body: &Value) -> Metered 
     let reply = if heard.stream {
         Reply::Events(stream(&id, &heard, &tokens))
     } else {
-        let content = json!([{"type": "text", "text": heard.reply(), "citations": null}]);
-        Reply::Json(message(&id, &heard.model, content, json!("end_turn"), usage(&tokens)))
+        let content = json!([content(&heard, &id, heard.reply(), heard.arguments())]);
+        Reply::Json(message(&id, &heard.model, content, stop(&heard), usage(&tokens)))
     };
     Metered { reply, model: heard.model, tokens }
 }
@@ -68,6 +68,21 @@ fn message(id: &str, model: &str, content: Value, stop: Value, usage: Value) -> 
         "stop_reason": stop, "stop_sequence": null, "usage": usage})
 }
 
+/// The one block of the answer: what is said, or the call of the tool.
+fn content(heard: &Heard, id: &str, said: String, arguments: Value) -> Value {
+    match &heard.tool {
+        None => json!({"type": "text", "text": said, "citations": null}),
+        Some(tool) => {
+            let id = id.replace("msg_", "toolu_");
+            json!({"type": "tool_use", "id": id, "name": tool, "input": arguments})
+        }
+    }
+}
+
+fn stop(heard: &Heard) -> Value {
+    json!(if heard.tool.is_some() { "tool_use" } else { "end_turn" })
+}
+
 fn stream(id: &str, heard: &Heard, tokens: &Tokens) -> Vec<String> {
     // At the start only a seed of the output is known, as with the real one.
     let seed = usage(&Tokens { output: 1, reasoning: 0, ..*tokens });
@@ -77,12 +92,15 @@ fn stream(id: &str, heard: &Heard, tokens: &Tokens) -> Vec<String> {
         event(
             "content_block_start",
             &json!({"type": "content_block_start", "index": 0,
-            "content_block": {"type": "text", "text": ""}}),
+            "content_block": content(heard, id, String::new(), json!({}))}),
         ),
         event("ping", &json!({"type": "ping"})),
     ];
-    for piece in pieces(&heard.reply()) {
-        let delta = json!({"type": "text_delta", "text": piece});
+    for piece in heard.pieces() {
+        let delta = match heard.tool {
+            None => json!({"type": "text_delta", "text": piece}),
+            Some(_) => json!({"type": "input_json_delta", "partial_json": piece}),
+        };
         let data = json!({"type": "content_block_delta", "index": 0, "delta": delta});
         events.push(event("content_block_delta", &data));
     }
@@ -90,7 +108,7 @@ fn stream(id: &str, heard: &Heard, tokens: &Tokens) -> Vec<String> {
     events.push(event(
         "message_delta",
         &json!({"type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": null},
+        "delta": {"stop_reason": stop(heard), "stop_sequence": null},
         "usage": {"output_tokens": tokens.output}}),
     ));
     events.push(event("message_stop", &json!({"type": "message_stop"})));

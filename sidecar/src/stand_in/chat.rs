@@ -5,7 +5,7 @@ use events::usage::Tokens;
 use serde_json::{Value, json};
 
 use super::StandIn;
-use super::heard::{Heard, count, pieces, text};
+use super::heard::{Heard, count, text};
 use super::wire::{Metered, Reply, data};
 
 /// When everything of the stand-in was made: 2026-01-01, so that answers are repeatable.
@@ -37,14 +37,27 @@ pub(super) fn completions(this: &StandIn, key: &KeyPrint, body: &Value) -> Meter
         let asked = body["stream_options"]["include_usage"] == true;
         Reply::Events(stream(&id, &heard, asked.then(|| usage(&tokens))))
     } else {
-        let message = json!({"role": "assistant", "content": heard.reply(), "refusal": null,
+        let mut message = json!({"role": "assistant", "content": heard.reply(), "refusal": null,
             "annotations": []});
+        if let Some(tool) = &heard.tool {
+            message["content"] = Value::Null;
+            message["tool_calls"] = json!([call(&id, tool, &heard.arguments().to_string())]);
+        }
         Reply::Json(json!({"id": id, "object": "chat.completion", "created": CREATED,
             "model": heard.model, "service_tier": "default", "usage": usage(&tokens),
             "choices": [{"index": 0, "message": message, "logprobs": null,
-                "finish_reason": "stop"}]}))
+                "finish_reason": finish(&heard)}]}))
     };
     Metered { reply, model: heard.model, tokens }
+}
+
+fn call(id: &str, tool: &str, arguments: &str) -> Value {
+    let id = id.replace("chatcmpl-", "call-");
+    json!({"id": id, "type": "function", "function": {"name": tool, "arguments": arguments}})
+}
+
+fn finish(heard: &Heard) -> Value {
+    json!(if heard.tool.is_some() { "tool_calls" } else { "stop" })
 }
 
 fn usage(tokens: &Tokens) -> Value {
@@ -71,10 +84,19 @@ fn stream(id: &str, heard: &Heard, usage: Option<Value>) -> Vec<String> {
     let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
     let first = json!({"role": "assistant", "content": "", "refusal": null});
     let mut events = vec![chunk(choice(first, Value::Null), Value::Null)];
-    for piece in pieces(&heard.reply()) {
-        events.push(chunk(choice(json!({"content": piece}), Value::Null), Value::Null));
+    if let Some(tool) = &heard.tool {
+        let mut call = call(id, tool, "");
+        call["index"] = json!(0);
+        events.push(chunk(choice(json!({"tool_calls": [call]}), Value::Null), Value::Null));
     }
-    events.push(chunk(choice(json!({}), json!("stop")), Value::Null));
+    for piece in heard.pieces() {
+        let delta = match heard.tool {
+            None => json!({"content": piece}),
+            Some(_) => json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}),
+        };
+        events.push(chunk(choice(delta, Value::Null), Value::Null));
+    }
+    events.push(chunk(choice(json!({}), finish(heard)), Value::Null));
     if let Some(usage) = usage.clone() {
         events.push(chunk(json!([]), usage));
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use events::usage::Tokens;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How much of the person's words is echoed.
 const ECHO_LENGTH_MAX: usize = 400;
@@ -24,6 +24,8 @@ pub(super) struct Heard {
     said: String,
     last: String,
     messages: usize,
+    /// The tool that must be called, if the client insists on one.
+    pub(super) tool: Option<String>,
 }
 
 impl Heard {
@@ -44,6 +46,19 @@ impl Heard {
         Self::of(body, prefix, &body["input"])
     }
 
+    /// Gemini: `systemInstruction`, `tools`, `contents`; the path names the model and says whether
+    /// it streams.
+    pub(super) fn gemini(body: &Value, model: &str, stream: bool) -> Self {
+        let prefix = text(&body["systemInstruction"]["parts"]) + &listed(&body["tools"]);
+        let mut heard = Self::of(body, prefix, &Value::Null);
+        (heard.model, heard.stream) = (model.to_owned(), stream);
+        for content in body["contents"].as_array().into_iter().flatten() {
+            let role = if content["role"] == "model" { "assistant" } else { "user" };
+            heard.hear(role, text(&content["parts"]));
+        }
+        heard
+    }
+
     fn of(body: &Value, prefix: String, said: &Value) -> Self {
         let mut heard = Self {
             model: body["model"].as_str().unwrap_or("stand-in").to_owned(),
@@ -52,6 +67,7 @@ impl Heard {
             said: String::new(),
             last: String::new(),
             messages: 0,
+            tool: insisted(body),
         };
         if let Some(said) = said.as_str() {
             heard.hear("user", said.to_owned());
@@ -87,6 +103,27 @@ impl Heard {
         format!("You said: {echo}; I have seen {} message{s}", self.messages)
     }
 
+    /// What the called tool is told.
+    pub(super) fn arguments(&self) -> Value {
+        let said: String = self.last.chars().take(ECHO_LENGTH_MAX).collect();
+        json!({"said": said})
+    }
+
+    /// The answer in the pieces in which it streams: words with the space before them.
+    pub(super) fn pieces(&self) -> Vec<String> {
+        let told = self.told();
+        let words = told.split(' ').enumerate();
+        words.map(|(n, word)| if n == 0 { word.to_owned() } else { format!(" {word}") }).collect()
+    }
+
+    /// What is told of a call, or said.
+    fn told(&self) -> String {
+        match self.tool {
+            Some(_) => self.arguments().to_string(),
+            None => self.reply(),
+        }
+    }
+
     /// The input without caches: the prefix and the rest.
     pub(super) fn input(&self) -> (u64, u64) {
         (count(&self.prefix), count(&self.said))
@@ -94,10 +131,10 @@ impl Heard {
 
     /// The output, and how much of it is reasoning.
     pub(super) fn output(&self, tokens: &mut Tokens) {
-        let reasons = ["gpt-5", "gpt-6", "o1", "o3", "o4"];
+        let reasons = ["gpt-5", "gpt-6", "o1", "o3", "o4", "gemini-2.5"];
         let reasons = reasons.iter().any(|family| self.model.starts_with(family));
         tokens.reasoning = if reasons { REASONING_TOKENS } else { 0 };
-        tokens.output = count(&self.reply()) + tokens.reasoning;
+        tokens.output = count(&self.told()) + tokens.reasoning;
     }
 }
 
@@ -121,6 +158,24 @@ pub(super) fn text(content: &Value) -> String {
     all
 }
 
+/// The tool on whose call the client insists: by name, or any, and then the first. Who only allows
+/// calls gets none.
+fn insisted(body: &Value) -> Option<String> {
+    let name = |tool: &Value| {
+        let of = tool.get("name").or_else(|| tool.get("function")?.get("name"));
+        of.and_then(Value::as_str).map(str::to_owned)
+    };
+    let choice = &body["tool_choice"];
+    let gemini = &body["toolConfig"]["functionCallingConfig"];
+    let first = if gemini.is_null() {
+        name(&body["tools"][0])
+    } else {
+        name(&body["tools"][0]["functionDeclarations"][0])
+    };
+    let any = choice == "required" || choice["type"] == "any" || gemini["mode"] == "ANY";
+    name(choice).or(first.filter(|_| any))
+}
+
 fn listed(tools: &Value) -> String {
     let mut all = String::new();
     for tool in tools.as_array().into_iter().flatten() {
@@ -128,13 +183,4 @@ fn listed(tools: &Value) -> String {
         let _never = write!(all, "{tool}");
     }
     all
-}
-
-/// The reply in the pieces in which it streams: words with the space before them.
-pub(super) fn pieces(reply: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = Vec::new();
-    for (n, word) in reply.split(' ').enumerate() {
-        pieces.push(if n == 0 { word.to_owned() } else { format!(" {word}") });
-    }
-    pieces
 }

@@ -1,16 +1,18 @@
 //! The built-in stand-in provider: what `teamclaw up --demo` talks to instead of Anthropic and
 //! OpenAI, and what the tests measure against.
 //!
-//! It speaks enough of Anthropic Messages and of OpenAI Chat, Responses and Embeddings for the
-//! official clients and for OpenClaw, answers with an echo, counts tokens by a rule that anybody
-//! can repeat, keeps a ledger of what it would bill, and can be told to misbehave. It takes only
-//! the keys it was given. It is no model and never reaches the network.
+//! It speaks enough of Anthropic Messages, of OpenAI Chat, Responses and Embeddings, and of Gemini
+//! for the official clients and for OpenClaw, answers with an echo or, when the client insists,
+//! with the call of a tool, counts tokens by a rule that anybody can repeat, keeps a ledger of what
+//! it would bill, and can be told to misbehave. It takes only the keys it was given. It is no model
+//! and never reaches the network.
 //!
-//! Its base URL is the same for both providers: `http://ADDRESS`. `GET /ledger` shows the ledger,
+//! Its base URL is the same for all providers: `http://ADDRESS`. `GET /ledger` shows the ledger,
 //! `POST /script` takes a [`Script`].
 
 mod anthropic;
 mod chat;
+mod gemini;
 mod heard;
 mod ledger;
 mod paced;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::StandIn;
 use super::chat::{CREATED, tokens};
-use super::heard::{Heard, pieces};
+use super::heard::Heard;
 use super::wire::{Metered, Reply, event};
 
 /// `POST /v1/responses`.
@@ -51,7 +51,16 @@ impl Answer<'_> {
     }
 
     fn item(&self) -> Value {
-        self.item_of("completed", json!([self.part(&self.heard.reply())]))
+        match &self.heard.tool {
+            None => self.item_of("completed", json!([self.part(&self.heard.reply())])),
+            Some(tool) => self.call_of("completed", tool, &self.heard.arguments().to_string()),
+        }
+    }
+
+    fn call_of(&self, status: &str, tool: &str, arguments: &str) -> Value {
+        json!({"id": format!("fc_stand_in_{}", self.number), "type": "function_call",
+            "call_id": format!("call_stand_in_{}", self.number), "status": status, "name": tool,
+            "arguments": arguments})
     }
 
     fn response(&self, status: &str, output: Value, usage: Value) -> Value {
@@ -73,33 +82,17 @@ impl Answer<'_> {
     }
 
     fn stream(&self, tokens: &Tokens) -> Vec<String> {
-        let item = json!(format!("msg_stand_in_{}", self.number));
-        let text = self.heard.reply();
         let open = self.response("in_progress", json!([]), Value::Null);
-        let at = |extra: Value| {
-            let mut data = json!({"item_id": item, "output_index": 0, "content_index": 0});
-            for (name, value) in extra.as_object().into_iter().flatten() {
-                data[name] = value.clone();
-            }
-            data
-        };
         let mut told = vec![
             ("response.created", json!({"response": open})),
             ("response.in_progress", json!({"response": open})),
-            (
-                "response.output_item.added",
-                json!({"output_index": 0, "item": self.item_of("in_progress", json!([]))}),
-            ),
-            ("response.content_part.added", at(json!({"part": self.part("")}))),
         ];
-        for piece in pieces(&text) {
-            let delta = at(json!({"delta": piece, "logprobs": []}));
-            told.push(("response.output_text.delta", delta));
-        }
+        told.extend(match &self.heard.tool {
+            None => self.said(),
+            Some(tool) => self.called(tool),
+        });
         let whole = self.response("completed", json!([self.item()]), usage(tokens));
         told.extend([
-            ("response.output_text.done", at(json!({"text": text, "logprobs": []}))),
-            ("response.content_part.done", at(json!({"part": self.part(&text)}))),
             ("response.output_item.done", json!({"output_index": 0, "item": self.item()})),
             ("response.completed", json!({"response": whole})),
         ]);
@@ -109,5 +102,50 @@ impl Answer<'_> {
             event(kind, &data)
         });
         numbered.collect()
+    }
+
+    /// The events of an answer in words.
+    fn said(&self) -> Vec<(&'static str, Value)> {
+        let text = self.heard.reply();
+        let at = |extra: Value| {
+            let mut data = json!({"item_id": format!("msg_stand_in_{}", self.number),
+                "output_index": 0, "content_index": 0});
+            for (name, value) in extra.as_object().into_iter().flatten() {
+                data[name] = value.clone();
+            }
+            data
+        };
+        let mut told = vec![
+            (
+                "response.output_item.added",
+                json!({"output_index": 0, "item": self.item_of("in_progress", json!([]))}),
+            ),
+            ("response.content_part.added", at(json!({"part": self.part("")}))),
+        ];
+        for piece in self.heard.pieces() {
+            let delta = at(json!({"delta": piece, "logprobs": []}));
+            told.push(("response.output_text.delta", delta));
+        }
+        told.extend([
+            ("response.output_text.done", at(json!({"text": text, "logprobs": []}))),
+            ("response.content_part.done", at(json!({"part": self.part(&text)}))),
+        ]);
+        told
+    }
+
+    /// The events of a call.
+    fn called(&self, tool: &str) -> Vec<(&'static str, Value)> {
+        let id = format!("fc_stand_in_{}", self.number);
+        let open = self.call_of("in_progress", tool, "");
+        let mut told =
+            vec![("response.output_item.added", json!({"output_index": 0, "item": open}))];
+        for piece in self.heard.pieces() {
+            let delta = json!({"item_id": id, "output_index": 0, "delta": piece});
+            told.push(("response.function_call_arguments.delta", delta));
+        }
+        let arguments = self.heard.arguments().to_string();
+        let done = json!({"item_id": id, "output_index": 0, "name": tool, "arguments": arguments});
+        told.push(("response.function_call_arguments.done", done));
+        told
     }
 }

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::gemini::{self, Asked};
 use super::paced::{Bill, Paced};
 use super::{Script, StandIn, anthropic, chat, responses};
 use crate::body::{BODY_LENGTH_MAX, Out, full};
@@ -71,6 +72,10 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
     let Ok(mut body) = serde_json::from_slice::<Value>(&body) else {
         return problem(StatusCode::BAD_REQUEST, "the body is no JSON");
     };
+    let asked = Asked::of(path);
+    if let Some(asked) = asked {
+        body["model"] = asked.model.into();
+    }
     if script.numbered_models {
         body["model"] = format!("{}-{begun}", body["model"].as_str().unwrap_or_default()).into();
     }
@@ -84,7 +89,16 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
         "/v1/chat/completions" => chat::completions(this, &print, &body),
         "/v1/responses" => responses::create(this, &print, &body),
         "/v1/embeddings" => chat::embeddings(&body),
-        _ => return problem(StatusCode::NOT_FOUND, "no such path"),
+        _ => match asked {
+            Some(asked) if asked.billed() => {
+                let model = body["model"].as_str().unwrap_or_default();
+                gemini::generate(this, &print, &body, model, asked)
+            }
+            Some(asked) if asked.verb == "countTokens" => {
+                return json_of(&gemini::count_tokens(&body, asked));
+            }
+            _ => return problem(StatusCode::NOT_FOUND, "no such path"),
+        },
     };
     tell(this, print, metered)
 }
@@ -93,8 +107,9 @@ pub(super) async fn answer(this: &Arc<StandIn>, request: Request<Incoming>) -> R
 /// were.
 fn begin(this: &StandIn, path: &str) -> u64 {
     let billed = ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"];
+    let billed = billed.contains(&path) || Asked::of(path).is_some_and(Asked::billed);
     let mut state = this.state();
-    state.ledger.begun += u64::from(billed.contains(&path));
+    state.ledger.begun += u64::from(billed);
     state.ledger.begun
 }
 

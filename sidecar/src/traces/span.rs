@@ -53,6 +53,7 @@ fn operation(api: Api) -> &'static str {
         | Api::OpenAiChat
         | Api::XaiChat
         | Api::OpenAiResponses
+        | Api::OpenAiRealtime
         | Api::BedrockConverse
         | Api::BedrockInvoke => "chat",
         Api::GeminiGenerate => "generate_content",

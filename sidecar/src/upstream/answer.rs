@@ -10,20 +10,37 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::idle::{Idle, Place};
 use super::line::Line;
+use super::shared::Stream;
 
-/// A provider's answer as it comes. Dropping it before its end closes the connection, which ends
-/// the request.
+/// A provider's answer as it comes. Dropping it before its end ends the request: it closes the
+/// connection, or resets its own stream when others share the connection.
 pub(crate) struct Answer {
     incoming: Incoming,
-    /// With its place, until it is given back.
-    line: Option<(Line, Place)>,
-    idle: Arc<Idle>,
+    connection: Connection,
     ended: bool,
 }
 
+/// What the answer holds until its end.
+enum Connection {
+    /// With its place, until it is given back.
+    Alone(Option<(Box<Line>, Place)>, Arc<Idle>),
+    Shared {
+        _stream: Stream,
+    },
+}
+
 impl Answer {
-    pub(super) fn new(incoming: Incoming, line: Line, place: Place, idle: Arc<Idle>) -> Self {
-        Self { incoming, line: Some((line, place)), idle, ended: false }
+    pub(super) fn alone(
+        incoming: Incoming,
+        line: Box<Line>,
+        place: Place,
+        idle: Arc<Idle>,
+    ) -> Self {
+        Self { incoming, connection: Connection::Alone(Some((line, place)), idle), ended: false }
+    }
+
+    pub(super) fn shared(incoming: Incoming, stream: Stream) -> Self {
+        Self { incoming, connection: Connection::Shared { _stream: stream }, ended: false }
     }
 }
 
@@ -38,7 +55,7 @@ impl Body for Answer {
         let this = &mut *self;
         let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
         if frame.is_pending()
-            && let Some((line, _)) = &mut this.line
+            && let Connection::Alone(Some((line, _)), _) = &mut this.connection
         {
             line.drive(cx);
             frame = Pin::new(&mut this.incoming).poll_frame(cx);
@@ -59,10 +76,11 @@ impl Body for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         let over = self.ended || self.incoming.is_end_stream();
-        if let Some((mut line, place)) = self.line.take().filter(|_| over)
+        if let Connection::Alone(line, idle) = &mut self.connection
+            && let Some((mut line, place)) = line.take().filter(|_| over)
             && line.is_free()
         {
-            self.idle.put(place, line);
+            idle.put(place, line);
         }
     }
 }

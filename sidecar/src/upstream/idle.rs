@@ -22,7 +22,7 @@ const IDLE_COUNT_MAX: usize = 256;
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a connection leads: scheme and authority.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(String);
 
 impl Place {
@@ -38,13 +38,13 @@ pub(super) struct Idle(Mutex<Shelf>);
 
 #[derive(Default)]
 struct Shelf {
-    lines: BTreeMap<Place, Vec<(Line, Instant)>>,
+    lines: BTreeMap<Place, Vec<(Box<Line>, Instant)>>,
     swept: bool,
 }
 
 impl Idle {
     /// The connection to a place that was used last and can still be used.
-    pub(super) fn take(&self, place: &Place) -> Option<Line> {
+    pub(super) fn take(&self, place: &Place) -> Option<Box<Line>> {
         loop {
             let (mut line, since) = self.shelf().lines.get_mut(place)?.pop()?;
             // The older ones have waited longer still; the sweep closes them.
@@ -58,7 +58,7 @@ impl Idle {
     }
 
     /// Keeps a connection for the next request.
-    pub(super) fn put(self: &Arc<Self>, place: Place, line: Line) {
+    pub(super) fn put(self: &Arc<Self>, place: Place, line: Box<Line>) {
         let mut shelf = self.shelf();
         let lines = shelf.lines.entry(place).or_default();
         if lines.len() >= IDLE_COUNT_MAX {

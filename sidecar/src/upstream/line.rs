@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::body::Out;
 
 /// Bytes to and from a provider.
-type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// A connection and the end that requests go in.
 pub(super) struct Line {

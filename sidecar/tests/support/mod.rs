@@ -12,4 +12,8 @@ pub mod exposition;
 pub mod gate;
 pub mod outside;
 pub mod raw;
+pub mod recorder;
 pub mod rig;
+pub mod secure;
+pub mod socket;
+pub mod strict;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use events::limits::{Limits, Used};
 use events::usage::UsageRecord;
 use events::{Attempt, Envelope, Event, EventId, Gen, KeyPrint, Secret, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
-    Clock, Fault, Grouping, Ids, KeyInfo, Keys, Lease, Leases, PoolKey, Spending, Usage,
-    async_trait,
+    Clock, Fault, Ids, KeyInfo, Keys, Lease, LeaseLookup, PoolKey, Spending, UsageSink,
+    UsageTotals, async_trait,
 };
 
 /// Leases by hash.
@@ -25,38 +26,26 @@ impl Tokens {
             generation: Gen(3),
             attempt: Attempt(1),
             team: "research".parse().expect("a name"),
+            limits: Limits::default(),
         };
         let hash = events::token::token_hash(&token);
         self.0.lock().expect("no panic").insert(hash, lease);
         token
     }
+
+    /// From now on a workspace may use no more than this. A sidecar hears of it within seconds.
+    pub fn limit(&self, name: &str, limits: &Limits) {
+        let mut leases = self.0.lock().expect("no panic");
+        for lease in leases.values_mut().filter(|lease| lease.workspace.as_str() == name) {
+            lease.limits = limits.clone();
+        }
+    }
 }
 
 #[async_trait]
-impl Leases for Tokens {
-    fn token(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Secret {
-        Secret::new(format!("tc_{id}"))
-    }
-
-    fn pass(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Secret {
-        Secret::new(format!("x-teamclaw-{id}"))
-    }
-
-    async fn grant(&self, _: &Lease) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    async fn revoke(&self, id: &WorkspaceId, _: Gen, _: Attempt) -> Result<(), Fault> {
-        self.0.lock().expect("no panic").retain(|_, lease| lease.workspace != *id);
-        Ok(())
-    }
-
+impl LeaseLookup for Tokens {
     async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
         Ok(self.0.lock().expect("no panic").get(token_hash).cloned())
-    }
-
-    async fn list(&self) -> Result<Vec<Lease>, Fault> {
-        Ok(self.0.lock().expect("no panic").values().cloned().collect())
     }
 }
 
@@ -110,7 +99,7 @@ impl Books {
 }
 
 #[async_trait]
-impl Usage for Books {
+impl UsageSink for Books {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if self.away.load(Ordering::Relaxed) {
@@ -133,15 +122,40 @@ impl Usage for Books {
         }
         Ok(())
     }
+}
 
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
+#[async_trait]
+impl UsageTotals for Books {
+    async fn total(&self, workspace: &WorkspaceId, since: Timestamp) -> Result<Spending, Fault> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("the ledger", "away"));
+        }
+        let mut total = Spending { name: workspace.to_string(), ..Spending::default() };
+        for envelope in self.envelopes.lock().expect("no panic").values() {
+            if let Event::UsageRecorded(record) = &envelope.event
+                && envelope.subject.as_ref() == Some(workspace)
+                && record.started >= since
+            {
+                let used = Used::of(record);
+                total.requests += 1;
+                total.output += used.tokens;
+                total.pico_dollars += i128::try_from(used.pico_dollars).expect("small");
+            }
+        }
+        Ok(total)
     }
 }
 
 /// A clock that ticks a millisecond with each look, and ids in order.
 #[derive(Default)]
 pub struct Ticks(AtomicU64);
+
+impl Ticks {
+    /// So many milliseconds pass at once.
+    pub fn pass(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
 
 impl Clock for Ticks {
     fn now(&self) -> Timestamp {

@@ -32,6 +32,7 @@ pub struct Rig {
     pub pool: Arc<Pool>,
     pub books: Arc<Books>,
     pub activity: Arc<AtomicU64>,
+    pub ticks: Arc<Ticks>,
     /// Ann's token.
     pub ann: String,
     /// Begins the sidecar's shutdown.
@@ -99,19 +100,31 @@ impl Rig {
         stand_in: Arc<StandIn>,
         keys: &[&str],
     ) -> Self {
+        let (books, ticks) = (Arc::default(), Arc::default());
+        Self::with_books(config, provider, stand_in, keys, books, ticks).await
+    }
+
+    /// A sidecar whose ledger and clock were there before it.
+    pub async fn with_books(
+        config: Config,
+        provider: SocketAddr,
+        stand_in: Arc<StandIn>,
+        keys: &[&str],
+        books: Arc<Books>,
+        ticks: Arc<Ticks>,
+    ) -> Self {
         let tokens = Arc::new(Tokens::default());
         let ann = tokens.give("ann");
         let pool = Arc::new(Pool(Mutex::new(keys.iter().copied().map(Secret::new).collect())));
-        let books = Arc::new(Books::default());
         let activity = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&activity);
-        let ticks = Arc::new(Ticks::default());
         let outside = Outside {
             leases: Arc::clone(&tokens) as _,
             keys: Arc::clone(&pool) as _,
             usage: Arc::clone(&books) as _,
+            totals: Arc::clone(&books) as _,
             clock: Arc::clone(&ticks) as _,
-            ids: ticks,
+            ids: Arc::clone(&ticks) as _,
             prices: Arc::new(PriceTable::built_in()),
             on_activity: Arc::new(move |lease, _| {
                 assert_eq!(lease.workspace.as_str(), "ann");
@@ -132,6 +145,7 @@ impl Rig {
             pool,
             books,
             activity,
+            ticks,
             ann,
             stop,
             served,

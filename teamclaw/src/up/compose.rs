@@ -203,15 +203,15 @@ fn world(
 
 fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidecar>, Problem> {
     let config = sidecar::Config {
-        upstreams: settings.upstreams.clone(),
         keep: Keep::Directory(settings.data_dir.join(USAGE_DIR)),
         when_full: settings.when_full,
-        ..sidecar::Config::default()
+        ..settings.providers.config()
     };
     let outside = Outside {
-        leases: local.leases(),
+        leases: local.limited_leases(settings.limits.clone()),
         keys: local.keys(),
-        usage: Arc::new(RollUp::new(local.usage())),
+        usage: Arc::new(RollUp::new(local.totals())),
+        totals: local.totals(),
         clock: local.clock(),
         ids: local.ids(),
         prices: Arc::new(PriceTable::built_in()),
@@ -223,6 +223,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         let do_this = match error {
             BadConfig::UnknownProvider(_) | BadConfig::BadUrl { .. } => "correct --upstream",
             BadConfig::Unfit { .. } => "check its owner and the space that is left",
+            BadConfig::TlsRoots { .. } => "correct the file of root certificates",
             BadConfig::Tls(_) => "report this",
         };
         Problem::new("the sidecar cannot start", error.to_string(), do_this)
@@ -264,7 +265,7 @@ async fn stand_in(
     let provider = sidecar::stand_in::StandIn::new([key.clone()]);
     servers.spawn(provider.serve(listener, shutdown.clone().cancelled_owned()));
     for id in ["anthropic", "openai"] {
-        settings.upstreams.insert(id.to_owned(), format!("http://{address}"));
+        settings.providers.upstreams.insert(id.to_owned(), format!("http://{address}"));
         local.keys().add(id, key.clone()).await.map_err(|fault| {
             Problem::new("the stand-in's key was not stored", fault.reason().words, "try again")
         })?;

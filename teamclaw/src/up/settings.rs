@@ -2,18 +2,22 @@
 //!
 //! Read once, checked once; everything after works on checked values.
 
+mod providers;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use events::{Policy, TeamId};
+use events::{LimitsBook, Policy, TeamId};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use sidecar::WhenFull;
+use sidecar::{CustomProvider, WhenFull};
 
 use crate::cli::UpArgs;
 use crate::problem::{EXIT_USAGE, Problem};
+
+use providers::{Keys, Providers};
 
 /// Where the front door listens when nobody says: loopback, so that nothing is open to a network
 /// by accident.
@@ -37,8 +41,11 @@ struct File {
     default_team: Option<TeamId>,
     require_confinement: bool,
     upstreams: BTreeMap<String, String>,
+    providers: BTreeMap<String, CustomProvider>,
+    keys: Keys,
     idle: Idle,
     usage: Usage,
+    limits: LimitsBook,
     metrics: Option<Metrics>,
 }
 
@@ -92,10 +99,12 @@ pub(super) struct Settings {
     pub(super) default_team: TeamId,
     /// Start no agent when a wall is missing.
     pub(super) require_confinement: bool,
-    /// Providers reached elsewhere than usual.
-    pub(super) upstreams: BTreeMap<String, String>,
+    /// Where providers are, and how the pool's keys are shared out.
+    pub(super) providers: Providers,
     /// What becomes of model calls whose usage cannot be kept.
     pub(super) when_full: WhenFull,
+    /// What workspaces may ask of models. In force for those that run already.
+    pub(super) limits: LimitsBook,
     /// Where the sidecar's metrics are read, if anywhere.
     pub(super) metrics: Option<Metrics>,
     /// The bounds within which workspaces move.
@@ -151,13 +160,7 @@ impl Settings {
             None => AgentChoice::OpenClaw,
         };
         let ports = args.agent_ports.clone().or(file.agent_ports);
-        let mut upstreams = file.upstreams;
-        for upstream in &args.upstream {
-            let (provider, url) = upstream
-                .split_once('=')
-                .ok_or_else(|| wrong("an upstream", "write it as PROVIDER=URL"))?;
-            upstreams.insert(provider.to_owned(), url.to_owned());
-        }
+        let providers = Providers::read(file.upstreams, file.providers, file.keys, &args.upstream)?;
         Ok(Self {
             data_dir: args.data.clone(),
             listen,
@@ -170,8 +173,9 @@ impl Settings {
                 |error: events::ids::BadName| wrong("the default team", &error.to_string()),
             )?,
             require_confinement: args.require_confinement || file.require_confinement,
-            upstreams,
+            providers,
             when_full: file.usage.when_full,
+            limits: file.limits,
             metrics: file.metrics.map(checked).transpose()?,
             policy,
             demo: args.demo,

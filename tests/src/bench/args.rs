@@ -13,6 +13,7 @@ Examples:
   cargo run -p tests --bin bench -- engine --quick
   cargo run --release -p tests --bin bench -- sidecar
   cargo run --release -p tests --bin bench -- sidecar --only direct,teamclaw-sidecar,nginx
+  cargo run --release -p tests --bin bench -- sidecar --load 'stream, 32'
 
 Exit codes:
   0   every goal that was measured was met, or the run was a quick one
@@ -59,6 +60,9 @@ pub struct SidecarArgs {
     /// Only these: direct, teamclaw-sidecar, nginx, haproxy, envoy
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub only: Vec<String>,
+    /// Only loads whose name holds this, such as "2 KB, 32 clients"; without the slow streams
+    #[arg(long, value_name = "TEXT")]
+    pub load: Option<String>,
     /// On which disk usage is written: a directory in which a new one is made, and removed at the end
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
     pub data: PathBuf,
@@ -71,6 +75,11 @@ impl SidecarArgs {
     /// Whether this one is measured.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Whether this load is put on them.
+    pub(super) fn loads(&self, name: &str) -> bool {
+        self.load.as_deref().is_none_or(|text| name.contains(text))
     }
 
     /// `full`, or what a quick run does instead.

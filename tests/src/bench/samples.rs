@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Failure;
 
@@ -84,6 +84,48 @@ pub(super) async fn together<P: Producer>(
             Ok::<_, Failure>(each)
         });
     }
+    gathered(tasks, began).await
+}
+
+/// The same at a fixed rate: together the producers call so many times a second, each at its own
+/// moments. A call that its producer is late for counts from the moment when it was due, so that
+/// whoever keeps producers waiting does not hide it (what Gil Tene calls coordinated omission).
+///
+/// # Errors
+/// The first that a call was answered.
+pub(super) async fn paced<P: Producer>(
+    count: usize,
+    rate: u32,
+    lasting: Duration,
+    make: impl Fn(usize) -> Result<P, Failure>,
+) -> Result<Samples, Failure> {
+    let producers: Vec<P> = (0..count).map(make).collect::<Result<_, _>>()?;
+    let began = Instant::now();
+    let gap = Duration::from_secs(1) / rate;
+    let every = gap * u32::try_from(count)?;
+    let mut tasks = JoinSet::new();
+    for (number, mut producer) in (0..).zip(producers) {
+        tasks.spawn(async move {
+            let (mut each, mut due) = (Vec::new(), began + gap * number);
+            while due - began < lasting {
+                let late = Instant::now() > due;
+                sleep_until(due).await;
+                // A timer rings up to a millisecond late, which is no fault of who is called.
+                let from = if late { due } else { Instant::now() };
+                producer.call().await?;
+                each.push(from.elapsed());
+                due += every;
+            }
+            Ok::<_, Failure>(each)
+        });
+    }
+    gathered(tasks, began).await
+}
+
+async fn gathered(
+    mut tasks: JoinSet<Result<Vec<Duration>, Failure>>,
+    began: Instant,
+) -> Result<Samples, Failure> {
     let mut all = Vec::new();
     while let Some(each) = tasks.join_next().await {
         all.extend(each??);

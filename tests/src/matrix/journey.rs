@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use consumers::usage::RollUp;
 use events::workspace::WayOut;
-use events::{Activity, Attempt, Gen, Status, Step, StopReason, WorkspaceId};
+use events::{Activity, Attempt, Gen, Limits, Status, Step, StopReason, WorkspaceId};
 use jiff::SignedDuration;
 use ports::queue::BATCH_MAX;
-use ports::{Lease, Person, Route, TaskSpec, Usage as _};
+use ports::{Lease, Person, Route, TaskSpec, UsageSink as _};
 
 use super::stage::Stage;
 use crate::world::NOTICE_BY_HAND;
@@ -306,7 +306,13 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
 /// that all is counted.
 fn call_model(stage: &Stage) {
     let (workspace, team) = (ann(), person().team);
-    let lease = Lease { workspace, generation: Gen(1), attempt: Attempt(1), team };
+    let lease = Lease {
+        workspace,
+        generation: Gen(1),
+        attempt: Attempt(1),
+        team,
+        limits: Limits::default(),
+    };
     for tokens in [11, 31] {
         stage.seat().answer(&lease, tokens);
     }
@@ -324,7 +330,13 @@ fn orphans(stage: &Stage) {
     let (workspace, generation, attempt) = (ghost(), Gen(3), Attempt(1));
     stage.insist(async |ports| {
         let team = "red".parse().expect("a name");
-        let lease = Lease { workspace: workspace.clone(), generation, attempt, team };
+        let lease = Lease {
+            workspace: workspace.clone(),
+            generation,
+            attempt,
+            team,
+            limits: Limits::default(),
+        };
         let spec = TaskSpec {
             workspace: workspace.clone(),
             generation,

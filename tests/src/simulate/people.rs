@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use events::{Activity, Status, StopReason, WorkspaceId};
 use fastrand::Rng;
-use ports::{Leases, Person};
+use ports::{LeaseLookup, Person};
 use tokio::time::{sleep, timeout};
 
 use super::Town;
@@ -156,7 +156,7 @@ async fn chat(town: &Town, number: usize, rng: &mut Rng) {
     for _ in 0..rng.usize(1..4) {
         let hash = town.world.state().cloud.token_hash_of(&id);
         let Some(hash) = hash else { return };
-        let found = timeout(PATIENCE, Leases::find(&seat, &hash)).await;
+        let found = timeout(PATIENCE, LeaseLookup::find(&seat, &hash)).await;
         if let Ok(Ok(Some(lease))) = found {
             seat.answer(&lease, rng.u64(1..5_000));
         }

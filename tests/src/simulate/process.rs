@@ -8,7 +8,7 @@ use consumers::usage::RollUp;
 use consumers::{Verdict, World as Ports, handle};
 use events::{Class, Status};
 use ports::queue::BATCH_MAX;
-use ports::{Compute as _, Delivery, Queue as _, TaskStatus, Usage as _};
+use ports::{Compute as _, Delivery, Queue as _, TaskStatus, UsageSink as _};
 
 use crate::world::{Hazard, START_MS, Seat, State, TrueClock, World};
 

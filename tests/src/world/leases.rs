@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use events::token::{lease_token, pass, token_hash};
 use events::{Attempt, Gen, Secret, WorkspaceId};
-use ports::{Fault, Lease, Leases, async_trait};
+use ports::{Fault, Lease, LeaseLookup, Leases, async_trait};
 
 use super::seat::Call;
 use super::{Seat, State};
@@ -28,6 +28,14 @@ impl Granted {
     /// Every lease in force.
     pub fn all(&self) -> impl Iterator<Item = &Lease> {
         self.leases.values()
+    }
+}
+
+#[async_trait]
+impl LeaseLookup for Seat {
+    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
+        let find = |state: &mut State, _| Ok(state.leases.leases.get(token_hash).cloned());
+        self.call(Call::FindLease, find).await
     }
 }
 
@@ -73,11 +81,6 @@ impl Leases for Seat {
             Ok(())
         };
         self.call(Call::RevokeLease, revoke).await
-    }
-
-    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
-        let find = |state: &mut State, _| Ok(state.leases.leases.get(token_hash).cloned());
-        self.call(Call::FindLease, find).await
     }
 
     async fn list(&self) -> Result<Vec<Lease>, Fault> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::{Envelope, Event, EventId, UsageRecord, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Fault, Grouping, Spending, Usage, async_trait};
+use ports::{Fault, Grouping, Spending, Usage, UsageSink, async_trait};
 
 use super::seat::Call;
 use super::{Hazard, Seat, State};
@@ -41,7 +41,7 @@ fn tokens(record: &UsageRecord) -> u64 {
 }
 
 #[async_trait]
-impl Usage for Seat {
+impl UsageSink for Seat {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         let count = |state: &mut State, _| {
             let twice = state.weather.strikes(Hazard::DoubledUsage);
@@ -52,7 +52,10 @@ impl Usage for Seat {
         };
         self.call(Call::CountUsage, count).await
     }
+}
 
+#[async_trait]
+impl Usage for Seat {
     async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
         let report = |state: &mut State, _| {
             let line = |(id, (requests, tokens)): (&WorkspaceId, &(u64, u64))| Spending {

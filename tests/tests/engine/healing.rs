@@ -1,6 +1,6 @@
 //! What is lost is found again, what is left over is removed, what ends unexpectedly comes back.
 
-use events::{Attempt, Event, Gen, Status, StopReason};
+use events::{Attempt, Event, Gen, Limits, Status, StopReason};
 use jiff::SignedDuration;
 use ports::{Compute as _, Lease, TaskSpec};
 
@@ -53,7 +53,7 @@ async fn what_nobody_owns_is_reported_first_and_removed_at_the_second_look() {
     system.outside.run(&spec).await.expect("an orphan");
     let team = "everyone".parse().expect("a name");
     let (workspace, generation, attempt) = (id("ghost"), Gen(3), Attempt(1));
-    let lease = Lease { workspace, generation, attempt, team };
+    let lease = Lease { workspace, generation, attempt, team, limits: Limits::default() };
     system.world.leases.grant(&lease).await.expect("an orphan");
 
     let first = system.sweep().await;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use events::{Attempt, Class, Envelope, Gen, Secret, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
-    Cursor, Delivery, Fault, Handle, Journal, Lease, Leases, Letter, Loaded, Nudge, Outgoing,
-    Projection, Query, Queue, Route, Routes, Row, Suspect, Suspects, Timers, async_trait,
+    Cursor, Delivery, Fault, Handle, Journal, Lease, LeaseLookup, Leases, Letter, Loaded, Nudge,
+    Outgoing, Projection, Query, Queue, Route, Routes, Row, Suspect, Suspects, Timers, async_trait,
 };
 
 #[derive(Default)]
@@ -210,6 +210,13 @@ impl Timers for Memory {
 }
 
 #[async_trait]
+impl LeaseLookup for Memory {
+    async fn find(&self, _: &str) -> Result<Option<Lease>, Fault> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
 impl Leases for Memory {
     fn token(&self, id: &WorkspaceId, generation: Gen, attempt: Attempt) -> Secret {
         Secret::new(format!("token-{id}-{generation}-{attempt}"))
@@ -246,10 +253,6 @@ impl Leases for Memory {
             |l: &Lease| l.workspace == *id && (l.generation, l.attempt) <= (generation, attempt);
         state.leases.retain(|lease| !old(lease));
         Ok(())
-    }
-
-    async fn find(&self, _: &str) -> Result<Option<Lease>, Fault> {
-        Ok(None)
     }
 
     async fn list(&self) -> Result<Vec<Lease>, Fault> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::{Attempt, Gen, Policy, Status};
+use events::{Attempt, Gen, Limits, Policy, Status};
 use ports::{Compute as _, Lease, TaskSpec};
 use producers::Bus;
 
@@ -60,7 +60,7 @@ async fn a_journal_that_nobody_can_read_holds_up_nobody_else() {
     system.rest().await;
     let team = "everyone".parse().expect("a name");
     let (workspace, generation, attempt) = (id("ghost"), Gen(3), Attempt(1));
-    let lease = Lease { workspace, generation, attempt, team };
+    let lease = Lease { workspace, generation, attempt, team, limits: Limits::default() };
     system.world.leases.grant(&lease).await.expect("an orphan");
     let (local, policy) = (&system.local, Policy::default());
     let journal = Arc::new(Bent::new(local.journal()));

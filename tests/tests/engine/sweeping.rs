@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use consumers::sweeper::{SUSPECTED_FOR, Swept, sweep};
-use events::{Attempt, Gen, Policy, Secret, Status};
+use events::{Attempt, Gen, Limits, Policy, Secret, Status};
 use jiff::SignedDuration;
 use ports::{Compute as _, Lease, Route, TaskSpec, TaskStatus};
 use producers::Bus;
@@ -27,7 +27,8 @@ async fn with_ghost(rig: Rig) -> Rig {
     let (ghost, generation, attempt) = (id("ghost"), Gen(3), Attempt(1));
     rig.outside.run(&spec("ghost", generation)).await.expect("an orphan");
     let team = "everyone".parse().expect("a name");
-    let lease = Lease { workspace: ghost.clone(), generation, attempt, team };
+    let lease =
+        Lease { workspace: ghost.clone(), generation, attempt, team, limits: Limits::default() };
     rig.world.leases.grant(&lease).await.expect("an orphan");
     let route = Route { generation, attempt, address: ([127, 0, 0, 1], 9).into() };
     assert!(rig.world.routes.open(&ghost, &route).await.expect("an orphan"));
@@ -251,7 +252,7 @@ async fn what_nobody_asked_for_yet_takes_nothing_with_it_and_is_in_no_start_s_wa
     let rig = Rig::ready().await;
     let (workspace, generation, attempt) = (id("ann"), Gen(7), Attempt(1));
     let team = "everyone".parse().expect("a name");
-    let lease = Lease { workspace, generation, attempt, team };
+    let lease = Lease { workspace, generation, attempt, team, limits: Limits::default() };
     rig.world.leases.grant(&lease).await.expect("an orphan");
     for _ in 0..3 {
         assert_eq!(sweep(&rig.world).await.expect("swept").removed, 0);

@@ -80,6 +80,7 @@ impl World {
             leases: Arc::new(tokens),
             keys: Arc::clone(&pool) as _,
             usage: Arc::clone(&books) as _,
+            totals: Arc::clone(&books) as _,
             clock: Arc::clone(&ticks) as _,
             ids: ticks,
             prices: Arc::new(PriceTable::built_in()),

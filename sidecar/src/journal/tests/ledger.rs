@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use events::{Envelope, EventId, Secret};
 use jiff::Timestamp;
-use ports::{Fault, Grouping, Ids, Spending, Usage, async_trait};
+use ports::{Fault, Ids, UsageSink, async_trait};
 
 use super::super::fake::Fake;
 use super::super::{BOUNDS, Journal};
-use super::{id, journal, record};
+use super::{Coming, begun, id, journal, record};
 use crate::config::WhenFull;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -23,7 +23,7 @@ struct Away {
 }
 
 #[async_trait]
-impl Usage for Away {
+impl UsageSink for Away {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         if self.tried.fetch_add(1, Ordering::Relaxed) < 2 {
             return Err(Fault::unavailable("the ledger", "away"));
@@ -32,13 +32,9 @@ impl Usage for Away {
         self.counted.lock().expect("no panic").extend(ids);
         Ok(())
     }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
-    }
 }
 
-fn outbox<T: Usage + 'static>(ledger: &Arc<T>, journal: Journal) -> Outbox {
+fn outbox<T: UsageSink + 'static>(ledger: &Arc<T>, journal: Journal) -> Outbox {
     let (usage, metrics) = (Arc::clone(ledger) as _, Metrics::new(&[]));
     Outbox::new(usage, Arc::new(NoIds), journal, WhenFull::Refuse, &metrics)
 }
@@ -68,14 +64,34 @@ async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bo
     let outbox = outbox(&ledger, journal);
     for n in 0..MANY {
         let place = outbox.reserve().expect("the journal has room");
-        place.begin(&record(n, 0)).expect("kept");
-        place.end(record(n, n + 1));
+        place.begin(&record(n, 0)).await.expect("kept");
+        drop(place.end(record(n, n + 1)));
     }
     outbox.flush().await;
     let mut counted = ledger.counted.lock().expect("no panic").clone();
     counted.sort_unstable();
-    assert_eq!(counted, (0..MANY).map(id).collect::<Vec<_>>(), "each once");
+    assert_eq!(counted.len() as u64, MANY, "no more and no fewer");
+    assert!(counted == (0..MANY).map(id).collect::<Vec<_>>(), "each once");
     drop(outbox);
+}
+
+#[test]
+fn what_is_left_while_a_segment_is_read_is_not_taken_for_lost() {
+    let fake = Fake::default();
+    let (journal, book) = journal(&fake, BOUNDS);
+    for n in [1, 2] {
+        assert!(begun(&journal, &record(n, 0)), "kept");
+    }
+    assert!(journal.leave(id(1)));
+    let leaves = Arc::clone(&book);
+    fake.platter().meanwhile = Some(Box::new(move || {
+        leaves.write_all(vec![Coming::begin(&record(3, 0))]);
+        assert!(leaves.leave(id(2)) && leaves.leave(id(3)));
+    }));
+    let ids = |records: Vec<Envelope>| records.iter().map(|r| r.id).collect::<Vec<_>>();
+    assert_eq!(ids(journal.left()), [id(1)]);
+    assert_eq!(ids(journal.left()), [id(2), id(3)], "with the next reading");
+    assert!(!journal.has_left());
 }
 
 /// A ledger that makes a new request with each batch, so that there is always one.
@@ -86,19 +102,17 @@ struct Busy {
 }
 
 #[async_trait]
-impl Usage for Busy {
+impl UsageSink for Busy {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        let mut counted = self.counted.lock().expect("no panic");
-        counted.extend(batch.iter().map(|record| record.id));
-        let next = 1000 + counted.len() as u64;
+        let next = {
+            let mut counted = self.counted.lock().expect("no panic");
+            counted.extend(batch.iter().map(|record| record.id));
+            1000 + counted.len() as u64
+        };
         let place = self.outbox.get().expect("set").reserve().expect("a place");
-        place.begin(&record(next, 0)).expect("kept");
-        place.end(record(next, 1));
+        place.begin(&record(next, 0)).await.expect("kept");
+        drop(place.end(record(next, 1)));
         Ok(())
-    }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
     }
 }
 
@@ -106,12 +120,12 @@ impl Usage for Busy {
 async fn what_an_earlier_run_left_is_not_held_up_by_requests_of_today() {
     let fake = Fake::default();
     let (earlier, _book) = journal(&fake, BOUNDS);
-    earlier.begin(&record(1, 0)).expect("kept");
+    assert!(begun(&earlier, &record(1, 0)), "kept");
     let journal = Journal::on(Box::new(fake.clone()), BOUNDS).expect("opens");
     let ledger = Arc::new(Busy::default());
     let outbox = outbox(&ledger, journal);
     ledger.outbox.set(outbox.clone()).ok().expect("set once");
-    outbox.reserve().expect("a place").end(record(1000, 1));
+    drop(outbox.reserve().expect("a place").end(record(1000, 1)));
     let counted = || ledger.counted.lock().expect("no panic").clone();
     for _ in 0..500 {
         if counted().contains(&id(1)) {

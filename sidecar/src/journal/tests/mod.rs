@@ -1,6 +1,8 @@
 //! What the journal promises, on a disk that fails in every way.
 
+mod damage;
 mod full;
+mod groups;
 mod ledger;
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "the integration tests use all of it")]
 #[path = "../../../tests/support/outside.rs"]
@@ -13,8 +15,9 @@ use events::usage::{Completion, Tokens, UsageRecord};
 use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp};
 use jiff::Timestamp;
 
-use super::book::{Book, Bounds, NotKept};
+use super::book::{Book, Bounds, Coming, NotKept};
 use super::fake::{Fake, Files};
+use super::group::Desk;
 use super::keeper::run_errands;
 use super::{Journal, opened};
 
@@ -58,7 +61,18 @@ fn output(envelope: &Envelope) -> u64 {
 /// A journal whose errands are run by the test and by no thread.
 fn journal(fake: &Fake, bounds: Bounds) -> (Journal, Arc<Book>) {
     let book = Arc::new(opened(Box::new(fake.clone()), bounds).expect("opens"));
-    (Journal { book: Some(Arc::clone(&book)), ..Journal::none() }, book)
+    let desk = Arc::new(Desk::new(Arc::clone(&book)));
+    (Journal { book: Some((Arc::clone(&book), desk)), ..Journal::none() }, book)
+}
+
+/// Writes a begin alone; gives whether it is kept.
+fn begun(journal: &Journal, record: &Envelope) -> bool {
+    journal.begin(record).expect("a journal").write()
+}
+
+/// Writes an end alone; gives whether it is kept.
+fn ended(journal: &Journal, record: &Envelope) -> bool {
+    journal.end(record).expect("a journal").write()
 }
 
 /// What a start on these files hands over: output by request. Each once.
@@ -89,15 +103,15 @@ enum Did {
 /// Many requests: some long, some that never end, some that the ledger has late.
 fn story(journal: &Journal, book: &Book, mut did: impl FnMut(Did)) {
     for n in 0..30 {
-        journal.begin(&record(n, 0)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
         did(Did::Began(n));
         if n % 7 == 3 {
             // Another key.
-            journal.begin(&record(n, 0)).expect("kept");
+            assert!(begun(&journal, &record(n, 0)), "kept");
         }
         let ends = [Some(n).filter(|n| n % 5 != 0), n.checked_sub(10).filter(|n| n % 10 == 5)];
         for end in ends.into_iter().flatten() {
-            journal.end(&record(end, end + 1)).expect("kept");
+            assert!(ended(&journal, &record(end, end + 1)), "kept");
             did(Did::Ended(end));
             if end % 13 != 6 {
                 journal.settle(&[record(end, end + 1)]);
@@ -155,10 +169,10 @@ fn a_power_failure_loses_nothing_that_was_brought_in_sync() {
     let (journal, book) = journal(&fake, ROOMY);
     let mut calls = Vec::new();
     for n in 0..12 {
-        journal.begin(&record(n, 0)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
         calls.push(Did::Began(n));
         if n % 3 != 0 {
-            journal.end(&record(n, n + 1)).expect("kept");
+            assert!(ended(&journal, &record(n, n + 1)), "kept");
             calls.push(Did::Ended(n));
         }
         if n % 3 == 1 {
@@ -178,10 +192,10 @@ fn a_power_failure_loses_nothing_that_was_brought_in_sync() {
 fn nothing_is_removed_while_its_copy_is_not_in_sync() {
     let fake = Fake::default();
     let (journal, book) = journal(&fake, SMALL);
-    journal.begin(&record(0, 0)).expect("kept");
+    assert!(begun(&journal, &record(0, 0)), "kept");
     for n in 1..20 {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, n + 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, n + 1)), "kept");
         journal.settle(&[record(n, n + 1)]);
         if fake.platter().files.len() > 3 {
             break;
@@ -192,7 +206,7 @@ fn nothing_is_removed_while_its_copy_is_not_in_sync() {
     run_errands(&book);
     assert_eq!(fake.platter().files.len(), before);
     fake.platter().sync_fails = false;
-    journal.begin(&record(30, 0)).expect("kept");
+    assert!(begun(&journal, &record(30, 0)), "kept");
     run_errands(&book);
     assert_eq!(fake.platter().files.len(), 1);
     let synced = fake.platter().synced.clone();
@@ -204,12 +218,12 @@ fn what_settles_an_entry_never_goes_before_the_entry() {
     let fake = Fake::default();
     let (journal, book) = journal(&fake, SMALL);
     for n in 0..2 {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, n + 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, n + 1)), "kept");
     }
     let pass_on = |n: u64| {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, n + 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, n + 1)), "kept");
         journal.settle(&[record(n, n + 1)]);
         u64::try_from(fake.platter().files.len()).expect("few")
     };
@@ -226,10 +240,10 @@ fn what_settles_an_entry_never_goes_before_the_entry() {
 fn a_long_request_holds_no_segment_back() {
     let fake = Fake::default();
     let (journal, book) = journal(&fake, SMALL);
-    journal.begin(&record(0, 0)).expect("kept");
+    assert!(begun(&journal, &record(0, 0)), "kept");
     for n in 1..500 {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, n + 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, n + 1)), "kept");
         journal.settle(&[record(n, n + 1)]);
         run_errands(&book);
         assert!(fake.platter().files.len() <= 2, "after {n}");
@@ -241,30 +255,28 @@ fn a_long_request_holds_no_segment_back() {
 fn the_bound_refuses_a_begin_keeps_every_end_and_lifts_when_the_ledger_is_back() {
     let fake = Fake::default();
     let (journal, book) = journal(&fake, SMALL);
-    let mut begun = 0;
-    let error = loop {
-        match journal.begin(&record(begun, 0)) {
-            Ok(()) => begun += 1,
-            Err(error) => break error,
+    let mut count = 0;
+    while begun(&journal, &record(count, 0)) {
+        count += 1;
+        if count % 2 == 0 {
+            assert!(ended(&journal, &record(count - 1, 1)), "kept");
         }
-        if begun % 2 == 0 {
-            journal.end(&record(begun - 1, 1)).expect("kept");
-        }
-    };
-    assert!(matches!(error, NotKept::Full), "{error}");
+    }
+    let (kept, error) = book.write_all(vec![Coming::begin(&record(count, 0))]);
+    assert!(matches!((&kept[..], error), ([false], Some(NotKept::Full))));
     let length = || fake.platter().files.values().map(|file| file.len() as u64).sum::<u64>();
     assert!((15_000..=SMALL.length).contains(&length()), "{}", length());
-    let waits: Vec<u64> = (0..begun).filter(|n| n % 2 == 0).collect();
+    let waits: Vec<u64> = (0..count).filter(|n| n % 2 == 0).collect();
     for n in &waits {
-        journal.end(&record(*n, 1)).expect("room for the end was promised");
+        assert!(ended(&journal, &record(*n, 1)), "room for the end was promised");
     }
     assert!(length() < 2 * SMALL.length, "no more than was promised");
-    let all: BTreeMap<EventId, u64> = (0..begun).map(|n| (id(n), 1)).collect();
+    let all: BTreeMap<EventId, u64> = (0..count).map(|n| (id(n), 1)).collect();
     assert_eq!(handed_over(fake.platter().files.clone()), all);
-    let records: Vec<Envelope> = (0..begun).map(|n| record(n, 1)).collect();
+    let records: Vec<Envelope> = (0..count).map(|n| record(n, 1)).collect();
     journal.settle(&records);
     run_errands(&book);
-    journal.begin(&record(begun, 0)).expect("there is room again");
+    assert!(begun(&journal, &record(count, 0)), "there is room again");
 }
 
 #[test]
@@ -275,15 +287,15 @@ fn a_full_disk_refuses_and_what_was_kept_before_and_after_is_there() {
         let (journal, _book) = journal(&fake, SMALL);
         let mut kept = BTreeMap::new();
         for n in 0..8 {
-            if journal.begin(&record(n, 0)).is_ok() {
+            if begun(&journal, &record(n, 0)) {
                 kept.insert(id(n), 0);
             }
-            if journal.end(&record(n, n + 1)).is_ok() {
+            if ended(&journal, &record(n, n + 1)) {
                 kept.insert(id(n), n + 1);
             }
         }
         fake.platter().room = None;
-        journal.begin(&record(8, 0)).expect("there is room again");
+        assert!(begun(&journal, &record(8, 0)), "there is room again");
         kept.insert(id(8), 0);
         let files = fake.platter().files.clone();
         assert_eq!(handed_over(files), kept, "{room} bytes of room");
@@ -295,9 +307,9 @@ fn a_flipped_bit_costs_at_most_one_word_and_invents_none() {
     let fake = Fake::default();
     let (journal, _book) = journal(&fake, SMALL);
     for n in 0..3 {
-        journal.begin(&record(n, 0)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
     }
-    journal.end(&record(1, 2)).expect("kept");
+    assert!(ended(&journal, &record(1, 2)), "kept");
     journal.settle(&[record(2, 3)]);
     let files = fake.platter().files.clone();
     let whole = handed_over(files.clone());
@@ -325,8 +337,8 @@ fn what_nobody_has_room_for_comes_back_from_the_segment() {
     let fake = Fake::default();
     let (journal, _book) = journal(&fake, SMALL);
     for n in 0..10 {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, n + 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, n + 1)), "kept");
     }
     assert!(!journal.has_left());
     for n in [1, 4, 9] {
@@ -345,8 +357,8 @@ fn a_segment_that_cannot_be_read_is_left_alone_and_stops_nobody() {
     let fake = Fake::default();
     let (journal, book) = journal(&fake, SMALL);
     for n in 0..10 {
-        journal.begin(&record(n, 0)).expect("kept");
-        journal.end(&record(n, 1)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(ended(&journal, &record(n, 1)), "kept");
         journal.leave(id(n));
     }
     let first = fake.platter().files.remove(&1).expect("there");
@@ -367,7 +379,7 @@ fn a_group_is_brought_in_sync_once_and_by_the_thread_itself() {
     let fake = Fake::default();
     let journal = Journal::on(Box::new(fake.clone()), super::BOUNDS).expect("opens");
     for n in 0..200 {
-        journal.begin(&record(n, 0)).expect("kept");
+        assert!(begun(&journal, &record(n, 0)), "kept");
     }
     drop(journal);
     let platter = fake.platter();
@@ -383,8 +395,8 @@ fn a_record_too_long_for_an_entry_is_kept_without_the_providers_own_words() {
     if let Event::UsageRecorded(usage) = &mut long.event {
         usage.raw = Some(serde_json::json!({"x": "a".repeat(70_000)}));
     }
-    journal.begin(&record(0, 0)).expect("kept");
-    journal.end(&long).expect("kept");
+    assert!(begun(&journal, &record(0, 0)), "kept");
+    assert!(ended(&journal, &long), "kept");
     assert_eq!(handed_over(fake.platter().files.clone()), [(id(0), 5)].into());
 }
 
@@ -393,7 +405,7 @@ fn a_process_that_dies_in_a_loop_does_not_fill_the_journal() {
     let fake = Fake::default();
     for n in 0..300 {
         let (journal, _book) = journal(&fake, super::BOUNDS);
-        journal.begin(&record(n, 0)).expect("there is much room");
+        assert!(begun(&journal, &record(n, 0)), "there is much room");
     }
     assert_eq!(handed_over(fake.platter().files.clone()).len(), 300);
 }

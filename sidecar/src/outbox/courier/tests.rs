@@ -7,7 +7,7 @@ use events::price::Cost;
 use events::usage::{Completion, Tokens, UsageRecord};
 use events::{Event, EventId, Gen, KeyPrint, Secret, Stamp};
 use jiff::Timestamp;
-use ports::{Grouping, Spending, async_trait};
+use ports::{UsageSink, async_trait};
 
 use super::super::Outbox;
 use super::super::batch::{LENGTH_MAX, RECORDS_MAX};
@@ -68,7 +68,7 @@ struct Picky {
 }
 
 #[async_trait]
-impl Usage for Picky {
+impl UsageSink for Picky {
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         let json = |record: &Envelope| serde_json::to_string(record).expect("JSON").len();
         let call = (batch.len(), batch.iter().map(json).sum());
@@ -84,10 +84,6 @@ impl Usage for Picky {
         self.counted.lock().expect("no panic").extend(batch.iter().map(|record| record.id));
         Ok(())
     }
-
-    async fn report(&self, _: Grouping, _: Option<Timestamp>) -> Result<Vec<Spending>, Fault> {
-        Ok(Vec::new())
-    }
 }
 
 /// Hands these over and gives what the ledger has, in its order.
@@ -96,7 +92,7 @@ async fn hand_over(ledger: Picky, records: Vec<Envelope>) -> (Arc<Picky>, Arc<Me
     let usage = Arc::clone(&ledger) as _;
     let outbox = Outbox::new(usage, Arc::new(NoIds), Journal::none(), WhenFull::Refuse, &metrics);
     for record in records {
-        outbox.reserve().expect("a place").end(record);
+        drop(outbox.reserve().expect("a place").end(record));
     }
     outbox.flush().await;
     (ledger, metrics)

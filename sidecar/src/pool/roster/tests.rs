@@ -25,6 +25,7 @@ fn session() -> Session {
         generation: Gen(1),
         attempt: Attempt(1),
         team: "t".parse().expect("a name"),
+        limits: events::Limits::default(),
     })
 }
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 
-use super::subjects::KEY;
+use super::provider::AUTHORITY;
+use super::subjects::{Before, KEY};
 
 /// The key pool of our sidecar.
 pub(super) fn keys() -> String {
@@ -13,10 +14,12 @@ pub(super) fn keys() -> String {
 }
 
 /// A workspace for each token.
-pub(super) fn sidecar(listen: SocketAddr, provider: SocketAddr, tokens: &[String]) -> String {
+pub(super) fn sidecar(listen: SocketAddr, provider: Before, tokens: &[String]) -> String {
+    let Before { address, secure } = provider;
+    let scheme = if secure { "https" } else { "http" };
     let head = format!(
         "listen = \"{listen}\"\nkeys = \"keys.json\"\nusage = \"usage.jsonl\"\n\
-         [upstreams]\nanthropic = \"http://{provider}\"\n"
+         tls_roots = \"{AUTHORITY}\"\n[upstreams]\nanthropic = \"{scheme}://{address}\"\n"
     );
     let workspaces = tokens.iter().enumerate().map(|(n, token)| {
         let hash = events::token::token_hash(token);
@@ -26,7 +29,9 @@ pub(super) fn sidecar(listen: SocketAddr, provider: SocketAddr, tokens: &[String
 }
 
 /// nginx.org/en/docs/http/ngx_http_proxy_module.html
-pub(super) fn nginx(listen: SocketAddr, provider: SocketAddr) -> String {
+pub(super) fn nginx(listen: SocketAddr, provider: Before) -> String {
+    let Before { address, secure } = provider;
+    let scheme = if secure { "https" } else { "http" };
     format!(
         "daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log error.log;
 events {{ worker_connections 4096; }}
@@ -34,11 +39,11 @@ http {{
   access_log off; gzip off; keepalive_requests 1000000; client_body_buffer_size 512k;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  upstream provider {{ server {provider}; keepalive 512; keepalive_requests 1000000; }}
+  upstream provider {{ server {address}; keepalive 512; keepalive_requests 1000000; }}
   server {{
     listen {listen} backlog=4096; tcp_nodelay on;
     location / {{
-      proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection \"\";
+      proxy_pass {scheme}://provider; proxy_http_version 1.1; proxy_set_header Connection \"\";
       proxy_set_header x-api-key \"{KEY}\"; proxy_buffering off;
     }}
   }}
@@ -48,7 +53,9 @@ http {{
 }
 
 /// docs.haproxy.org/2.6/configuration.html
-pub(super) fn haproxy(listen: SocketAddr, provider: SocketAddr) -> String {
+pub(super) fn haproxy(listen: SocketAddr, provider: Before) -> String {
+    let Before { address, secure } = provider;
+    let tls = if secure { "ssl verify none" } else { "" };
     format!(
         "global
   nbthread 1
@@ -66,13 +73,13 @@ frontend door
   default_backend provider
 backend provider
   http-request set-header x-api-key {KEY}
-  server provider {provider}
+  server provider {address} {tls}
 "
     )
 }
 
 /// envoyproxy.io/docs/envoy/v1.40.0/configuration
-pub(super) fn envoy(listen: SocketAddr, provider: SocketAddr) -> String {
+pub(super) fn envoy(listen: SocketAddr, provider: Before) -> String {
     let address = |at: SocketAddr| json!({"socket_address": {"address": at.ip().to_string(), "port_value": at.port()}});
     let route =
         json!({"match": {"prefix": "/"}, "route": {"cluster": "provider", "timeout": "60s"}});
@@ -88,10 +95,16 @@ pub(super) fn envoy(listen: SocketAddr, provider: SocketAddr) -> String {
         "@type": door, "stat_prefix": "door",
         "route_config": {"virtual_hosts": hosts},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": router}}]}});
-    let endpoint = json!({"endpoint": {"address": address(provider)}});
-    let cluster = json!({"name": "provider", "type": "STATIC", "connect_timeout": "10s",
+    let endpoint = json!({"endpoint": {"address": address(provider.address)}});
+    let mut cluster = json!({"name": "provider", "type": "STATIC", "connect_timeout": "10s",
         "load_assignment": {"cluster_name": "provider",
             "endpoints": [{"lb_endpoints": [endpoint]}]}});
+    if provider.secure {
+        let tls =
+            "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        cluster["transport_socket"] = json!({"name": "envoy.transport_sockets.tls",
+            "typed_config": {"@type": tls, "sni": "localhost"}});
+    }
     json!({"static_resources": {
         "listeners": [{"address": address(listen), "filter_chains": [{"filters": [filter]}]}],
         "clusters": [cluster]}})

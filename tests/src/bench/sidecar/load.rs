@@ -12,7 +12,7 @@ use super::provider::{SLOW, STREAM};
 use super::subjects::Subject;
 use super::wire::Answer;
 use crate::bench::Failure;
-use crate::bench::samples::{Producer, Samples, together};
+use crate::bench::samples::{Producer, Samples, paced, together};
 
 /// How much is read at once.
 const READ_LENGTH: usize = 64 * 1024;
@@ -103,17 +103,32 @@ impl Producer for Client {
     }
 }
 
-/// So many clients ask side by side for `lasting`, each the next as soon as it has an answer.
+/// What is asked, by how many clients, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) clients: usize,
+    /// So many a second from all of them together; else each asks as soon as it has an answer.
+    pub(super) rate: Option<u32>,
+    /// The provider speaks TLS.
+    pub(super) secure: bool,
+}
+
+/// Puts a load on a subject for `lasting`.
 ///
 /// # Errors
 /// An answer that is no 200, or none.
-pub(super) async fn closed_loop(
+pub(super) async fn put(
     subject: &Subject,
-    kind: Kind,
-    clients: usize,
+    load: Load,
     lasting: Duration,
 ) -> Result<Samples, Failure> {
-    together(clients, lasting, |number| Ok(Client::new(subject, kind, number))).await
+    let client = |number| Ok(Client::new(subject, load.kind, number));
+    match load.rate {
+        Some(rate) => paced(load.clients, rate, lasting, client).await,
+        None => together(load.clients, lasting, client).await,
+    }
 }
 
 /// So many clients ask once each, at the same time; gives how long each waited for the first byte of

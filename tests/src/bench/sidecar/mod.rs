@@ -10,12 +10,11 @@ mod provider;
 mod subjects;
 mod wire;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use load::{Kind, closed_loop, first_bytes};
-use subjects::{Name, Subject};
+use load::{Kind, Load, first_bytes};
+use subjects::{Before, Name, Subject};
 
 use super::args::SidecarArgs;
 use super::report::{Report, ms, number};
@@ -28,15 +27,32 @@ const OUR_CORE: &str = "1";
 /// Streams at once when memory is looked at.
 const STREAMS: usize = 512;
 
-/// What is asked in a loop: how it is called, what, by how many clients.
-const LOADS: [(&str, Kind, usize); 6] = [
-    ("2 KB, 1 client", Kind::Json(2_000), 1),
-    ("2 KB, 32 clients", Kind::Json(2_000), 32),
-    ("2 KB, 256 clients", Kind::Json(2_000), 256),
-    ("200 KB, 32 clients", Kind::Json(200_000), 32),
-    ("stream, 1 client", Kind::Stream, 1),
-    ("stream, 32 clients", Kind::Stream, 32),
+/// Clients ask as soon as they have an answer, before a provider without TLS.
+const fn load(name: &'static str, kind: Kind, clients: usize) -> Load {
+    Load { name, kind, clients, rate: None, secure: false }
+}
+
+/// What is put on the subjects. The rates are a third of what one core of the slowest takes.
+const LOADS: [Load; 13] = [
+    load("2 KB, 1 client", Kind::Json(2_000), 1),
+    load("2 KB, 32 clients", Kind::Json(2_000), 32),
+    load("2 KB, 256 clients", Kind::Json(2_000), 256),
+    Load { rate: Some(2_000), ..load("2 KB, 2,000/s", Kind::Json(2_000), 32) },
+    Load { secure: true, ..load("2 KB, 32 clients, TLS", Kind::Json(2_000), 32) },
+    load("200 KB, 1 client", Kind::Json(200_000), 1),
+    load("200 KB, 32 clients", Kind::Json(200_000), 32),
+    load("200 KB, 256 clients", Kind::Json(200_000), 256),
+    load("stream, 1 client", Kind::Stream, 1),
+    load("stream, 32 clients", Kind::Stream, 32),
+    load("stream, 256 clients", Kind::Stream, 256),
+    Load { rate: Some(300), ..load("stream, 300/s", Kind::Stream, 32) },
+    Load { secure: true, ..load("stream, 32 clients, TLS", Kind::Stream, 32) },
 ];
+/// Those by which the goals are judged.
+const ALONE: &str = "2 KB, 1 client";
+const SMALL: &str = "2 KB, 32 clients";
+const LARGE: &str = "200 KB, 32 clients";
+const STREAMED: &str = "stream, 32 clients";
 
 /// One subject's rounds under one load.
 struct Row {
@@ -58,43 +74,46 @@ pub(super) async fn measure(args: &SidecarArgs, report: &mut Report) -> Result<(
     let scratch = Scratch::new(&args.data)?;
     let names: Vec<Name> = Name::ALL.into_iter().filter(|name| args.wants(name.text())).collect();
     let mut rows = Vec::new();
-    for (load, kind, clients) in LOADS {
-        let of_load = one_load(args, (load, kind, clients), &names, |name| {
-            start(name, provider, scratch.path(), &program)
-        });
+    let plain = Before { address: provider.plain, secure: false };
+    let secure = Before { address: provider.secure, secure: true };
+    for load in LOADS.into_iter().filter(|load| args.loads(load.name)) {
+        let before = if load.secure { secure } else { plain };
+        let of_load =
+            one_load(args, load, &names, |name| start(name, before, scratch.path(), &program));
         rows.extend(of_load.await?);
     }
     speeds(&rows, report);
-    waits(args, &names, report, |name| start(name, provider, scratch.path(), &program)).await?;
+    if args.load.is_some() {
+        return Ok(());
+    }
+    waits(args, &names, report, |name| start(name, plain, scratch.path(), &program)).await?;
     Ok(())
 }
 
-fn start(
-    name: Name,
-    provider: SocketAddr,
-    scratch: &Path,
-    program: &Path,
-) -> Result<Subject, Failure> {
+fn start(name: Name, provider: Before, scratch: &Path, program: &Path) -> Result<Subject, Failure> {
     Subject::start(name, provider, &scratch.join(name.text()), program)
 }
 
 /// Every subject in turn, round by round.
 async fn one_load(
     args: &SidecarArgs,
-    (load, kind, clients): (&'static str, Kind, usize),
+    load: Load,
     names: &[Name],
     start: impl Fn(Name) -> Result<Subject, Failure>,
 ) -> Result<Vec<Row>, Failure> {
-    let row = |name: &Name| Row { name: *name, load, rounds: Vec::new(), cpu: Vec::new() };
-    let mut rows: Vec<Row> = names.iter().map(row).collect();
+    let row =
+        |name: &Name| Row { name: *name, load: load.name, rounds: Vec::new(), cpu: Vec::new() };
+    // Our clients speak no TLS themselves.
+    let names = names.iter().filter(|name| !load.secure || **name != Name::Direct);
+    let mut rows: Vec<Row> = names.map(row).collect();
     for round in 1..=args.rounds() {
-        progress(&format!("{load}, round {round}"));
+        progress(&format!("{}, round {round}", load.name));
         for row in &mut rows {
             let subject = start(row.name)?;
             // The first requests open connections and warm caches.
-            closed_loop(&subject, kind, clients, args.warm_up()).await?;
+            load::put(&subject, load, args.warm_up()).await?;
             let before = subject.cpu()?;
-            let samples = closed_loop(&subject, kind, clients, args.round()).await?;
+            let samples = load::put(&subject, load, args.round()).await?;
             let spent = subject.cpu()? - before;
             row.cpu.push(spent.as_secs_f64() / samples.count() as f64 * 1e4);
             row.rounds.push(samples);
@@ -122,9 +141,8 @@ fn speeds(rows: &[Row], report: &mut Report) {
     report.table("Between a client and a provider", &head, lines);
     let find = |name, load: &str| rows.iter().find(|row| row.name == name && row.load == load);
     let added = |name, percent: usize| {
-        let load = LOADS[0].0;
-        let all = find(name, load)?.middle().percentile(percent);
-        Some(ms(all) - ms(find(Name::Direct, load)?.middle().percentile(percent)))
+        let all = find(name, ALONE)?.middle().percentile(percent);
+        Some(ms(all) - ms(find(Name::Direct, ALONE)?.middle().percentile(percent)))
     };
     let mut judge = |what: &str, ours: Option<f64>, theirs: Option<f64>, most: f64| {
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
@@ -135,9 +153,9 @@ fn speeds(rows: &[Row], report: &mut Report) {
     judge("added p99 beside nginx's", added(Name::Sidecar, 99), added(Name::Nginx, 99), 1.1);
     let cpu = |name, load| find(name, load).map(|row| median(&row.cpu));
     for (what, load, peer, most) in [
-        ("CPU at 2 KB beside nginx's", LOADS[1].0, Name::Nginx, 0.95),
-        ("CPU at 200 KB beside envoy's", LOADS[3].0, Name::Envoy, 0.75),
-        ("CPU of streams beside nginx's", LOADS[5].0, Name::Nginx, 0.95),
+        ("CPU at 2 KB beside nginx's", SMALL, Name::Nginx, 0.95),
+        ("CPU at 200 KB beside envoy's", LARGE, Name::Envoy, 0.75),
+        ("CPU of streams beside nginx's", STREAMED, Name::Nginx, 0.95),
     ] {
         judge(what, cpu(Name::Sidecar, load), cpu(peer, load), most);
     }

@@ -6,9 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 
 use super::wire::{Requests, chunk};
 use crate::bench::Failure;
@@ -65,26 +69,68 @@ fn events() -> Vec<Vec<u8>> {
     events
 }
 
-/// Serves on a port of its own, on this thread's runtime, until the runtime ends.
-///
-/// # Errors
-/// There is no port.
-pub(super) async fn start() -> Result<SocketAddr, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let answers = Arc::new(Answers::new());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answers = Arc::clone(&answers);
-            // A subject that hangs up ends its own connection.
-            tokio::spawn(async move { serve(stream, &answers).await.map_err(drop) });
-        }
-    });
-    Ok(address)
+/// Where the provider is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Provider {
+    /// Without TLS.
+    pub(super) plain: SocketAddr,
+    /// With it: TLS 1.3, the certificate of [`CERTIFICATE`], for `localhost`.
+    pub(super) secure: SocketAddr,
 }
 
-async fn serve(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// The test provider's certificate and key, and who signed it.
+pub(super) const CERTIFICATE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../sidecar/tests/tls/server.pem");
+const PRIVATE_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sidecar/tests/tls/server.key");
+pub(super) const AUTHORITY: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../sidecar/tests/tls/ca.pem");
+
+/// Serves on two ports of its own, on this thread's runtime, until the runtime ends.
+///
+/// # Errors
+/// There is no port, or the certificate cannot be read.
+pub(super) async fn start() -> Result<Provider, Failure> {
+    let answers = Arc::new(Answers::new());
+    let (plain, secure) =
+        (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
+    let provider = Provider { plain: plain.local_addr()?, secure: secure.local_addr()? };
+    let tls = TlsAcceptor::from(Arc::new(tls()?));
+    let its = Arc::clone(&answers);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = plain.accept().await {
+            let answers = Arc::clone(&its);
+            // A subject that hangs up ends its own connection.
+            tokio::spawn(async move {
+                stream.set_nodelay(true)?;
+                serve(stream, &answers).await
+            });
+        }
+    });
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = secure.accept().await {
+            let (answers, tls) = (Arc::clone(&answers), tls.clone());
+            tokio::spawn(async move {
+                stream.set_nodelay(true)?;
+                serve(tls.accept(stream).await?, &answers).await
+            });
+        }
+    });
+    Ok(provider)
+}
+
+fn tls() -> Result<ServerConfig, Failure> {
+    let chain = CertificateDer::pem_file_iter(CERTIFICATE)?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(PRIVATE_KEY)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_no_client_auth().with_single_cert(chain, key)?)
+}
+
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answers: &Answers,
+) -> io::Result<()> {
     let mut requests = Requests::default();
     let mut bytes = vec![0; READ_LENGTH];
     loop {
@@ -97,6 +143,7 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
         };
         if !holds(&body, STREAM) {
             stream.write_all(&answers.json).await?;
+            stream.flush().await?;
             continue;
         }
         let slow = holds(&body, SLOW);
@@ -106,6 +153,7 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
         stream.write_all(&answers.head).await?;
         for event in &answers.events {
             stream.write_all(event).await?;
+            stream.flush().await?;
             match slow {
                 true => sleep(SLOW_NEXT).await,
                 false => tokio::task::yield_now().await,

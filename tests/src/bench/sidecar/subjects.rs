@@ -61,6 +61,14 @@ impl Name {
     }
 }
 
+/// What a subject stands before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub(super) address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub(super) secure: bool,
+}
+
 /// One that runs.
 pub(super) struct Subject {
     pub(super) name: Name,
@@ -81,14 +89,14 @@ impl Subject {
     /// It is not installed, or does not come up; with what to do.
     pub(super) fn start(
         name: Name,
-        provider: SocketAddr,
+        provider: Before,
         directory: &Path,
         sidecar: &Path,
     ) -> Result<Self, Failure> {
         let path = if name == Name::Sidecar { "/anthropic/v1/messages" } else { "/v1/messages" };
         if name == Name::Direct {
             let (child, started, tokens) = (None, Duration::ZERO, vec![KEY.to_owned()]);
-            return Ok(Self { name, address: provider, path, tokens, child, started });
+            return Ok(Self { name, address: provider.address, path, tokens, child, started });
         }
         fs::create_dir_all(directory)?;
         let address = free()?;
@@ -158,7 +166,7 @@ impl Drop for Subject {
 fn arguments(
     name: Name,
     address: SocketAddr,
-    provider: SocketAddr,
+    provider: Before,
     directory: &Path,
     sidecar: &Path,
 ) -> Result<(PathBuf, Vec<String>), Failure> {

@@ -1,0 +1,54 @@
+//! A short answer, taken whole: its account is closed before the head of the answer leaves, so that
+//! head and body leave together, and the account's write is shared with others.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::time::timeout;
+
+use crate::body::BoxError;
+use crate::call::Account;
+use crate::relay::SILENCE_MAX;
+use crate::tally::Tally;
+use crate::upstream::Answer;
+
+/// The longest answer that is taken whole, in bytes. It comes in a few reads; a longer one is passed
+/// on as it comes.
+const SHORT_LENGTH_MAX: u64 = 32 * 1024;
+
+/// Whether an answer is short and says so. A stream never says how long it will be.
+pub(crate) fn is_short(answer: &Answer) -> bool {
+    answer.size_hint().exact().is_some_and(|length| length <= SHORT_LENGTH_MAX)
+}
+
+/// The whole answer. Its account is closed and written down when this returns.
+///
+/// # Errors
+/// It broke off, or the provider fell silent. It is counted as far as it came.
+pub(crate) async fn whole(
+    mut answer: Answer,
+    mut account: Box<Account>,
+) -> Result<Bytes, BoxError> {
+    let mut held = Vec::with_capacity(1);
+    while let Some(frame) = timeout(SILENCE_MAX, answer.frame()).await? {
+        let Ok(data) = frame?.into_data() else { continue };
+        if let Some(tally) = &mut account.tally {
+            tally.see(&data);
+        }
+        held.push(data);
+    }
+    drop(answer);
+    if let Some(ending) = account.tally.take().and_then(Tally::end) {
+        ending.written().await;
+    }
+    Ok(match held.len() {
+        1 => held.swap_remove(0),
+        _ => held
+            .iter()
+            .fold(BytesMut::new(), |mut all, part| {
+                all.extend_from_slice(part);
+                all
+            })
+            .freeze(),
+    })
+}
