@@ -89,6 +89,8 @@ async fn admit(
         None => None,
         Some(api) => {
             let place = sidecar.outbox.reserve().map_err(unrecorded)?;
+            #[cfg(feature = "otel")]
+            let place = place.within(&head.headers);
             let (books, provider) = (sidecar.books.clone(), Arc::clone(&provider));
             Some(Tally::new(books, place, Arc::clone(&lease), provider, api))
         }

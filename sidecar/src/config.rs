@@ -40,6 +40,10 @@ pub struct Config {
     /// hour at the most. Zero, as on one machine: the store is asked for each request, so that a
     /// removed key is out at once.
     pub keys_believed: Duration,
+    /// The base URL of the collector that takes a span of each metered request, such as
+    /// `http://127.0.0.1:4318`; without it there are none.
+    #[cfg(feature = "otel")]
+    pub collector: Option<String>,
     /// How long an answer may take to its end, and a WebSocket altogether, besides the limits on
     /// silence; four hours if it is not told.
     pub total_max: Option<Duration>,

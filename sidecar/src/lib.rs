@@ -39,6 +39,8 @@ pub mod stand_in;
 mod surcharge;
 mod tally;
 mod target;
+#[cfg(feature = "otel")]
+mod traces;
 mod turns;
 mod upstream;
 mod websocket;

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::WhenFull;
 use crate::journal::{Journal, Ticket};
 use crate::metrics::Metrics;
+#[cfg(feature = "otel")]
+use crate::traces::{Asked, Context, Traces};
 
 use courier::Courier;
 
@@ -42,6 +44,8 @@ pub(crate) struct Outbox {
     journal: Arc<Journal>,
     when_full: WhenFull,
     metrics: Arc<Metrics>,
+    #[cfg(feature = "otel")]
+    traces: Option<Traces>,
 }
 
 /// A request's place. Its record goes there.
@@ -49,6 +53,9 @@ pub(crate) struct Place {
     /// Room in the backlog, or none if the journal is what the record will wait in.
     room: Option<mpsc::OwnedPermit<Item>>,
     outbox: Outbox,
+    /// Whose span the request is within, and what it asked for.
+    #[cfg(feature = "otel")]
+    trace: (Option<Context>, Option<Asked>),
 }
 
 impl Outbox {
@@ -64,11 +71,24 @@ impl Outbox {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
         let journal = Arc::new(journal);
         metrics.usage.on_disk.found(journal.count_left() as u64);
-        let outbox = Self { backlog, journal, when_full, metrics: Arc::clone(metrics) };
+        let outbox = Self {
+            backlog,
+            journal,
+            when_full,
+            metrics: Arc::clone(metrics),
+            #[cfg(feature = "otel")]
+            traces: None,
+        };
         let (journal, metrics) = (Arc::clone(&outbox.journal), Arc::clone(metrics));
         let courier = Courier { receiver, usage, ids, journal, metrics, next: None };
         tokio::spawn(courier.run());
         outbox
+    }
+
+    /// The same, and each record becomes a span as well.
+    #[cfg(feature = "otel")]
+    pub(crate) fn traced(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// A place for one record.
@@ -81,7 +101,12 @@ impl Outbox {
         if room.is_none() && (must_have || self.backlog.is_closed()) {
             return Err(NoRoom);
         }
-        Ok(Place { room, outbox: self.clone() })
+        Ok(Place {
+            room,
+            outbox: self.clone(),
+            #[cfg(feature = "otel")]
+            trace: (None, None),
+        })
     }
 
     /// Whether usage can be kept, as far as it is known; in words what is wrong if it cannot.
@@ -112,10 +137,30 @@ impl Outbox {
             // An error means that the task is gone, and with it whatever could be waited for.
             let _gone = wait.await;
         }
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.traces {
+            traces.flush().await;
+        }
     }
 }
 
 impl Place {
+    /// The span of the request is within its client's, as far as the headers tell one.
+    #[cfg(feature = "otel")]
+    pub(crate) fn within(mut self, headers: &http::HeaderMap) -> Self {
+        if self.outbox.traces.is_some() {
+            self.trace.0 = Context::read(headers);
+        }
+        self
+    }
+
+    /// What the request asked for.
+    #[cfg(feature = "otel")]
+    pub(crate) fn asked(mut self, model: String, api: crate::providers::Api) -> Self {
+        self.trace.1 = Some(Asked { model, api });
+        self
+    }
+
     /// Writes down what counts if nothing more is ever known of the request; each time that it
     /// leaves with another key.
     ///
@@ -136,6 +181,11 @@ impl Place {
         let usage = &self.outbox.metrics.usage;
         if let Event::UsageRecorded(record) = &record.event {
             self.outbox.metrics.recorded(record);
+        }
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.outbox.traces {
+            let (parent, asked) = &self.trace;
+            traces.ended(&record, asked.as_ref(), parent.as_ref());
         }
         let ticket = self.outbox.journal.end(&record);
         let metrics = &self.outbox.metrics;
@@ -202,7 +252,15 @@ mod tests {
     fn outbox(when_full: WhenFull) -> (Outbox, mpsc::Receiver<Item>) {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
         let (journal, metrics) = (Arc::new(Journal::none()), Metrics::new(&[]));
-        (Outbox { backlog, journal, when_full, metrics }, receiver)
+        let outbox = Outbox {
+            backlog,
+            journal,
+            when_full,
+            metrics,
+            #[cfg(feature = "otel")]
+            traces: None,
+        };
+        (outbox, receiver)
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::relay::TOTAL_MAX;
 use crate::tally::Books;
+#[cfg(feature = "otel")]
+use crate::traces::Traces;
 use crate::turns::Turns;
 use crate::upstream::Upstream;
 use crate::websocket::Sockets;
@@ -91,6 +93,8 @@ impl Sidecar {
         let Outside { leases, keys, usage, totals, clock, ids, prices, on_activity } = outside;
         let metrics = Metrics::new(&upstreams.providers.ids());
         let outbox = Outbox::new(usage, Arc::clone(&ids), journal, config.when_full, &metrics);
+        #[cfg(feature = "otel")]
+        let outbox = outbox.traced(config.collector.as_deref().map(Traces::new).transpose()?);
         let gate = Arc::new(Gate::new(totals, Arc::clone(&prices), outbox.clone()));
         let upstream = Arc::new(Upstream::new(config, &upstreams)?);
         let renewed =

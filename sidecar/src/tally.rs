@@ -171,6 +171,8 @@ impl Tally {
         let key = self.key.take()?;
         let mut reading = self.reading();
         let model = self.model(reading.model.take());
+        #[cfg(feature = "otel")]
+        let place = place.asked(self.model(None), self.api);
         let record = self.record(key, now, model, reading);
         let used = used(&record);
         let ticket = place.end(record);

@@ -22,6 +22,10 @@ const LISTEN_DEFAULT: SocketAddr =
 const TOKEN_VARIABLE: &str = "TEAMCLAW_TOKEN";
 /// Holds the token that metrics want.
 const OPERATOR_VARIABLE: &str = "TEAMCLAW_OPERATOR_TOKEN";
+/// Where spans go, by OpenTelemetry's own name
+/// (opentelemetry.io/docs/specs/otel/protocol/exporter).
+#[cfg(feature = "otel")]
+const COLLECTOR_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// The shortest token: 128 bits in hex. Shorter ones can be guessed.
 const TOKEN_LENGTH_MIN: usize = 32;
 /// A removed key is out after so long, and the file is not looked at for each request.
@@ -71,6 +75,7 @@ struct File {
     operator: Option<SocketAddr>,
     operator_token_sha256: Option<String>,
     log_format: Option<LogFormat>,
+    collector: Option<String>,
     workspaces: Vec<Workspace>,
 }
 
@@ -140,6 +145,11 @@ impl Settings {
             let (id, url) = upstream.split_once('=').ok_or_else(odd)?;
             upstreams.insert(id.to_owned(), url.to_owned());
         }
+        #[cfg(not(feature = "otel"))]
+        if file.collector.is_some() {
+            let why = "this program was built without traces: build it with --features otel";
+            return Err(Problem::new("collector", why));
+        }
         Ok(Self {
             listen: cli.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
             keys: cli.keys.clone().or(file.keys).ok_or_else(|| missing("--keys FILE"))?,
@@ -157,6 +167,8 @@ impl Settings {
                 when_full: file.when_full,
                 strategy: file.strategy,
                 keys_believed: believed(file.keys_believed)?,
+                #[cfg(feature = "otel")]
+                collector: variable(COLLECTOR_VARIABLE).or(file.collector),
                 total_max: total_max(file.total_max)?,
                 upstream_http2: file.upstream_http2,
                 tls_roots: file.tls_roots,

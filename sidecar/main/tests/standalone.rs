@@ -240,7 +240,7 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
           |
         1 | lisen = "x"
           | ^^^^^
-        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `total_max`, `upstream_http2`, `tls_roots`, `upstreams`, `token_endpoints`, `providers`, `limits`, `operator`, `operator_token_sha256`, `log_format`, `workspaces`
+        unknown field `lisen`, expected one of `listen`, `keys`, `usage`, `journal`, `when_full`, `host_names`, `strategy`, `keys_believed`, `total_max`, `upstream_http2`, `tls_roots`, `upstreams`, `token_endpoints`, `providers`, `limits`, `operator`, `operator_token_sha256`, `log_format`, `collector`, `workspaces`
         $ --config none.toml
         teamclaw-sidecar: the configuration none.toml: No such file or directory (os error 2)
         $ --config roots.toml

@@ -90,10 +90,13 @@ impl Histogram {
     }
 }
 
+/// A row with its name, or room for one.
+type Row<T> = OnceLock<(Box<str>, T)>;
+
 /// Rows by name, at most so many. A row that is there is found without a lock, and none ever goes.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    rows: Box<[OnceLock<(Box<str>, T)>]>,
+    rows: Box<[Row<T>]>,
     /// For all that found no room.
     other: T,
 }

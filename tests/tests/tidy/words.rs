@@ -65,7 +65,8 @@ const WORDS: [Banned; 15] = [
             ("local/tests/durability.rs", INSIDE),
             ("sidecar/src/providers/tests.rs", PROVIDER),
         ],
-        within: &["/v1/fine_tuning/jobs"],
+        // Prometheus' own word for whom it scrapes.
+        within: &["/v1/fine_tuning/jobs", "job_name"],
         ..banned("job", "nudge, message or step")
     },
     Banned { within: &["unix_epoch", "unix epoch"], ..banned("epoch", "generation") },
