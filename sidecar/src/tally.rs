@@ -236,8 +236,6 @@ impl Drop for Tally {
 }
 
 fn used(record: &Envelope) -> Used {
-    match &record.event {
-        Event::UsageRecorded(record) => Used::of(record),
-        _ => Used::default(),
-    }
+    let Event::UsageRecorded(record) = &record.event else { return Used::default() };
+    Used::of(record)
 }

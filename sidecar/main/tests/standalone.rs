@@ -199,6 +199,13 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
     let never = format!("total_max = \"0s\"\n{usual}{one}");
     std::fs::write(scratch.0.join("never.toml"), never).expect("written");
     std::fs::write(scratch.0.join("odd.toml"), "lisen = \"x\"\n").expect("written");
+    let forgetful = format!(
+        "keys = \"keys.json\"\nusage = \"-\"\n[limits]\ndollars_per_day = \"5\"\n\
+         [[workspaces]]\nname = \"ann\"\ntoken_sha256 = \"{hash}\"\n"
+    );
+    std::fs::write(scratch.0.join("forgetful.toml"), forgetful).expect("written");
+    let unlimited = "[limits]\ntokens_per_minute = 0\n";
+    std::fs::write(scratch.0.join("unlimited.toml"), unlimited).expect("written");
     let mut all = String::new();
     for (token, arguments) in [
         (None, "--keys keys.json --usage u"),
@@ -211,6 +218,8 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
         (None, "--config none.toml"),
         (None, "--config roots.toml"),
         (None, "--config never.toml"),
+        (None, "--config forgetful.toml"),
+        (None, "--config unlimited.toml"),
         (Some(TOKEN), "--keys keys.json --usage u --upstream opnai=https://x"),
     ] {
         let mut command = scratch.command();
@@ -247,9 +256,48 @@ fn what_is_missing_or_odd_is_said_with_what_to_do() {
         teamclaw-sidecar: the sidecar cannot start: the root certificates in keys.json cannot be used: there is no certificate in it
         $ --config never.toml
         teamclaw-sidecar: total_max: no answer takes no time
+        $ --config forgetful.toml
+        teamclaw-sidecar: workspace ann: limits by the day or month need a file of usage, in which a restarted sidecar finds what was used: --usage FILE
+        $ --config unlimited.toml
+        teamclaw-sidecar: the configuration unlimited.toml: TOML parse error at line 2, column 21
+          |
+        2 | tokens_per_minute = 0
+          |                     ^
+        invalid value: integer `0`, expected a nonzero u64
         $ --keys keys.json --usage u --upstream opnai=https://x
         teamclaw-sidecar: the sidecar cannot start: there is no provider "opnai": known are anthropic, anthropic-token, openai, openai-codex, google, openrouter, mistral, together, groq, xai, deepseek, fireworks, amazon-bedrock, azure-openai, vertex
     "#]].assert_eq(&all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_has_limits_and_a_restart_keeps_what_was_spent() {
+    let scratch = Scratch::new("limits");
+    let provider = provider().await;
+    let other = "tc_ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+    let hash = events::token::token_hash;
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nkeys = \"keys.json\"\nusage = \"usage.jsonl\"\n\
+         [upstreams]\nanthropic = \"{provider}\"\n[limits]\ntokens_per_day = 1\n\
+         [[workspaces]]\nname = \"ann\"\ntoken_sha256 = \"{}\"\n\
+         [[workspaces]]\nname = \"bob\"\ntoken_sha256 = \"{}\"\n\
+         limits = {{ tokens_per_day = 1000000, models_denied = [\"*/claude-opus*\"] }}\n",
+        hash(TOKEN),
+        hash(other)
+    );
+    std::fs::write(scratch.0.join("sidecar.toml"), text).expect("written");
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let mut command = scratch.command();
+        command.args(["--config", "sidecar.toml"]);
+        let running = Running::start(command);
+        for token in [TOKEN, other] {
+            let answer = ask(&running.address, token).await;
+            answers.push(answer.lines().next().expect("a status").to_owned());
+        }
+        assert!(running.end().success());
+    }
+    let (fine, spent) = ("HTTP/1.1 200 OK", "HTTP/1.1 402 Payment Required");
+    assert_eq!(answers, [fine, fine, spent, fine]);
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! recorded; what was used before this process began is read from the ledger, once, when a limit
 //! reaches back that far. When it cannot be read, nothing passes: a limit that nobody can check is
 //! not one that nobody has reached.
+//!
+//! Each process counts what passes it, on top of what the ledger had when it was asked. Minutes and
+//! what is under way are this process's alone: a restart begins them anew.
 
 mod budget;
 mod models;

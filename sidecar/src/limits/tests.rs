@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use events::{Attempt, Envelope, EventId, Gen, Limits, Secret};
 use http::{HeaderMap, HeaderValue, header};
 use ports::{Ids, UsageSink, async_trait};
+use proptest::prelude::*;
 
 use super::*;
 use crate::body::Taken;
@@ -108,6 +109,40 @@ fn the_model_in_a_path_counts_and_a_body_too_large_to_be_held_has_none() {
     assert_eq!(of(None, None, ""), Models::Unbilled);
     let unlimited = Limits::default();
     assert_eq!(Models::of(&unlimited, chat, None, &headers, &body("")), named(&[]));
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_bytes_are_they_are_read_without_a_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        pieces in prop::collection::vec(0_usize..6, 0..12),
+    ) {
+        Models::of_json(&bytes);
+        let known = [HEAD, FILE, END, "--b", "\r\n\r\n", "\r\n--b\r\n"];
+        let form: String = pieces.into_iter().map(|piece| known[piece]).collect();
+        for body in [&bytes[..], form.as_bytes()] {
+            parts::field(body, "multipart/form-data; boundary=b", "model");
+        }
+    }
+
+    #[test]
+    fn a_model_is_found_beside_any_sound(
+        model in "[a-z0-9.-]{1,40}",
+        sound in prop::collection::vec(any::<u8>(), 0..200),
+        first in any::<bool>(),
+    ) {
+        prop_assume!(memchr::memmem::find(&sound, b"\r\n--b").is_none());
+        let field = HEAD.replace("whisper-1", &model).into_bytes();
+        let mut file = FILE.strip_suffix("sound").expect("it ends so").as_bytes().to_vec();
+        file.extend(sound);
+        let body = if first {
+            [&field[..], &file, END.as_bytes()].concat()
+        } else {
+            [&file[2..], b"\r\n", &field, END.as_bytes()].concat()
+        };
+        let read = parts::field(&body, "multipart/form-data; boundary=b", "model");
+        prop_assert_eq!(read, Some(model));
+    }
 }
 
 /// A ledger that knows one sum, or hangs.
@@ -215,7 +250,7 @@ async fn a_ledger_that_hangs_stops_only_whom_its_answer_concerns() {
 async fn each_workspace_has_its_own_room_and_gives_it_back() {
     let (gate, _ledger) = gate(Ledger::default());
     let of = |name: &str| lease(name, r#"{"requests_at_once": 1}"#);
-    let pass = ask(&gate, &of("ann"), "openai", "gpt-5").await.ok().expect("room");
+    let pass = ask(&gate, &of("ann"), "openai", "gpt-5").await.expect("room");
     let refusal = ask(&gate, &of("ann"), "openai", "gpt-5").await.err().expect("one is under way");
     assert_eq!((refusal.kind, refusal.retry_after), (Kind::Limited, Some(1)));
     assert!(ask(&gate, &of("bob"), "openai", "gpt-5").await.is_ok());
@@ -252,9 +287,9 @@ async fn a_model_without_a_price_is_kept_out_where_dollars_are_limited() {
 async fn no_more_workspaces_are_remembered_than_the_bound() {
     let (gate, _ledger) = gate(Ledger::default());
     let limits = r#"{"requests_at_once": 1}"#;
-    let kept = ask(&gate, &lease("kept", limits), "openai", "gpt-5").await.ok().expect("room");
+    let kept = ask(&gate, &lease("kept", limits), "openai", "gpt-5").await.expect("room");
     for n in 0..=REMEMBERED_MAX {
-        ask(&gate, &lease(&format!("w{n}"), limits), "openai", "gpt-5").await.ok().expect("room");
+        ask(&gate, &lease(&format!("w{n}"), limits), "openai", "gpt-5").await.expect("room");
     }
     assert!(gate.budgets.lock().expect("no panic").len() <= REMEMBERED_MAX);
     assert!(ask(&gate, &lease("kept", limits), "openai", "gpt-5").await.is_err(), "under way");

@@ -210,7 +210,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
     let outside = Outside {
         leases: local.limited_leases(settings.limits.clone()),
         keys: local.keys(),
-        usage: Arc::new(RollUp::new(local.totals())),
+        usage: Arc::new(RollUp::new(local.usage())),
         totals: local.totals(),
         clock: local.clock(),
         ids: local.ids(),

@@ -256,3 +256,46 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, Problem> {
 fn wrong(what: &str, do_this: &str) -> Problem {
     Problem::new(format!("{what} cannot be used"), "it is not valid", do_this).with_code(EXIT_USAGE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<LimitsBook, String> {
+        let file: Result<File, _> = toml::from_str(text);
+        file.map(|file| file.limits).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn limits_are_set_for_everybody_for_teams_and_for_people() {
+        let book = read(
+            "[limits]\nmodels_allowed = [\"anthropic/*\"]\ndollars_per_day = \"20\"\n\
+             [limits.teams.research]\ndollars_per_day = \"100.50\"\n\
+             [limits.people.ann]\nrequests_at_once = 4\n",
+        )
+        .expect("good");
+        let name = |text: &str| text.parse().expect("a name");
+        let limits = book.of(&"research".parse().expect("a name"), &name("ann"));
+        assert!(limits.allows("openai", "gpt-5").is_err());
+        assert_eq!(limits.dollars_per_day.map(|it| it.to_string()).as_deref(), Some("100.5"));
+        assert_eq!(limits.requests_at_once.map(u32::from), Some(4));
+        let others = book.of(&"sales".parse().expect("a name"), &name("bob"));
+        assert_eq!(others.dollars_per_day.map(|it| it.to_string()).as_deref(), Some("20"));
+        assert_eq!(read("").expect("good"), LimitsBook::default());
+    }
+
+    #[test]
+    fn a_bad_limit_is_refused_with_words() {
+        for (text, words) in [
+            ("[limits]\ndollars_per_dya = \"1\"", "unknown field `dollars_per_dya`"),
+            ("[limits.people.ann]\nbudget = 1", "unknown field `budget`"),
+            ("[limits]\ndollars_per_day = 0.5", "decimal dollars as text"),
+            ("[limits]\ntokens_per_day = 0", "nonzero"),
+            ("[limits.teams.red]\nmodels_allowed = [\"gpt-5\"]", "provider/model"),
+            ("[limits.people.Ann]\ntokens_per_day = 1", "is not a name"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}

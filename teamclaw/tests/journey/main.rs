@@ -16,6 +16,7 @@ mod deleting;
 mod demonstration;
 mod failing;
 mod hostile;
+mod limits;
 mod metrics;
 mod openclaw;
 mod openclaw_failing;
