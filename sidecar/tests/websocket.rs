@@ -148,6 +148,21 @@ async fn what_realtime_begins_by_itself_is_counted_and_so_is_what_it_heard() {
 }
 
 #[tokio::test]
+async fn what_realtime_begins_by_itself_is_counted_from_its_beginning() {
+    let provider = Provider::new(true).await;
+    let rig = rig(&provider).await;
+    let mut client = open(&rig, REALTIME, &[]).await.expect("a socket");
+    say(&mut client, &json!({"type": "speak"})).await;
+    for _ in 0..4 {
+        hear(&mut client).await;
+    }
+    drop(client);
+    let records = records(&rig, 2).await;
+    let said = records.iter().find(|r| r.model == "gpt-realtime").expect("the answer");
+    assert_eq!(said.completion, Completion::Aborted);
+}
+
+#[tokio::test]
 async fn who_hangs_up_within_a_turn_ends_it_and_it_is_counted_as_far_as_it_was_seen() {
     let provider = Provider::new(true).await;
     let rig = rig(&provider).await;
@@ -459,7 +474,8 @@ async fn what_is_no_frame_or_too_long_closes_the_socket_with_its_status() {
         let mut provider = provider.await.expect("no panic");
         client.write_all(&bytes).await.expect("written");
         let mut got = Vec::new();
-        client.read_to_end(&mut got).await.expect("an end");
+        let end = tokio::time::timeout(Duration::from_secs(20), client.read_to_end(&mut got)).await;
+        end.expect("it is closed").expect("an end");
         assert_eq!(got[got.len() - 4..], [&[0x88, 2][..], &code.to_be_bytes()].concat());
         let mut nothing = Vec::new();
         // The provider is hung up on, however roughly.
