@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::answer::answer;
+use crate::patience::Patient;
 use crate::proxy::Sidecar;
 
 /// How long a client may take for a request's head, an idle connection's wait included.
@@ -60,7 +61,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             .header_read_timeout(HEAD_MAX)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_LENGTH_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service)
             .with_upgrades();
         let mut stopping = stop.subscribe();
         connections.spawn(async move {
