@@ -120,7 +120,7 @@ impl Upstream {
                 let connect = || wire(connector, uri.clone());
                 match shared.way(place.clone(), connect).await? {
                     Way::Shared(sender, stream) => return ask(sender, stream, request).await,
-                    Way::Alone(wire) => open(wire).await?,
+                    Way::Alone(wire) => open(*wire).await?,
                 }
             }
         };
