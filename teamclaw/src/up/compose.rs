@@ -215,6 +215,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         let do_this = match error {
             BadConfig::UnknownProvider(_) | BadConfig::BadUrl { .. } => "correct --upstream",
             BadConfig::Unfit { .. } => "check its owner and the space that is left",
+            BadConfig::TlsRoots { .. } => "name a PEM file with certificates",
             BadConfig::Tls(_) => "report this",
         };
         Problem::new("the sidecar cannot start", error.to_string(), do_this)
