@@ -3,7 +3,8 @@
 //! numbers.
 //!
 //! Absences: no header and no body ever reaches a log; nothing is translated; no redirect is
-//! followed; no request goes to a place that is not in [`providers`]' table or the configuration.
+//! followed; no request goes to a place that is not in [`providers`]' table or the configuration. A
+//! WebSocket is a request with several answers: [`websocket`] reads along and changes nothing.
 
 mod answer;
 mod base64;
@@ -25,6 +26,7 @@ mod normal;
 mod oauth;
 mod operator;
 mod outbox;
+mod patience;
 mod pool;
 mod providers;
 mod proxy;

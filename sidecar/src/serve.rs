@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::answer::answer;
+use crate::patience::Patient;
 use crate::proxy::Sidecar;
 use crate::seats::Seats;
 
@@ -78,7 +79,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
         });
         let connection = http1::Builder::new()
             .max_buf_size(HEAD_LENGTH_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service)
             .with_upgrades();
         let mut stopping = stop.subscribe();
         let open = counted.connections.open();

@@ -283,6 +283,48 @@ async fn a_client_that_reads_nothing_holds_up_the_provider() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_nothing_is_not_waited_for_without_an_end() {
+    let (listener, rig) = by_hand().await;
+    let asked_for = format!("{}{ASKED}", post(&rig, ""));
+    let _stream = client(&rig, &asked_for).await;
+    let mut provider = asked(&listener).await;
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    provider.write_all(head).await.expect("written");
+    let piece = [b'x'; 64 * 1024];
+    while tokio::time::timeout(NEVER, provider.write_all(&piece)).await.is_ok() {}
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11 * 60)).await;
+    tokio::time::resume();
+    let ended = async { while provider.write_all(&piece).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is hung up on");
+    assert_eq!(records(&rig, 1).await[0].completion, Completion::Aborted);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_ended_for_a_slow_client_too() {
+    let (listener, address) = listener().await;
+    let upstreams = [("anthropic".to_owned(), format!("http://{address}"))].into();
+    let config = Config { upstreams, total_max: Some(NEVER), ..Config::default() };
+    let rig = Rig::with(config, address, StandIn::new([]), &["sk-pool-one"]).await;
+    let mut stream = client(&rig, &format!("{}{ASKED}", post(&rig, ""))).await;
+    let mut provider = asked(&listener).await;
+    let writes = async move {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        provider.write_all(head).await.expect("written");
+        while provider.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+    };
+    let reads = async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let both = async { tokio::join!(writes, reads) };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("it is ended");
+    assert_eq!(records(&rig, 1).await[0].completion, Completion::Aborted);
+}
+
+#[tokio::test]
 async fn an_answer_that_never_ends_is_ended() {
     let (listener, address) = listener().await;
     let upstreams = [("anthropic".to_owned(), format!("http://{address}"))].into();
@@ -298,9 +340,7 @@ async fn an_answer_that_never_ends_is_ended() {
                 assert!(matches!(provider.read(&mut [0; 1]).await, Ok(0) | Err(_)));
                 return;
             }
-            while provider.write_all(b"1\r\n \r\n").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            while provider.write_all(b"1\r\n \r\n").await.is_ok() {}
         };
         let (response, ()) = tokio::join!(
             async { rig.open(MESSAGES, ASKED).await.into_body().collect().await },

@@ -123,7 +123,7 @@ impl Upstream {
                     Way::Shared(sender, stream) => {
                         return Box::pin(ask(sender, stream, request)).await;
                     }
-                    Way::Alone(wire) => Box::pin(open(wire)).await?,
+                    Way::Alone(wire) => Box::pin(open(*wire)).await?,
                 }
             }
         };

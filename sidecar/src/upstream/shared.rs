@@ -45,7 +45,7 @@ pub(super) enum Way {
     /// With others.
     Shared(SendRequest<Out>, Stream),
     /// Alone: the provider speaks HTTP/1.1.
-    Alone(Wire),
+    Alone(Box<Wire>),
 }
 
 /// The shared connections, by place.
@@ -131,7 +131,7 @@ impl Group {
         let alone = !wire.connected().is_negotiated_h2();
         self.lines().alone = alone;
         if alone {
-            return Ok(Way::Alone(wire));
+            return Ok(Way::Alone(Box::new(wire)));
         }
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
