@@ -12,6 +12,7 @@ use crate::config;
 use crate::form;
 use crate::headers;
 use crate::include_usage::Asked;
+use crate::offer;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
 use crate::providers::{Api, NotServed, Provider};
@@ -52,6 +53,9 @@ async fn admit(
         return Err(Refusal::new(Kind::BadRequest, words));
     }
     let lease = lease(sidecar, &head.headers, target.key).await?;
+    if target.provider == offer::PLACE {
+        return offer::answer(sidecar, &head.method, target.path).await;
+    }
     let provider = Arc::clone(provider.ok_or_else(|| no_provider(sidecar))?);
     let found = provider.route(&head.method, target.path).map_err(not_served)?;
     let api = found.api;

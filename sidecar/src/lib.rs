@@ -21,6 +21,7 @@ mod journal;
 mod meter;
 mod normal;
 mod oauth;
+mod offer;
 mod outbox;
 mod pool;
 mod providers;

@@ -4,6 +4,7 @@
 
 mod cli;
 mod genai;
+mod health;
 mod ledger;
 mod settings;
 mod tokens;
@@ -28,7 +29,22 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = Settings::new(&cli).and_then(|settings| {
+    match outcome(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Standard error that cannot be written to leaves nobody to tell.
+            drop(writeln!(std::io::stderr(), "teamclaw-sidecar: {problem}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn outcome(cli: &Cli) -> Result<(), Problem> {
+    if cli.health {
+        // The one question that needs neither keys nor tokens.
+        return health::ask(settings::listen(cli)?);
+    }
+    Settings::new(cli).and_then(|settings| {
         if cli.check {
             print(&settings.summary());
             return Ok(());
@@ -37,15 +53,7 @@ fn main() -> ExitCode {
         // One thread: a connection's bytes stay where they are, and an agent needs no more.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| Problem::new("no runtime", error))?.block_on(run(&settings))
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            // Standard error that cannot be written to leaves nobody to tell.
-            drop(writeln!(std::io::stderr(), "teamclaw-sidecar: {problem}"));
-            ExitCode::from(EXIT_USAGE)
-        }
-    }
+    })
 }
 
 /// Serves until SIGTERM or SIGINT; then requests under way may end and their usage is written.

@@ -14,6 +14,7 @@ mod tests;
 
 use http::Method;
 
+use crate::offer::Offer;
 use crate::refusal::Shape;
 
 pub(crate) use registry::{NotServed, Provider, Registry};
@@ -144,5 +145,7 @@ pub(crate) struct Row {
     subscription: bool,
     own_cost: Option<OwnCost>,
     sign_in: Option<SignIn>,
+    /// How agents are offered it; `None`: they cannot speak with it as they are.
+    offer: Option<Offer>,
     paths: &'static [Paths],
 }
