@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use events::price::PriceTable;
-use sidecar::{Outside, Sidecar};
+use sidecar::{BadConfig, Outside, Sidecar};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +46,7 @@ fn outcome(cli: &Cli) -> Result<(), Problem> {
     }
     Settings::new(cli).and_then(|settings| {
         if cli.check {
+            settings.sidecar.check().map_err(cannot_start)?;
             print(&settings.summary());
             return Ok(());
         }
@@ -74,8 +75,7 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         prices: Arc::new(PriceTable::built_in()),
         on_activity: Arc::new(|_, _| {}),
     };
-    let sidecar = Sidecar::new(&settings.sidecar, outside)
-        .map_err(|error| Problem::new("the sidecar cannot start", error))?;
+    let sidecar = Sidecar::new(&settings.sidecar, outside).map_err(cannot_start)?;
     let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
     let (mut terminate, mut interrupt) =
         (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
@@ -89,6 +89,10 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
     })
     .await;
     Ok(())
+}
+
+fn cannot_start(error: BadConfig) -> Problem {
+    Problem::new("the sidecar cannot start", error)
 }
 
 fn print(words: &str) {
