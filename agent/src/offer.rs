@@ -142,11 +142,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_sidecar_that_does_not_say_is_told_apart() {
-        let answers: [(fn(&str) -> String, &str); 2] = [
-            (|_| http("404 Not Found", "", "{}"), "it answers 404"),
-            (|_| http("200 OK", "", "[]"), "invalid"),
-        ];
-        for (answer, words) in answers {
+        let missing: fn(&str) -> String = |_| http("404 Not Found", "", "{}");
+        let odd: fn(&str) -> String = |_| http("200 OK", "", "[]");
+        for (answer, words) in [(missing, "it answers 404"), (odd, "invalid")] {
             let sidecar = format!("http://{}", agent(answer).await);
             let settings = settings(&[("TEAMCLAW_SIDECAR", &sidecar)]);
             let settings = settings.unwrap_or_else(|error| panic!("{error}"));
