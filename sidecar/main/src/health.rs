@@ -1,4 +1,4 @@
-//! `--health`: whether the sidecar at an address answers, for a container that has no other program
+//! `--health`: whether the sidecar at an address answers, for an image that has no other program
 //! to ask it with.
 
 use std::io::{Read as _, Write as _};

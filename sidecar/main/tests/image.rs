@@ -1,4 +1,4 @@
-//! The container's definition: what it may not lack, and that the program understands how it is
+//! The definition of the image: what it may not lack, and that the program understands how it is
 //! called. `scripts/package` runs the program as it says.
 
 use std::path::Path;
@@ -59,12 +59,12 @@ fn exec(form: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_container_has_no_root_no_shell_and_no_secret() {
+fn the_image_has_no_root_no_shell_and_no_secret() {
     assert_eq!(objections(&definition()), Vec::<String>::new());
 }
 
 #[test]
-fn the_check_of_the_container_notices_each_flaw() {
+fn the_check_of_the_image_notices_each_flaw() {
     let good = definition();
     for (part, flaw) in [
         ("FROM scratch", "FROM docker.io/library/alpine:3"),
@@ -84,7 +84,7 @@ fn the_check_of_the_container_notices_each_flaw() {
 }
 
 #[test]
-fn the_program_understands_how_the_container_calls_it() {
+fn the_program_understands_how_the_image_calls_it() {
     for (name, rest) in instructions(&definition()) {
         let words = match name.as_str() {
             "ENTRYPOINT" => [exec(&rest), vec!["--check".to_owned()]].concat(),
