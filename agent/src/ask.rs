@@ -1,8 +1,10 @@
-//! One HTTP request to an agent on its address, with a time limit and a bounded answer.
+//! One HTTP request to an agent, or to its sidecar, on its address, with a time limit and a bounded
+//! answer.
 //!
 //! The agent belongs to its person and may answer anything, for ever or not at all. It must not
 //! follow redirects, keep connections, or log what was sent, which holds the pass.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,9 +98,18 @@ async fn ask(
             .map_err(|_| Silence::Unreadable("the pass is not a header's name".to_owned()))?;
         request = request.header(pass, name).header("x-openclaw-scopes", "operator.admin");
     }
+    send(reach.address, request, body).await
+}
+
+/// Sends a request as it is.
+pub(crate) async fn send(
+    address: SocketAddr,
+    request: http::request::Builder,
+    body: Bytes,
+) -> Result<Answer, Silence> {
     let request =
         request.body(Full::new(body)).map_err(|error| Silence::Unreadable(error.to_string()))?;
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(reach.address))
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
         .await
         .map_err(|_| Silence::TooSlow(CONNECT_TIMEOUT))?
         .map_err(|error| Silence::NoAnswer(error.to_string()))?;
@@ -131,8 +142,6 @@ async fn exchange(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<An
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::net::SocketAddr;
-
     use events::{Secret, WorkspaceId};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;

@@ -7,25 +7,41 @@ use events::merge::{find, lock};
 use serde_json::{Map, Value, json};
 
 use crate::environment::TOKEN_VARIABLE;
+use crate::offer::Provider;
 use crate::settings::Settings;
 use crate::{ENGINE_USER, PERSON_SCOPES};
 
 /// The plugin by which the engine asks an agent whether it is busy and when it wants to wake.
 const ENGINE_PLUGIN: &str = "admin-http-rpc";
 
-/// The providers the sidecar speaks, with the path under which, and OpenClaw's name of the dialect.
-const PROVIDERS: [(&str, &str, &str); 2] = [
-    ("anthropic", "/anthropic", "anthropic-messages"),
-    ("openai", "/openai/v1", "openai-responses"),
+/// Models to choose from at first: provider, id, name. Whoever wants others names them in the
+/// administrator's layer, or one by `model`.
+const MODELS: [(&str, &str, &str); 15] = [
+    ("anthropic", "claude-sonnet-4-6", "Claude Sonnet 4.6"),
+    ("anthropic", "claude-opus-4-8", "Claude Opus 4.8"),
+    ("anthropic", "claude-haiku-4-5", "Claude Haiku 4.5"),
+    ("anthropic-token", "claude-sonnet-4-6", "Claude Sonnet 4.6 (subscription)"),
+    ("openai", "gpt-5.6-sol", "GPT-5.6 Sol"),
+    ("openai", "gpt-5.6-luna", "GPT-5.6 Luna"),
+    ("google", "gemini-3.8-flash", "Gemini 3.8 Flash"),
+    ("google", "gemini-2.5-pro", "Gemini 2.5 Pro"),
+    ("openrouter", "openrouter/auto", "OpenRouter's choice"),
+    ("mistral", "mistral-large-latest", "Mistral Large"),
+    ("together", "moonshotai/Kimi-K3", "Kimi K3"),
+    ("groq", "openai/gpt-oss-120b", "GPT-OSS 120B"),
+    ("xai", "grok-4-latest", "Grok 4"),
+    ("deepseek", "deepseek-chat", "DeepSeek Chat"),
+    ("fireworks", "accounts/fireworks/models/kimi-k2p7-code", "Kimi K2.7 Code"),
 ];
 
-/// Models to choose from at first: provider, id, name, context window and longest answer in tokens.
-const MODELS: [(&str, &str, &str, u32, u32); 5] = [
-    ("anthropic", "claude-sonnet-4-6", "Claude Sonnet 4.6", 200_000, 64_000),
-    ("anthropic", "claude-opus-4-8", "Claude Opus 4.8", 200_000, 64_000),
-    ("anthropic", "claude-haiku-4-5", "Claude Haiku 4.5", 200_000, 64_000),
-    ("openai", "gpt-5.6-sol", "GPT-5.6 Sol", 400_000, 128_000),
-    ("openai", "gpt-5.6-luna", "GPT-5.6 Luna", 400_000, 128_000),
+/// Providers whose models here all take pictures.
+const SEEING: [&str; 4] = ["anthropic", "anthropic-token", "openai", "google"];
+
+/// Context window and longest answer in tokens, of the providers whose models here agree in them.
+const WINDOWS: [(&str, u32, u32); 3] = [
+    ("anthropic", 200_000, 64_000),
+    ("anthropic-token", 200_000, 64_000),
+    ("openai", 400_000, 128_000),
 ];
 
 /// The fields of a provider that an admin may set; the rest would lead past the sidecar, carry a
@@ -56,26 +72,32 @@ pub(crate) fn defaults(settings: &Settings) -> Value {
 
 fn providers(settings: &Settings) -> Value {
     let mut providers = Map::new();
-    for (id, _, api) in PROVIDERS {
-        let mut models: Vec<Value> = MODELS
-            .iter()
-            .filter(|(provider, ..)| *provider == id)
-            .map(|(_, model, name, context, answer)| {
-                json!({
-                    "id": model, "name": name, "reasoning": true, "input": ["text", "image"],
-                    "contextWindow": context, "maxTokens": answer,
-                })
-            })
-            .collect();
+    for Provider { id, api, .. } in &settings.offered {
+        let known = MODELS.iter().filter(|(provider, ..)| provider == id);
+        let mut models: Vec<Value> =
+            known.map(|(_, model, name)| listed(id, model, name)).collect();
         // A chosen model that is new to us is listed as well, or OpenClaw would not know it.
-        if let Some((_, model)) = settings.model.split_once('/').filter(|(of, _)| *of == id)
+        if let Some((_, model)) = settings.model.split_once('/').filter(|(of, _)| of == id)
             && !models.iter().any(|listed| listed["id"] == model)
         {
             models.push(json!({ "id": model, "name": model, "input": ["text", "image"] }));
         }
-        providers.insert(id.to_owned(), json!({ "api": api, "models": models }));
+        providers.insert(id.clone(), json!({ "api": api, "models": models }));
     }
     Value::Object(providers)
+}
+
+fn listed(provider: &str, id: &str, name: &str) -> Value {
+    let mut model = json!({ "id": id, "name": name, "input": ["text"] });
+    if SEEING.contains(&provider) {
+        model["input"] = json!(["text", "image"]);
+    }
+    if let Some((_, context, answer)) = WINDOWS.iter().find(|(of, ..)| *of == provider) {
+        model["reasoning"] = json!(true);
+        model["contextWindow"] = json!(context);
+        model["maxTokens"] = json!(answer);
+    }
+    model
 }
 
 /// Puts everything back that nobody may change. `trusted` is the configuration without the
@@ -164,8 +186,8 @@ fn lock_models(settings: &Settings, config: &mut Value) {
             .filter(|(field, _)| PROVIDER_FIELDS.contains(&field.as_str()))
             .map(|(field, value)| (field.clone(), value.clone()))
             .collect();
-        let known = PROVIDERS.iter().find(|(known, ..)| known == id);
-        let path = known.map_or_else(|| format!("/{id}"), |(_, path, _)| (*path).to_owned());
+        let known = settings.offered.iter().find(|offered| offered.id == *id);
+        let path = known.map_or_else(|| format!("/{id}"), |offered| offered.path.clone());
         kept.insert("baseUrl".into(), json!(format!("{}{path}", settings.sidecar)));
         kept.insert("apiKey".into(), token_reference());
         for model in kept.get_mut("models").and_then(Value::as_array_mut).into_iter().flatten() {

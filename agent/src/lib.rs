@@ -10,6 +10,7 @@ pub mod custom;
 pub mod environment;
 mod foundation;
 mod notes;
+pub mod offer;
 pub mod openclaw;
 pub mod run;
 pub mod settings;

@@ -13,13 +13,20 @@ use serde_json::{Value, json};
 use crate::configure::{ConfigureError, configure, own_changes, trusted};
 use crate::environment::environment;
 use crate::notes::{Files, Notes, admin_layer};
+use crate::offer;
 use crate::settings::{Program, Settings};
 use crate::supervise::{Job, Outcome, missing, supervise, write_line};
 use crate::words::{self, EXIT_BAD_CONFIG};
 
 /// Runs the agent to its end, and tells our parent how it ended: its exit code, or 128 and the
 /// number of the signal.
-pub async fn run(settings: Settings) -> ExitCode {
+pub async fn run(mut settings: Settings) -> ExitCode {
+    if matches!(settings.program, Program::OpenClaw(_)) {
+        match offer::ask(&settings).await {
+            Ok(offered) => settings.offered = offered,
+            Err(words) => say(&format!("the sidecar does not say what it offers: {words}")).await,
+        }
+    }
     let result = match &settings.program {
         Program::OpenClaw(runtime) => run_openclaw(&settings, runtime).await,
         Program::Custom(command) => run_custom(&settings, command).await,

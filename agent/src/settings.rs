@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use events::{Secret, WorkspaceId};
 use thiserror::Error;
 
+use crate::offer::{Provider, always};
+
 /// The model an agent uses until its person chooses another.
 pub const DEFAULT_MODEL: &str = "anthropic/claude-sonnet-4-6";
 
@@ -41,6 +43,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// The model until the person chooses another, as `provider/model`.
     pub model: String,
+    /// The providers to choose models of; the engine does not say, the sidecar does.
+    pub offered: Vec<Provider>,
     /// What is run.
     pub program: Program,
     /// The admin's layer of configuration.
@@ -102,6 +106,7 @@ impl Settings {
                 sidecar: sidecar?,
                 origins: origins?,
                 model: model?,
+                offered: always(),
                 program: program?,
                 admin_config,
                 inherited,

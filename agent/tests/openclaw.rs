@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use agent::environment::environment;
+use agent::offer::Provider;
 use agent::run::programs;
 use agent::{OpenClaw, Settings, configure, run};
 use events::{Attempt, Gen, Secret};
@@ -103,6 +104,7 @@ fn openclaw_accepts_what_we_write() {
             json!({}),
             json!({}),
         ),
+        ("every provider", all_offered(settings(&home, 18811, &[])), json!({}), json!({})),
         ("both layers", settings(&home, 18811, &[]), admin, own),
         ("hostile", settings(&home, 18811, &[]), json!({}), hostile),
     ];
@@ -113,6 +115,31 @@ fn openclaw_accepts_what_we_write() {
     // And the question itself is a real one.
     let settings = settings(&home, 18811, &[]);
     assert!(objection(&settings, &json!({ "gateway": { "port": "many" } })).is_some());
+}
+
+/// As if the pool had keys for all that the sidecar knows, and one of the company's own.
+fn all_offered(mut settings: Settings) -> Settings {
+    let one = |(id, path, api): (&str, &str, &'static str)| Provider {
+        id: id.to_owned(),
+        path: path.to_owned(),
+        api,
+    };
+    let more = [
+        ("anthropic-token", "/anthropic-token", "anthropic-messages"),
+        ("google", "/google/v1beta", "google-generative-ai"),
+        ("openrouter", "/openrouter/api/v1", "openai-completions"),
+        ("mistral", "/mistral/v1", "openai-completions"),
+        ("together", "/together/v1", "openai-completions"),
+        ("groq", "/groq/openai/v1", "openai-completions"),
+        ("xai", "/xai/v1", "openai-completions"),
+        ("deepseek", "/deepseek/v1", "openai-completions"),
+        ("fireworks", "/fireworks/inference/v1", "openai-completions"),
+        ("amazon-bedrock", "/amazon-bedrock/openai/v1", "openai-completions"),
+        ("azure-openai", "/azure-openai/openai/v1", "openai-responses"),
+        ("acme", "/acme", "openai-completions"),
+    ];
+    settings.offered.extend(more.map(one));
+    settings
 }
 
 fn free_port() -> u16 {

@@ -146,9 +146,9 @@ impl Pool {
         }
         let keys = entry.get_mut("keys").and_then(Value::as_array_mut);
         let keys = keys.ok_or_else(|| bad("keys are not a list"))?;
-        keys.retain(|known| match known {
-            Value::Object(object) => !is(object),
-            known => known.as_str().is_none_or(|text| key_print(&Secret::new(text)) != *key),
+        keys.retain(|known| {
+            let text = known.as_str().map(|text| key_print(&Secret::new(text)));
+            text.as_ref() != Some(key) && !known.as_object().is_some_and(is)
         });
         Ok(true)
     }

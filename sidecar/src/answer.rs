@@ -17,6 +17,7 @@ use crate::headers;
 use crate::include_usage::Asked;
 use crate::limits::Models;
 use crate::metrics::Watch;
+use crate::offer;
 use crate::outbox::NoRoom;
 use crate::pool::Tries;
 use crate::providers::{Api, NotServed, Provider};
@@ -73,6 +74,9 @@ async fn admit(
     let elsewhere = target.key.or(handshake.as_ref().and_then(Handshake::token));
     let token = token(&head.headers, elsewhere)?;
     let lease = lease_of(sidecar, token).await?;
+    if target.provider == offer::PLACE {
+        return Box::pin(offer::answer(sidecar, &head.method, target.path)).await;
+    }
     let provider = Arc::clone(provider.ok_or_else(|| no_provider(sidecar))?);
     if let Some(handshake) = &handshake {
         let (headers, target, token) = (&head.headers, &target, Secret::new(token));

@@ -9,6 +9,7 @@ use http::Uri;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::offer::PLACE;
 use crate::pool::Strategy;
 use crate::providers::{ALL, Registry};
 use crate::target::{good_provider_id, path_byte};
@@ -175,6 +176,9 @@ impl Upstreams {
         }
         for (id, custom) in &config.providers {
             let (base, host) = parse(&custom.base_url).map_err(|why| bad(id, why))?;
+            if id == PLACE {
+                return Err(bad(id, "the sidecar's own answers have this name"));
+            }
             if !good_provider_id(id) {
                 return Err(bad(
                     id,
@@ -338,6 +342,7 @@ mod tests {
             ("a/b", "https://x.example"),
             ("", "https://x.example"),
             ("acme", "http://x.example"),
+            ("teamclaw", "https://x.example"),
         ] {
             assert!(custom(id, base, Family::OpenAi).is_err(), "{id:?} {base}");
         }

@@ -24,6 +24,7 @@ mod meter;
 mod metrics;
 mod normal;
 mod oauth;
+mod offer;
 mod operator;
 mod outbox;
 mod patience;

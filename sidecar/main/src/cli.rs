@@ -23,7 +23,7 @@ The keys' file, for its owner alone (chmod 600):
   {\"providers\": {\"anthropic\": {\"keys\": [\"sk-ant-...\"]}}}
 
 Clients use http://ADDRESS/PROVIDER as their base URL and the token as their API key.
-Exit codes: 0 it was stopped, 2 it could not start.";
+Exit codes: 0 it was stopped, 2 it could not start, or does not answer --health.";
 
 /// A proxy that swaps a worthless token for a pooled provider key and counts every token and cent.
 #[derive(Debug, Parser)]
@@ -60,6 +60,9 @@ pub(crate) struct Cli {
     /// Say what would run, and end
     #[arg(long)]
     pub(crate) check: bool,
+    /// Ask the sidecar that listens there whether it answers, and end
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) health: bool,
 }
 
 /// How the log looks.

@@ -4,6 +4,7 @@
 
 mod cli;
 mod genai;
+mod health;
 mod ledger;
 mod settings;
 mod tokens;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use events::price::PriceTable;
-use sidecar::{Outside, Sidecar};
+use sidecar::{BadConfig, Outside, Sidecar};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,17 +31,7 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = Settings::new(&cli).and_then(|settings| {
-        if cli.check {
-            print(&settings.summary());
-            return Ok(());
-        }
-        log(settings.log_format);
-        // One thread: a connection's bytes stay where they are, and an agent needs no more.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| Problem::new("no runtime", error))?.block_on(run(&settings))
-    });
-    match outcome {
+    match outcome(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             // Standard error that cannot be written to leaves nobody to tell.
@@ -48,6 +39,24 @@ fn main() -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
     }
+}
+
+fn outcome(cli: &Cli) -> Result<(), Problem> {
+    if cli.health {
+        // The one question that needs neither keys nor tokens.
+        return health::ask(settings::listen(cli)?);
+    }
+    Settings::new(cli).and_then(|settings| {
+        if cli.check {
+            settings.sidecar.check().map_err(cannot_start)?;
+            print(&settings.summary());
+            return Ok(());
+        }
+        log(settings.log_format);
+        // One thread: a connection's bytes stay where they are, and an agent needs no more.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| Problem::new("no runtime", error))?.block_on(run(&settings))
+    })
 }
 
 /// Serves until SIGTERM or SIGINT; then requests under way may end and their usage is written.
@@ -68,8 +77,7 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         prices: Arc::new(PriceTable::built_in()),
         on_activity: Arc::new(|_, _| {}),
     };
-    let sidecar = Sidecar::new(&settings.sidecar, outside)
-        .map_err(|error| Problem::new("the sidecar cannot start", error))?;
+    let sidecar = Sidecar::new(&settings.sidecar, outside).map_err(cannot_start)?;
     let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
     let (mut terminate, mut interrupt) =
         (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
@@ -100,6 +108,10 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Problem> {
 
 fn place(listener: &TcpListener) -> Result<SocketAddr, Problem> {
     listener.local_addr().map_err(|error| Problem::new("no address", error))
+}
+
+fn cannot_start(error: BadConfig) -> Problem {
+    Problem::new("the sidecar cannot start", error)
 }
 
 fn print(words: &str) {

@@ -199,6 +199,15 @@ impl Settings {
     }
 }
 
+/// Where it listens, or would.
+///
+/// # Errors
+/// A configuration file that cannot be used.
+pub(crate) fn listen(cli: &Cli) -> Result<SocketAddr, Problem> {
+    let file = cli.config.as_deref().map(read).transpose()?.unwrap_or_default();
+    Ok(cli.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT))
+}
+
 /// How long the keys' file is believed without another look.
 fn believed(asked: Option<SignedDuration>) -> Result<Duration, Problem> {
     let Some(asked) = asked else { return Ok(KEYS_BELIEVED_DEFAULT) };

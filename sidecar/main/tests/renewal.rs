@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl Place {
         ends: Value,
         takes: &[&str],
         answer: (u16, &'static str),
-        before: fn(&PathBuf),
+        before: fn(&Path),
     ) -> Self {
         let path = std::env::temp_dir().join(format!("renewal-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a directory");
@@ -145,7 +145,7 @@ impl Place {
     }
 
     /// Ends the program, and gives what it wrote into this file.
-    fn end_with(self, file: &PathBuf) -> String {
+    fn end_with(self, file: &Path) -> String {
         let kept = self.path.join("kept");
         std::fs::hard_link(file, &kept).expect("kept");
         let text = std::fs::File::open(&kept).expect("a file");
@@ -178,7 +178,7 @@ async fn ask(address: String) -> String {
     answer
 }
 
-fn nothing(_: &PathBuf) {}
+fn nothing(_: &Path) {}
 
 /// By the wall's clock, as the pool says it.
 fn soon() -> Value {
@@ -264,7 +264,7 @@ async fn an_endpoint_in_trouble_leaves_the_token_in_force() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_second_takes_what_the_first_one_got() {
-    fn first(file: &PathBuf) {
+    fn first(file: &Path) {
         let text = std::fs::read_to_string(file).expect("a file");
         let text = text.replace(OLD, NEW).replace("r1", "r2").replace("1700000000", "4000000000");
         std::fs::write(file, text).expect("written");
@@ -279,7 +279,7 @@ async fn who_comes_second_takes_what_the_first_one_got() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_cannot_be_written_back_serves_from_memory() {
-    fn in_the_way(file: &PathBuf) {
+    fn in_the_way(file: &Path) {
         std::fs::create_dir_all(file.with_added_extension("new")).expect("in the way");
     }
     let ended = json!("1700000000000");

@@ -59,6 +59,14 @@ impl Pool {
         Ok(Tries::new(of, keys, Session::of(lease)))
     }
 
+    /// Whether there is any key for a provider.
+    ///
+    /// # Errors
+    /// As for [`Self::tries`].
+    pub(crate) async fn has_keys(&self, provider: &str) -> Result<bool, Fault> {
+        Ok(!self.of(provider).snapshot.keys().await?.is_empty())
+    }
+
     fn of(&self, provider: &str) -> Arc<ProviderKeys> {
         let mut providers = self.providers();
         if let Some(known) = providers.get(provider) {

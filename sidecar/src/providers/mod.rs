@@ -14,6 +14,7 @@ mod tests;
 
 use http::Method;
 
+use crate::offer::Offer;
 use crate::refusal::Shape;
 
 pub(crate) use registry::{Found, NotServed, Provider, Registry};
@@ -146,6 +147,8 @@ pub(crate) struct Row {
     subscription: bool,
     own_cost: Option<OwnCost>,
     sign_in: Option<SignIn>,
+    /// How agents are offered it; `None`: they cannot speak with it as they are.
+    offer: Option<Offer>,
     paths: &'static [Paths],
     /// The paths that are served as a WebSocket.
     sockets: &'static [Paths],

@@ -9,6 +9,7 @@ use http::Method;
 use super::table::{CUSTOM_ANTHROPIC, CUSTOM_OPENAI};
 use super::{Api, Auth, OwnCost, Paths, Place, Route, Row, SignIn};
 use crate::config::Family;
+use crate::offer::Offer;
 use crate::refusal::Shape;
 
 /// One provider, as it is served here.
@@ -94,6 +95,12 @@ impl Registry {
     /// Where the tokens of each provider that has some are renewed.
     pub(crate) fn sign_ins(&self) -> impl Iterator<Item = (&str, SignIn)> {
         self.0.values().filter_map(|provider| Some((&*provider.id, provider.row.sign_in?)))
+    }
+
+    /// How agents are offered each provider whose place is known.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = (&str, Offer)> {
+        let there = self.0.values().filter(|provider| provider.base.is_some());
+        there.filter_map(|provider| Some((&*provider.id, provider.row.offer?)))
     }
 
     /// The ids, in order.

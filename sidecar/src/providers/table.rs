@@ -6,6 +6,7 @@ use super::routes::{
     MISTRAL, OPENAI, OPENAI_SOCKETS, OPENROUTER, VERTEX, VERTEX_CHAT, XAI,
 };
 use super::{Auth, OwnCost, Paths, Place, Route, Row, SignIn};
+use crate::offer::{Dialect, Offer};
 use crate::refusal::Shape;
 
 /// A provider that speaks OpenAI's language and differs in nothing.
@@ -18,6 +19,7 @@ const PLAIN: Row = Row {
     subscription: false,
     own_cost: None,
     sign_in: None,
+    offer: offer(Dialect::Chat, "/v1"),
     paths: &[],
     sockets: &[],
 };
@@ -33,6 +35,10 @@ const CHATGPT: SignIn = SignIn {
     endpoint: "https://auth.openai.com/oauth/token",
     client: "app_EMoamEEZ73f0CkXaXp7hrann",
 };
+
+const fn offer(dialect: Dialect, path: &'static str) -> Option<Offer> {
+    Some(Offer { dialect, path })
+}
 
 const fn paths(
     spellings: &'static [&'static str],
@@ -53,6 +59,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::XApiKey,
         sign_in: Some(CLAUDE),
+        offer: offer(Dialect::Messages, ""),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -62,6 +69,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::AnthropicToken,
         subscription: true,
         sign_in: Some(CLAUDE),
+        offer: offer(Dialect::Messages, ""),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -69,6 +77,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "openai",
         place: Place::At("https://api.openai.com"),
         asks_usage: true,
+        offer: offer(Dialect::Responses, "/v1"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
         sockets: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI_SOCKETS)],
         ..PLAIN
@@ -79,6 +88,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::ChatGptToken,
         subscription: true,
         sign_in: Some(CHATGPT),
+        offer: None,
         paths: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX)],
         sockets: &[paths(CODEX_SPELLINGS, "/backend-api/codex", Shape::OpenAi, CODEX_SOCKETS)],
         ..PLAIN
@@ -89,6 +99,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::XGoogApiKey,
         key_in_query: true,
         asks_usage: true,
+        offer: offer(Dialect::Gemini, "/v1beta"),
         paths: &[
             paths(&["/v1beta", ""], "/v1beta", Shape::Google, GEMINI),
             paths(&["/v1"], "/v1", Shape::Google, GEMINI),
@@ -101,6 +112,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://openrouter.ai"),
         asks_usage: true,
         own_cost: Some(OwnCost::Dollars),
+        offer: offer(Dialect::Chat, "/api/v1"),
         paths: &[
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::OpenAi, OPENROUTER),
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::Anthropic, MESSAGES),
@@ -123,6 +135,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "groq",
         place: Place::At("https://api.groq.com"),
         asks_usage: true,
+        offer: offer(Dialect::Chat, "/openai/v1"),
         paths: &[paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, GROQ)],
         ..PLAIN
     },
@@ -147,6 +160,7 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "fireworks",
         place: Place::At("https://api.fireworks.ai"),
+        offer: offer(Dialect::Chat, "/inference/v1"),
         paths: &[paths(&["/inference/v1", "/v1", ""], "/inference/v1", Shape::OpenAi, CHAT)],
         ..PLAIN
     },
@@ -154,6 +168,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "amazon-bedrock",
         place: Place::Own("https://bedrock-runtime.{region}.amazonaws.com"),
         asks_usage: true,
+        offer: offer(Dialect::Chat, "/openai/v1"),
         paths: &[
             paths(&[""], "", Shape::Bedrock, BEDROCK),
             paths(&["/openai/v1"], "/openai/v1", Shape::OpenAi, CHAT),
@@ -165,6 +180,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::Own("https://{resource}.openai.azure.com"),
         auth: Auth::ApiKey,
         asks_usage: true,
+        offer: offer(Dialect::Responses, "/openai/v1"),
         paths: &[
             paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, OPENAI),
             paths(&["/openai", ""], "/openai", Shape::OpenAi, AZURE_DEPLOYMENTS),
@@ -175,6 +191,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "vertex",
         place: Place::Own("https://{region}-aiplatform.googleapis.com"),
         asks_usage: true,
+        offer: None,
         paths: &[
             paths(&["/v1", ""], "/v1", Shape::Google, VERTEX),
             paths(&["/v1beta1"], "/v1beta1", Shape::Google, VERTEX),
@@ -187,13 +204,18 @@ pub(crate) static ALL: [Row; 15] = [
 
 /// A company's own provider that speaks OpenAI's language. Its base URL holds the version, as
 /// OpenAI's clients have it.
-pub(super) static CUSTOM_OPENAI: Row =
-    Row { asks_usage: true, paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)], ..PLAIN };
+pub(super) static CUSTOM_OPENAI: Row = Row {
+    asks_usage: true,
+    offer: offer(Dialect::Chat, ""),
+    paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)],
+    ..PLAIN
+};
 
 /// A company's own provider that speaks Anthropic's language. Its base URL leaves the version out,
 /// as Anthropic's clients have it.
 pub(super) static CUSTOM_ANTHROPIC: Row = Row {
     auth: Auth::XApiKey,
+    offer: offer(Dialect::Messages, ""),
     paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
     ..PLAIN
 };

@@ -17,7 +17,7 @@ use sidecar::{CustomProvider, WhenFull};
 use crate::cli::UpArgs;
 use crate::problem::{EXIT_USAGE, Problem};
 
-use providers::{Keys, Providers};
+use providers::{Keys, Providers, Told};
 
 /// Where the front door listens when nobody says: loopback, so that nothing is open to a network
 /// by accident.
@@ -41,6 +41,7 @@ struct File {
     default_team: Option<TeamId>,
     require_confinement: bool,
     upstreams: BTreeMap<String, String>,
+    token_endpoints: BTreeMap<String, String>,
     providers: BTreeMap<String, CustomProvider>,
     keys: Keys,
     idle: Idle,
@@ -58,6 +59,18 @@ pub(super) struct Metrics {
     pub(super) listen: SocketAddr,
     /// The SHA-256 of the bearer token that `/metrics` wants, in lower hex.
     pub(super) token_sha256: String,
+}
+
+impl File {
+    /// Takes the sidecar's parts out.
+    fn told(&mut self) -> Told {
+        Told {
+            upstreams: std::mem::take(&mut self.upstreams),
+            token_endpoints: std::mem::take(&mut self.token_endpoints),
+            providers: std::mem::take(&mut self.providers),
+            keys: std::mem::take(&mut self.keys),
+        }
+    }
 }
 
 /// The file's `[usage]`.
@@ -141,7 +154,8 @@ impl Settings {
     /// # Errors
     /// A file that cannot be read or understood, or values that contradict each other.
     pub(super) fn read(args: &UpArgs) -> Result<Self, Problem> {
-        let file = args.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let mut file = args.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let providers = Providers::read(file.told(), &args.upstream)?;
         let mut policy = policy(args, &file.idle)?;
         if let Some(time) = args.ready_within.or(file.ready_within) {
             policy.ready_within = time;
@@ -160,7 +174,6 @@ impl Settings {
             None => AgentChoice::OpenClaw,
         };
         let ports = args.agent_ports.clone().or(file.agent_ports);
-        let providers = Providers::read(file.upstreams, file.providers, file.keys, &args.upstream)?;
         Ok(Self {
             data_dir: args.data.clone(),
             listen,

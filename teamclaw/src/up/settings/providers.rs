@@ -22,6 +22,14 @@ pub(super) struct Keys {
     believed: Option<SignedDuration>,
 }
 
+/// The parts of the file that are the sidecar's.
+pub(super) struct Told {
+    pub(super) upstreams: BTreeMap<String, String>,
+    pub(super) token_endpoints: BTreeMap<String, String>,
+    pub(super) providers: BTreeMap<String, CustomProvider>,
+    pub(super) keys: Keys,
+}
+
 /// Checked: a sidecar can be started with them.
 #[derive(Clone, Debug, Default)]
 pub(in crate::up) struct Providers {
@@ -29,22 +37,19 @@ pub(in crate::up) struct Providers {
     pub(in crate::up) upstreams: BTreeMap<String, String>,
     /// The company's own.
     pub(in crate::up) own: BTreeMap<String, CustomProvider>,
+    token_endpoints: BTreeMap<String, String>,
     strategy: Strategy,
     /// How long the pool's file is believed without another look.
     believed: Duration,
 }
 
 impl Providers {
-    /// Puts `[upstreams]`, `[providers]` and `[keys]` together with `--upstream`, which wins.
+    /// Puts the file's parts together with `--upstream`, which wins.
     ///
     /// # Errors
     /// What no sidecar could be started with.
-    pub(super) fn read(
-        mut upstreams: BTreeMap<String, String>,
-        own: BTreeMap<String, CustomProvider>,
-        keys: Keys,
-        arguments: &[String],
-    ) -> Result<Self, Problem> {
+    pub(super) fn read(told: Told, arguments: &[String]) -> Result<Self, Problem> {
+        let Told { mut upstreams, token_endpoints, providers: own, keys } = told;
         for upstream in arguments {
             let (provider, url) = upstream
                 .split_once('=')
@@ -57,7 +62,8 @@ impl Providers {
         let believed = believed.ok_or_else(|| {
             wrong("keys.believed", "use a time from 0s, which is no belief, to 1h")
         })?;
-        let all = Self { upstreams, own, strategy: keys.strategy, believed };
+        let strategy = keys.strategy;
+        let all = Self { upstreams, own, token_endpoints, strategy, believed };
         all.config().check().map_err(|error| refused(&error))?;
         Ok(all)
     }
@@ -67,6 +73,7 @@ impl Providers {
         Config {
             upstreams: self.upstreams.clone(),
             providers: self.own.clone(),
+            token_endpoints: self.token_endpoints.clone(),
             strategy: self.strategy,
             keys_believed: self.believed,
             ..Config::default()
@@ -86,10 +93,16 @@ mod tests {
     use super::*;
 
     fn read(text: &str, arguments: &[&str]) -> Result<Providers, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-        Providers::read(file.upstreams, file.providers, file.keys, &arguments)
-            .map_err(|problem| format!("{problem:?}"))
+        Providers::read(file.told(), &arguments).map_err(|problem| format!("{problem:?}"))
+    }
+
+    #[test]
+    fn the_file_that_the_readme_shows_is_one() {
+        let readme = include_str!("../../../../README.md");
+        let shown = readme.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+        read(shown.expect("it shows one"), &[]).expect("good");
     }
 
     #[test]
@@ -138,6 +151,7 @@ mod tests {
             ("[keys]\nstrategy = \"random\"", "unknown variant `random`"),
             ("[keys]\nbelieved = \"2h\"", "to 1h"),
             ("[keys]\nbelieved = \"-1s\"", "to 1h"),
+            ("[token_endpoints]\nopenai = \"https://x.example\"", "has no token endpoint"),
             ("[keys]\nbelief = \"1s\"", "unknown field `belief`"),
         ] {
             let told = read(text, &[]).expect_err(text);
