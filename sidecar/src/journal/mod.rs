@@ -195,3 +195,19 @@ fn opened(disk: Box<dyn Disk>, bounds: Bounds) -> io::Result<Book> {
     begun.append(&mut ended);
     Ok(Book::new(disk, bounds, next, &read, begun))
 }
+
+/// For the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::entry::{self, Entry};
+
+    pub(crate) fn entries(segment: &[u8]) -> (Vec<String>, u64) {
+        let (entries, damaged) = entry::read(segment);
+        let json = |entry: &Entry<'_>| serde_json::to_string(entry).unwrap_or_default();
+        (entries.iter().map(json).collect(), damaged)
+    }
+
+    pub(crate) fn framed(json: &str) -> Option<Vec<u8>> {
+        serde_json::from_str::<Entry<'_>>(json).ok()?.frame()
+    }
+}
