@@ -1,6 +1,8 @@
 //! Doors for the fuzz targets (`tests/fuzz/`, `fuzzed`) to what is private here, each as thin as it can
 //! be. Not there without the feature `fuzzing`, which no product has. Checks nothing itself.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use events::Secret;
 use http::{HeaderMap, Method, header};
@@ -18,6 +20,8 @@ use crate::target::{Target, good_host};
 
 /// Where a company's own resources are, for the providers that have no place by themselves.
 pub const OWN: &str = "https://own.example";
+static TABLE: LazyLock<Registry> = LazyLock::new(Registry::of_table);
+
 /// The ids of the table.
 pub fn providers() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|row| row.id)
@@ -26,8 +30,7 @@ pub fn providers() -> impl Iterator<Item = &'static str> {
 /// What a request's target becomes: the provider's id and the address that it is asked at.
 pub fn address(method: &Method, raw: &str) -> Option<(String, String)> {
     let target = Target::parse(raw).ok()?;
-    let all = Registry::of_table();
-    let provider = all.find(target.provider)?;
+    let provider = TABLE.find(target.provider)?;
     let found = provider.route(method, target.path).ok()?;
     let base = provider.base.as_deref().unwrap_or(OWN);
     let uri = place(base, &found.path, target.query.as_deref())?;
@@ -46,7 +49,7 @@ pub fn token(client: &HeaderMap) -> Option<String> {
 
 /// The headers of a request to a provider of the table.
 pub fn to_provider(client: &HeaderMap, provider: &str, key: &str) -> Option<HeaderMap> {
-    let auth = Registry::of_table().find(provider)?.auth();
+    let auth = TABLE.find(provider)?.auth();
     headers::for_provider(client, auth, &PoolKey::new(Secret::new(key)))
 }
 
