@@ -16,6 +16,10 @@ mod config;
 mod credential;
 mod door;
 mod form;
+#[cfg(test)]
+pub mod fuzzed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod headers;
 mod include_usage;
 mod journal;

@@ -1,11 +1,12 @@
 //! Where usage goes: a line of JSON for each request, at the end of a file or to standard output.
 //!
 //! A line may come twice when the program was killed between writing it and noting that it did;
-//! `id` tells.
+//! `id` tells. A line that was cut, by a kill or a full disk, stays a line of its own: what was cut
+//! is written once more behind it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +30,11 @@ pub(crate) struct Ledger {
 
 enum Sink {
     Output,
-    File(File),
+    File {
+        file: File,
+        /// Nobody knows whether it ends with a whole line.
+        perhaps_cut: bool,
+    },
 }
 
 impl Ledger {
@@ -41,10 +46,12 @@ impl Ledger {
         if path == Path::new("-") {
             return Ok(Self { sink: Arc::new(Mutex::new(Sink::Output)), path: None });
         }
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(true).mode(0o600).open(path);
         let what = format!("usage cannot be written to {}", path.display());
         let file = file.map_err(|error| Problem::new(what, error))?;
-        let (sink, path) = (Arc::new(Mutex::new(Sink::File(file))), Some(path.to_owned()));
+        let (sink, path) =
+            (Arc::new(Mutex::new(Sink::File { file, perhaps_cut: true })), Some(path.to_owned()));
         Ok(Self { sink, path })
     }
 }
@@ -57,12 +64,28 @@ impl Sink {
                 output.write_all(lines)?;
                 output.flush()
             }
-            Self::File(file) => {
+            Self::File { file, perhaps_cut } => {
+                if std::mem::replace(perhaps_cut, true) && is_cut(file)? {
+                    file.write_all(b"\n")?;
+                }
                 file.write_all(lines)?;
+                *perhaps_cut = false;
                 file.sync_data()
             }
         }
     }
+}
+
+/// Whether a file ends within a line.
+fn is_cut(file: &File) -> io::Result<bool> {
+    // What can only be written to, a pipe, holds no line of an earlier run.
+    let metadata = file.metadata()?;
+    let Some(last) = metadata.len().checked_sub(1).filter(|_| metadata.is_file()) else {
+        return Ok(false);
+    };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
 }
 
 #[async_trait]

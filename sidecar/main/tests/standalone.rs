@@ -183,6 +183,28 @@ async fn a_stream_under_way_may_end_after_sigterm_and_its_usage_is_written() {
     assert_eq!(data["gen_ai.usage.output_tokens"], 3);
 }
 
+/// A kill or a full disk cuts a line; what comes next is no part of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_was_cut_spoils_no_other() {
+    for (before, odd) in [("{\"id\":\"cut", 1), ("{\"id\":1}\n", 0), ("{\"id\":1}", 0), ("", 0)] {
+        let scratch = Scratch::new("cut");
+        std::fs::write(scratch.0.join("usage.jsonl"), before).expect("written");
+        let provider = provider().await;
+        let mut command = scratch.command();
+        command.env("TEAMCLAW_TOKEN", TOKEN);
+        command.args(["--listen", "127.0.0.1:0", "--keys", "keys.json", "--usage", "usage.jsonl"]);
+        command.args(["--upstream", &format!("anthropic={provider}")]);
+        let running = Running::start(command);
+        assert!(ask(&running.address, TOKEN).await.starts_with("HTTP/1.1 200"));
+        assert!(running.end().success());
+        let usage = scratch.read("usage.jsonl");
+        let read = |line: &&str| serde_json::from_str::<Value>(line).is_ok();
+        let (good, bad): (Vec<&str>, Vec<&str>) = usage.lines().partition(read);
+        assert_eq!(bad.len(), odd, "{usage}");
+        assert!(good.last().expect("a line").contains("ai.usage.recorded"), "{usage}");
+    }
+}
+
 #[test]
 fn what_is_missing_or_odd_is_said_with_what_to_do() {
     let scratch = Scratch::new("mistakes");

@@ -32,7 +32,7 @@ pub(super) enum Entry<'a> {
 /// An entry as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Written<'a> {
+pub(super) enum Written<'a> {
     UnderWay(Line<'a>),
     Ended(Line<'a>),
     Settled(Cow<'a, [EventId]>),
@@ -40,7 +40,7 @@ enum Written<'a> {
 
 /// A record, its fields by their places.
 #[derive(Serialize, Deserialize)]
-struct Line<'a>(
+pub(super) struct Line<'a>(
     EventId,
     Option<Cow<'a, WorkspaceId>>,
     /// When it was made, and when the request began, in nanoseconds since 1970.
@@ -143,17 +143,21 @@ impl<'a> Line<'a> {
 impl<'a> Entry<'a> {
     /// The entry as it lies in a segment; `None` when it is longer than any may be.
     pub(super) fn frame(&'a self) -> Option<Vec<u8>> {
-        let written = match self {
+        let written = self.written()?;
+        frame(|bytes| serde_json::to_writer(bytes, &written).is_ok())
+    }
+
+    pub(super) fn written(&'a self) -> Option<Written<'a>> {
+        Some(match self {
             Self::UnderWay(record) => Written::UnderWay(Line::of(record)?),
             Self::Ended(record) => Written::Ended(Line::of(record)?),
             Self::Settled(ids) => Written::Settled(Cow::Borrowed(ids)),
-        };
-        frame(|bytes| serde_json::to_writer(bytes, &written).is_ok())
+        })
     }
 }
 
 impl Entry<'static> {
-    fn read(text: &[u8]) -> Option<Self> {
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
         let owned = |line: Line<'_>| line.envelope().map(Cow::Owned);
         Some(match serde_json::from_slice::<Written<'_>>(text).ok()? {
             Written::UnderWay(line) => Self::UnderWay(owned(line)?),

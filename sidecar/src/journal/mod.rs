@@ -203,3 +203,23 @@ fn opened(disk: Box<dyn Disk>, bounds: Bounds) -> io::Result<Book> {
     begun.append(&mut ended);
     Ok(Book::new(disk, bounds, next, &read, begun))
 }
+
+/// For the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::entry::{self, Entry};
+
+    pub(crate) fn entries(segment: &[u8]) -> (Vec<String>, u64) {
+        let (entries, damaged) = entry::read(segment);
+        let json = |entry: &Entry<'_>| {
+            let written = entry.written().map(|written| serde_json::to_string(&written));
+            written.and_then(Result::ok).unwrap_or_default()
+        };
+        (entries.iter().map(json).collect(), damaged)
+    }
+
+    pub(crate) fn framed(json: &str) -> Option<Vec<u8>> {
+        let entry = Entry::read(json.as_bytes())?;
+        entry.frame()
+    }
+}

@@ -237,7 +237,7 @@ async fn no_framing_makes_two_requests_of_one_or_one_of_two() {
                 site.cut(sent.as_bytes()).await;
                 Vec::new()
             }
-            _ => site.send(sent.as_bytes()).await,
+            Refused | OnceThenClosed | RefusedAlone | Both => site.send(sent.as_bytes()).await,
         };
         let reached = site.provider.take();
         reached.iter().for_each(|message| check_credentials(&site, message));

@@ -1,5 +1,5 @@
 //! What is checked of any input, one file a target. `tests/tests/fuzz_corpus/` and the tests of
-//! `teamclaw/` compile the same files, so that every committed input is judged without libFuzzer.
+//! `teamclaw/` and `sidecar/` compile the same files, so that every committed input is judged without libFuzzer.
 //!
 //! Nothing here may wait, reach a network, or depend on what an earlier input left behind.
 
@@ -7,7 +7,26 @@ pub mod configuration;
 pub mod envelope;
 pub mod event;
 pub mod journal_row;
+pub mod key_pool;
 pub mod scratch;
+
+// The proxy's own doors, and what is checked behind them.
+#[cfg(feature = "proxy")]
+pub use proxy::*;
+#[cfg(feature = "proxy")]
+pub use sidecar::fuzzing;
+
+/// What the proxy reads.
+#[cfg(feature = "proxy")]
+#[path = ""]
+pub mod proxy {
+    pub mod address;
+    pub mod aws_frames;
+    pub mod event_stream;
+    pub mod json_walk;
+    pub mod proxy_headers;
+    pub mod usage_journal;
+}
 
 // The command is a program and not a library; these parts of it stand on their own.
 #[cfg(feature = "operator_file")]

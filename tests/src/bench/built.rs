@@ -11,7 +11,7 @@ use super::{Failure, progress};
 ///
 /// # Errors
 /// It does not build.
-pub(super) async fn built(program: &str) -> Result<PathBuf, Failure> {
+pub(crate) async fn built(program: &str) -> Result<PathBuf, Failure> {
     progress(&format!("cargo builds {program}, unless it is built"));
     let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
     let built = Command::new("cargo")

@@ -1,5 +1,6 @@
 //! Every input that the fuzz targets have kept, through the same functions, without libFuzzer.
-//! What `teamclaw/` reads is judged there (`cargo test -p teamclaw fuzzed`), for it is a program.
+//! What `teamclaw/` reads is judged there (`cargo test -p teamclaw fuzzed`), for it is a program, and
+//! what the proxy reads in `sidecar/` (`cargo test -p sidecar fuzzed`), for it is private.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,8 @@ pub mod envelope;
 pub mod event;
 #[path = "../../fuzz/src/journal_row.rs"]
 pub mod journal_row;
+#[path = "../../fuzz/src/key_pool.rs"]
+pub mod key_pool;
 #[path = "../../fuzz/src/scratch.rs"]
 pub mod scratch;
 
@@ -32,6 +35,7 @@ fn every_kept_envelope_is_read_as_the_schema_says() {
 fn every_kept_row_and_file_harms_nobody() {
     assert!(replay("journal_row", journal_row::check) > 10);
     assert!(replay("configuration", configuration::check) > 10);
+    assert!(replay("key_pool", key_pool::check) > 10);
     std::fs::remove_dir_all(scratch::directory()).expect("it was made");
 }
 
