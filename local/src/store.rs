@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ports::{Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Suspects, Timers, Usage};
+use ports::{
+    Clock, Ids, Journal, Keys, Leases, People, Queue, RotationLists, Routes, Staging, Suspects,
+    Timers, Usage,
+};
 use rusqlite::Transaction;
 
 use crate::clock::SystemClock;
@@ -25,6 +28,7 @@ use crate::messages;
 use crate::people::SqlitePeople;
 use crate::queue::SqliteQueue;
 use crate::random::SystemIds;
+use crate::rotations::SqliteRotations;
 use crate::routes::SqliteRoutes;
 use crate::secrets::pool_secret;
 use crate::steady::Steady;
@@ -49,7 +53,7 @@ pub struct Local {
     ids: Arc<dyn Ids>,
     queue: Arc<dyn Queue>,
     leases: Arc<dyn Leases>,
-    keys: Arc<dyn Keys>,
+    keys: Arc<FileKeys>,
 }
 
 impl Local {
@@ -163,7 +167,17 @@ impl Local {
 
     /// The key pool.
     pub fn keys(&self) -> Arc<dyn Keys> {
-        Arc::clone(&self.keys)
+        self.staging()
+    }
+
+    /// The key pool with what lies beside it.
+    pub fn staging(&self) -> Arc<dyn Staging> {
+        Arc::clone(&self.keys) as _
+    }
+
+    /// The lists of rotations.
+    pub fn rotations(&self) -> Arc<dyn RotationLists> {
+        Arc::new(SqliteRotations::new(self.database()))
     }
 
     /// The clock.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::answer::unrecorded;
 use crate::body::{Out, Taken, full};
 use crate::headers;
-use crate::pool::{Attempt, Outcome, Rest, Tries};
+use crate::pool::{Attempt, Doubt, Outcome, Rest, Tries};
 use crate::providers::Provider;
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, tell_attempts};
@@ -35,6 +35,8 @@ const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// The provider does not know the key.
+const UNKNOWN: Outcome = Outcome::Refused(Doubt::Unknown);
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -64,6 +66,8 @@ struct Failure {
     headers: HeaderMap,
     /// Without the key; `None` when it did not come whole.
     whole: Option<Bytes>,
+    /// What it means for the key.
+    outcome: Outcome,
 }
 
 /// A request without an answer.
@@ -127,42 +131,37 @@ impl Call {
                 lost.refusal
             })?;
             let status = answer.status();
-            match Outcome::of(status) {
-                Outcome::Worked => {
-                    attempt.answered(status, answer.headers(), None, now);
-                    let downgraded = headers::downgraded(&self.headers, &headers);
-                    let account = Account { turn, tally, _attempt: Some(attempt) };
-                    let mut response = self.stream(answer, account);
-                    if downgraded {
-                        headers::tell_downgrade(response.headers_mut());
-                    }
-                    return Ok(response);
+            if Outcome::of(status, None) == Outcome::Worked {
+                attempt.answered(status, answer.headers(), None, now);
+                let downgraded = headers::downgraded(&self.headers, &headers);
+                let account = Account { turn, tally, _attempt: Some(attempt) };
+                let mut response = self.stream(answer, account);
+                if downgraded {
+                    headers::tell_downgrade(response.headers_mut());
                 }
-                Outcome::Nothing => {
-                    attempt.answered(status, answer.headers(), None, now);
-                    if let Some(tally) = &mut tally {
-                        tally.failed(status.as_u16());
-                    }
-                    return self.error(failure(answer, attempt.key(), ERROR_MAX).await);
+                return Ok(response);
+            }
+            let failure = self.failed(answer, &mut attempt, again, now).await;
+            if failure.outcome == Outcome::Nothing {
+                if let Some(tally) = &mut tally {
+                    tally.failed(status.as_u16());
                 }
-                Outcome::Limited | Outcome::Refused(_) => {
-                    let refused = self.refused(answer, &mut attempt, again, now).await;
-                    if matches!(Outcome::of(status), Outcome::Refused(_)) {
-                        tries.look_again(&attempt).await;
-                    }
-                    last = Some(more_telling(last, refused));
-                    if !again {
-                        let rest = tries.rest();
-                        drop(attempt);
-                        return self.exhausted(last, rest, tally);
-                    }
-                }
+                return self.error(failure);
+            }
+            if matches!(failure.outcome, Outcome::Refused(_)) {
+                tries.look_again(&attempt).await;
+            }
+            last = Some(more_telling(last, failure));
+            if !again {
+                let rest = tries.rest();
+                drop(attempt);
+                return self.exhausted(last, rest, tally);
             }
         }
     }
 
-    /// Reads a refusal of a key, so that its connection can be used again, and notes it.
-    async fn refused(
+    /// Reads an error, so that its connection can be used again, and notes what it says of the key.
+    async fn failed(
         &self,
         answer: Response<Answer>,
         attempt: &mut Attempt,
@@ -170,14 +169,20 @@ impl Call {
         now: Timestamp,
     ) -> Failure {
         let (status, headers) = (answer.status(), answer.headers().clone());
-        tracing::info!(
-            key = %attempt.key().print, provider = %self.provider.id, status = status.as_u16(),
-            "a key was refused"
-        );
-        let longest = if again { DRAIN_MAX } else { ERROR_MAX };
-        let refused = failure(answer, attempt.key(), longest).await;
-        attempt.answered(status, &headers, refused.whole.as_deref(), now);
-        refused
+        // Another key waits only behind what is certainly a refusal.
+        let longest = match Outcome::of(status, None) {
+            Outcome::Limited | Outcome::Refused(_) if again => DRAIN_MAX,
+            _ => ERROR_MAX,
+        };
+        let failure = failure(answer, attempt.key(), longest).await;
+        if failure.outcome != Outcome::Nothing {
+            tracing::info!(
+                key = %attempt.key().print, provider = %self.provider.id,
+                status = status.as_u16(), "a key was refused"
+            );
+        }
+        attempt.answered(status, &headers, failure.whole.as_deref(), now);
+        failure
     }
 
     /// No key is left to be tried: the provider's own last word, with when to come back.
@@ -191,8 +196,8 @@ impl Call {
         if let Some(mut tally) = tally {
             tally.failed(last.status.as_u16());
         }
-        // A 401 often repeats a part of the key, and half an answer is none.
-        if last.status == StatusCode::UNAUTHORIZED || last.whole.is_none() {
+        // Who does not know a key often repeats a part of it, and half an answer is none.
+        if last.outcome == UNKNOWN || last.whole.is_none() {
             return Err(self.resting(rest));
         }
         let mut response = self.error(last)?;
@@ -276,7 +281,7 @@ impl Call {
 
     /// The provider's own error, unless it sends us elsewhere.
     fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
-        let Failure { status, headers, whole } = failure;
+        let Failure { status, headers, whole, .. } = failure;
         if !status.is_client_error() && !status.is_server_error() {
             let words =
                 format!("{} sent us elsewhere, and a key is never sent on", self.provider.id);
@@ -298,14 +303,15 @@ async fn failure(answer: Response<Answer>, key: &PoolKey, longest: Duration) -> 
     let (head, body) = answer.into_parts();
     let read = timeout(longest, Limited::new(body, ERROR_LENGTH_MAX).collect()).await;
     let whole = read.ok().and_then(Result::ok).map(|whole| scrub(whole.to_bytes(), key));
-    Failure { status: head.status, headers: headers::for_client(&head.headers), whole }
+    let outcome = Outcome::of(head.status, whole.as_deref());
+    Failure { status: head.status, headers: headers::for_client(&head.headers), whole, outcome }
 }
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
 /// passes by itself and a key that is not known does not.
 fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
     match before {
-        Some(before) if now.status == StatusCode::UNAUTHORIZED => before,
+        Some(before) if now.outcome == UNKNOWN => before,
         _ => now,
     }
 }

@@ -34,6 +34,7 @@ pub mod stand_in;
 mod surcharge;
 mod tally;
 mod target;
+mod trial;
 mod turns;
 mod upstream;
 

@@ -74,7 +74,17 @@ impl Workspace {
             | Event::Snoozed { generation, .. } => {
                 self.live(*generation, |life| life.absorb(at, event));
             }
-            Event::UsageRecorded(_) | Event::KeyAdded { .. } | Event::KeyRemoved { .. } => {}
+            Event::UsageRecorded(_)
+            | Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. }
+            | Event::RotationRequested { .. }
+            | Event::RotationReplayRequested { .. }
+            | Event::RotationStepDone { .. }
+            | Event::RotationStepRetried { .. }
+            | Event::RotationStepRefused { .. }
+            | Event::RotationStepUndone { .. }
+            | Event::Rotated { .. }
+            | Event::RotationRefused { .. } => {}
         }
     }
 
@@ -160,7 +170,15 @@ impl Life {
             | Event::Busy { .. }
             | Event::UsageRecorded(_)
             | Event::KeyAdded { .. }
-            | Event::KeyRemoved { .. } => {}
+            | Event::KeyRemoved { .. }
+            | Event::RotationRequested { .. }
+            | Event::RotationReplayRequested { .. }
+            | Event::RotationStepDone { .. }
+            | Event::RotationStepRetried { .. }
+            | Event::RotationStepRefused { .. }
+            | Event::RotationStepUndone { .. }
+            | Event::Rotated { .. }
+            | Event::RotationRefused { .. } => {}
         }
     }
 

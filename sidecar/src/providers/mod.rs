@@ -133,5 +133,8 @@ pub(crate) struct Row {
     /// Whether it bills a subscription and not the token.
     subscription: bool,
     own_cost: Option<OwnCost>,
+    /// What to GET there to learn whether it takes a key: cheap, and answered to nobody without a
+    /// good one. `None`: there is no such question.
+    trial: Option<&'static str>,
     paths: &'static [Paths],
 }

@@ -1,5 +1,9 @@
 //! Every provider, as data. A new one is a row here, its paths in `routes`, and its golden answers
 //! in `tests/golden`.
+//!
+//! What a key is tried by is what each provider documents as its list of models, which it gives to
+//! nobody without a key; OpenRouter's list is public, so that there the key itself is asked about
+//! (openrouter.ai/docs/api-reference/limits).
 
 use super::routes::{
     ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, GEMINI, GROQ, MESSAGES, MISTRAL, OPENAI,
@@ -17,6 +21,7 @@ const PLAIN: Row = Row {
     asks_usage: false,
     subscription: false,
     own_cost: None,
+    trial: None,
     paths: &[],
 };
 
@@ -35,6 +40,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "anthropic",
         place: Place::At("https://api.anthropic.com"),
         auth: Auth::XApiKey,
+        trial: Some("/v1/models?limit=1"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -50,6 +56,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "openai",
         place: Place::At("https://api.openai.com"),
         asks_usage: true,
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
         ..PLAIN
     },
@@ -72,6 +79,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::XGoogApiKey,
         key_in_query: true,
         asks_usage: true,
+        trial: Some("/v1beta/models?pageSize=1"),
         paths: &[
             paths(&["/v1beta", ""], "/v1beta", Shape::Google, GEMINI),
             paths(&["/v1"], "/v1", Shape::Google, GEMINI),
@@ -84,6 +92,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://openrouter.ai"),
         asks_usage: true,
         own_cost: Some(OwnCost::Dollars),
+        trial: Some("/api/v1/key"),
         paths: &[
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::OpenAi, OPENROUTER),
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::Anthropic, MESSAGES),
@@ -93,12 +102,14 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "mistral",
         place: Place::At("https://api.mistral.ai"),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, MISTRAL)],
         ..PLAIN
     },
     Row {
         id: "together",
         place: Place::At("https://api.together.xyz"),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT)],
         ..PLAIN
     },
@@ -106,6 +117,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "groq",
         place: Place::At("https://api.groq.com"),
         asks_usage: true,
+        trial: Some("/openai/v1/models"),
         paths: &[paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, GROQ)],
         ..PLAIN
     },
@@ -114,6 +126,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.x.ai"),
         asks_usage: true,
         own_cost: Some(OwnCost::Ticks),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, XAI)],
         ..PLAIN
     },
@@ -121,6 +134,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "deepseek",
         place: Place::At("https://api.deepseek.com"),
         asks_usage: true,
+        trial: Some("/models"),
         paths: &[
             paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT),
             paths(&["/anthropic/v1", "/anthropic"], "/anthropic/v1", Shape::Anthropic, MESSAGES),
@@ -130,6 +144,7 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "fireworks",
         place: Place::At("https://api.fireworks.ai"),
+        trial: Some("/inference/v1/models"),
         paths: &[paths(&["/inference/v1", "/v1", ""], "/inference/v1", Shape::OpenAi, CHAT)],
         ..PLAIN
     },
@@ -148,6 +163,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::Own("https://{resource}.openai.azure.com"),
         auth: Auth::ApiKey,
         asks_usage: true,
+        trial: Some("/openai/v1/models"),
         paths: &[
             paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, OPENAI),
             paths(&["/openai", ""], "/openai", Shape::OpenAi, AZURE_DEPLOYMENTS),
@@ -170,13 +186,18 @@ pub(crate) static ALL: [Row; 15] = [
 
 /// A company's own provider that speaks OpenAI's language. Its base URL holds the version, as
 /// OpenAI's clients have it.
-pub(super) static CUSTOM_OPENAI: Row =
-    Row { asks_usage: true, paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)], ..PLAIN };
+pub(super) static CUSTOM_OPENAI: Row = Row {
+    asks_usage: true,
+    trial: Some("/models"),
+    paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)],
+    ..PLAIN
+};
 
 /// A company's own provider that speaks Anthropic's language. Its base URL leaves the version out,
 /// as Anthropic's clients have it.
 pub(super) static CUSTOM_ANTHROPIC: Row = Row {
     auth: Auth::XApiKey,
+    trial: Some("/v1/models"),
     paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
     ..PLAIN
 };

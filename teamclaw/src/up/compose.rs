@@ -8,13 +8,13 @@ use std::time::Duration;
 use consumers::usage::RollUp;
 use consumers::{Engine, World};
 use events::price::PriceTable;
-use events::{Activity, Policy, Secret};
+use events::{Activity, Policy, Secret, rotation};
 use jiff::SignedDuration;
 use local::Local;
 use local::compute::Processes;
-use ports::{Agents, Fault, Person};
-use producers::Bus;
+use ports::{Agents, Fault, Person, Trial};
 use producers::activity::Meter;
+use producers::{Bus, Pools};
 use sidecar::{BadConfig, Keep, Outside, Sidecar};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,9 @@ const USAGE_DIR: &str = "usage";
 const ADMIN_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long the last usage may take to be written at the end.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// For how long the sidecar believes a look at the pool: not at all, for the file is here, and a
+/// rotation waits for no longer than that.
+const KEYS_BELIEVED: Duration = Duration::ZERO;
 /// How much of an agent's log is shown.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 
@@ -86,9 +89,11 @@ impl Machine {
         let compute = spec.compute(sidecar_address)?;
         let processes = Processes::open(local.database(), compute).await.map_err(unfit)?;
         let bus = bus(&local, settings.policy);
-        let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
         let meter = Meter::new(bus.clone());
         let sidecar = sidecar(&settings, &local, meter.clone())?;
+        let trial = Arc::clone(&sidecar) as Arc<dyn Trial>;
+        let outside = (spec.agents(), trial);
+        let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), outside);
         servers.spawn(sidecar::serve(
             door,
             Arc::clone(&sidecar),
@@ -98,7 +103,7 @@ impl Machine {
         let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
         let engine = Engine::start(&world, local.timers(), meter.clone());
         let agent = spec.name();
-        let operator = operator(&settings, &local, &bus, &processes, (&front_door, &agent));
+        let operator = operator(&settings, &local, &world, &processes, (&front_door, &agent));
         let operator_token = operator.token.clone();
         let confinement = operator.confinement.clone();
         let router = router(&local, bus, meter.clone(), &origins, Arc::new(operator))?;
@@ -148,23 +153,25 @@ fn bus(local: &Local, policy: Policy) -> Bus {
 fn operator(
     settings: &Settings,
     local: &Local,
-    bus: &Bus,
+    world: &World,
     processes: &Arc<Processes>,
     (front_door, agent): (&str, &str),
 ) -> Operator {
     let tail = Arc::clone(processes);
     let homes = processes.homes();
     Operator {
-        bus: bus.clone(),
+        bus: world.bus.clone(),
         people: local.people(),
-        keys: local.keys(),
+        pools: world.pools.clone(),
+        keys: Arc::clone(&world.keys),
+        trial: Arc::clone(&world.trial),
         usage: local.usage(),
         suspects: local.suspects(),
         token: local.ids().token(),
         front_door: front_door.to_owned(),
         data_dir: settings.data_dir.display().to_string(),
         agent: agent.to_owned(),
-        up_since: bus.now(),
+        up_since: world.bus.now(),
         confinement: agents::measures(processes.confinement()),
         default_team: settings.default_team.clone(),
         log_tail: Box::new(move |id| {
@@ -179,9 +186,14 @@ fn world(
     local: &Local,
     bus: Bus,
     processes: Arc<Processes>,
-    agents: Arc<dyn Agents>,
+    (agents, trial): (Arc<dyn Agents>, Arc<dyn Trial>),
 ) -> World {
+    let belief = SignedDuration::try_from(KEYS_BELIEVED).unwrap_or(SignedDuration::MAX);
+    let believing = rotation::Policy::believing(belief);
     World {
+        pools: Pools::new(bus.clone(), local.rotations(), believing),
+        keys: local.staging(),
+        trial,
         bus,
         homes: Arc::new(processes.homes()),
         compute: processes,
@@ -198,6 +210,7 @@ fn sidecar(settings: &Settings, local: &Local, meter: Meter) -> Result<Arc<Sidec
         upstreams: settings.upstreams.clone(),
         keep: Keep::Directory(settings.data_dir.join(USAGE_DIR)),
         when_full: settings.when_full,
+        keys_believed: KEYS_BELIEVED,
         ..sidecar::Config::default()
     };
     let outside = Outside {

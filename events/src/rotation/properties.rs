@@ -1,0 +1,1 @@
+//! What holds of every rotation, whatever happens to it.

@@ -1,0 +1,1 @@
+//! Rotations told line by line, and what is next after each.
