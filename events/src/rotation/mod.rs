@@ -232,11 +232,13 @@ impl Rotation {
     /// was done anew says nothing any more.
     fn frontier(&self) -> Option<KeyStep> {
         let mut least = Attempt(0);
+        // What was parked on its way back may have gone back.
+        let torn = self.parked.as_ref().map(|parked| parked.attempt);
         for step in KEY_STEPS {
             let Some(done) = self.done.get(&step) else { return Some(step) };
             let wanted = if step >= self.from() { self.attempt() } else { least };
-            let undone = self.undone.get(&step).is_some_and(|undone| *undone >= done.attempt);
-            if done.attempt < wanted || undone {
+            let undone = self.undone.get(&step).copied().max(torn).filter(|_| step.is_undone());
+            if done.attempt < wanted || undone >= Some(done.attempt) {
                 return Some(step);
             }
             least = least.max(done.attempt);
