@@ -172,7 +172,9 @@ impl Call {
         // Another key waits only behind what is certainly a refusal.
         let longest = match Outcome::of(status, None) {
             Outcome::Limited | Outcome::Refused(_) if again => DRAIN_MAX,
-            _ => ERROR_MAX,
+            Outcome::Limited | Outcome::Refused(_) | Outcome::Nothing | Outcome::Worked => {
+                ERROR_MAX
+            }
         };
         let failure = failure(answer, attempt.key(), longest).await;
         if failure.outcome != Outcome::Nothing {

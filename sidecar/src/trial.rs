@@ -101,10 +101,16 @@ mod tests {
     fn said(status: u16, body: &str) -> Result<Tried, &'static str> {
         let status = StatusCode::from_u16(status).expect("a status");
         let verdict = verdict("acme", status, &HeaderMap::new(), Some(body.as_bytes()));
-        verdict.map_err(|fault| match fault {
-            Fault::Throttled { .. } => "throttled",
-            Fault::Unavailable { .. } => "unavailable",
-            _ => "another fault",
+        verdict.map_err(|fault| {
+            let throttled = matches!(fault, Fault::Throttled { .. });
+            let unavailable = matches!(fault, Fault::Unavailable { .. });
+            if throttled {
+                "throttled"
+            } else if unavailable {
+                "unavailable"
+            } else {
+                "another"
+            }
         })
     }
 

@@ -8,6 +8,39 @@ use super::{Done, Failed, KEPT, KeyStep, Number, Request, Rotation, Rotations, T
 use crate::event::Event;
 use crate::provider::ProviderId;
 
+/// What is said of workspaces or of single keys, and of no rotation.
+macro_rules! about_no_rotation {
+    () => {
+        Event::UsageRecorded(_)
+            | Event::Invited { .. }
+            | Event::LoggedIn { .. }
+            | Event::SettingsChanged { .. }
+            | Event::StartRequested { .. }
+            | Event::StopRequested { .. }
+            | Event::ReplayRequested { .. }
+            | Event::StepDone { .. }
+            | Event::StepRetried { .. }
+            | Event::StepRefused { .. }
+            | Event::StepUndone { .. }
+            | Event::StepSkipped { .. }
+            | Event::Parked { .. }
+            | Event::Quiesced { .. }
+            | Event::TaskChanged { .. }
+            | Event::Ready { .. }
+            | Event::Failed { .. }
+            | Event::Stopped { .. }
+            | Event::PurgeRequested { .. }
+            | Event::Purged { .. }
+            | Event::Active { .. }
+            | Event::Busy { .. }
+            | Event::NoticeGiven { .. }
+            | Event::Snoozed { .. }
+            | Event::WakePlanned { .. }
+            | Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. }
+    };
+}
+
 /// Of which provider's which rotation a fact tells, if of any.
 pub(super) fn of(event: &Event) -> Option<(&ProviderId, Number)> {
     match event {
@@ -19,7 +52,7 @@ pub(super) fn of(event: &Event) -> Option<(&ProviderId, Number)> {
         | Event::RotationStepUndone { provider, rotation, .. }
         | Event::Rotated { provider, rotation }
         | Event::RotationRefused { provider, rotation, .. } => Some((provider, *rotation)),
-        _ => None,
+        about_no_rotation!() => None,
     }
 }
 
@@ -75,7 +108,7 @@ impl Rotation {
                 join_max(&mut self.given_up, (*attempt, at));
             }
             Event::Rotated { .. } => join_min(&mut self.rotated, at),
-            _ => {}
+            about_no_rotation!() => {}
         }
     }
 }

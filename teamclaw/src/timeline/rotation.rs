@@ -41,6 +41,7 @@ impl RotationTimeline {
     }
 
     /// Takes the next event and gives the lines that it is worth.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a rotation's list holds no other event")]
     pub fn take(&mut self, envelope: &Envelope) -> Vec<String> {
         let at = envelope.time;
         match &envelope.event {

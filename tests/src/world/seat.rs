@@ -252,14 +252,16 @@ impl Seat {
     }
 }
 
-/// Gives way once to whoever polls by hand.
+/// Gives way once, to whoever polls by hand or to the runtime.
 async fn once() {
     let mut gave_way = false;
-    poll_fn(
-        |_| {
-            if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
-        },
-    )
+    poll_fn(|context| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
     .await;
 }
 
