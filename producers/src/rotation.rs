@@ -48,14 +48,15 @@ pub async fn request(
     keys.stage(provider, rotation, &order.new).await?;
     let pool = in_pool(keys, provider).await?;
     let wish = order.wish(prints(order));
-    let decide = |known: &events::Rotations| match rotation::request(known, &wish, &pool)? {
-        // The number that the keys were staged for is somebody else's by now.
-        Event::RotationRequested { rotation: other, .. } if other != rotation => {
-            let words = format!("another rotation of {provider} was asked for at the same moment");
-            let class = events::ReasonClass::Internal;
-            Err(events::Reason::new(class, words).with_hint("look at: teamclaw keys rotations"))
+    let decide = |known: &events::Rotations| {
+        let event = rotation::request(known, &wish, &pool)?;
+        if matches!(&event, Event::RotationRequested { rotation: it, .. } if *it == rotation) {
+            return Ok(event);
         }
-        event => Ok(event),
+        // The number that the keys were staged for is somebody else's by now.
+        let words = format!("another rotation of {provider} was asked for at the same moment");
+        let class = events::ReasonClass::Internal;
+        Err(events::Reason::new(class, words).with_hint("look at: teamclaw keys rotations"))
     };
     let put = pools.put(SOURCE, provider, decide).await?;
     Ok((RotationId { provider: provider.clone(), rotation }, put))

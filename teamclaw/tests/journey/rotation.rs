@@ -97,7 +97,7 @@ async fn a_key_is_rotated_under_load_and_no_request_fails() {
     assert!(text.contains(&format!("anthropic does not take key {new_print} (401)")), "{text}");
     assert!(text.contains("the old keys are in force"), "{text}");
     assert!(text.contains("teamclaw keys rotate --replay anthropic-1"), "{text}");
-    assert_eq!(pool(&engine), [old_print.clone()]);
+    assert_eq!(pool(&engine), vec![Value::from(&*old_print)]);
     work.go_on().await;
 
     engine.provider.take(Secret::new(NEW));
@@ -108,7 +108,7 @@ async fn a_key_is_rotated_under_load_and_no_request_fails() {
     // Whoever used the old key from now on would be a stranger.
     engine.provider.forget(&old);
     let strangers = engine.provider.ledger().strangers;
-    assert_eq!(pool(&engine), [new_print.clone()]);
+    assert_eq!(pool(&engine), vec![Value::from(&*new_print)]);
     work.go_on().await;
     work.go_on().await;
     work.end().await;
