@@ -1,13 +1,15 @@
 //! The one path every message takes: load, decide, act, record, nudge, acknowledge.
 //!
-//! **Invariant:** a message carries no authority. It only says "look at this workspace"; what
+//! **Invariant:** a message carries no authority. It only says "look at this workspace", or "at this
+//! provider's keys", whose path is in [`rotation`] and differs in the rules and the steps alone; what
 //! happens next follows from the journal alone. A message that is late, doubled or out of order
 //! therefore finds nothing to do, and one that is lost can be sent again by anybody.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use events::{Class, Event, Next, Reason, Step};
+use events::envelope::Cause;
+use events::{Class, Event, Next, Reason, Step, Subject, WorkspaceId};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use ports::{Delivery, Fault, Loaded, Nudge, Outgoing, Retry};
@@ -15,6 +17,7 @@ use producers::Bus;
 
 use crate::pause::{self, BACKOFF_FIRST, BACKOFF_MAX, backoff};
 use crate::renewal;
+use crate::rotation;
 use crate::steps::{self, At, Outcome, Trace};
 use crate::world::World;
 use crate::{idle, steps::quiesce};
@@ -49,11 +52,18 @@ pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict
     };
     let world = &world.no_earlier_than(delivery.sent);
     for _ in 0..ROUNDS_MAX {
-        match look(world, class, nudge, delivery).await {
+        let looked = match &nudge.about {
+            Subject::Workspace(workspace) => {
+                let whose = Whose { workspace, cause: nudge.cause };
+                look(world, class, whose, delivery).await
+            }
+            Subject::Pool(provider) => rotation::look(world, class, provider, nudge.cause).await,
+        };
+        match looked {
             Ok(verdict) => return verdict,
             Err(Fault::Conflict) => {}
             Err(fault) => {
-                tracing::warn!(workspace = %nudge.workspace, %fault, "looked in vain");
+                tracing::warn!(about = %nudge.about, %fault, "looked in vain");
                 return Verdict::ComeBack(backoff(&world.bus, delivery.receives, None));
             }
         }
@@ -61,25 +71,33 @@ pub async fn handle(world: &World, class: Class, delivery: &Delivery) -> Verdict
     Verdict::ComeBack(BACKOFF_FIRST)
 }
 
+/// Whose workspace is looked at, and because of which fact.
+#[derive(Clone, Copy)]
+struct Whose<'a> {
+    workspace: &'a WorkspaceId,
+    cause: Option<Cause>,
+}
+
 /// One look: what is next is done, if this queue's consumer may do it.
 async fn look(
     world: &World,
     class: Class,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     delivery: &Delivery,
 ) -> Result<Verdict, Fault> {
     let bus = &world.bus;
-    let loaded = bus.journal().load(&nudge.workspace).await?;
+    let loaded = bus.journal().load(nudge.workspace).await?;
     let now = bus.now();
     let next = events::next(&loaded.workspace, bus.policy(), now);
     if let Next::Wait { until } = next {
-        bus.set_timer(&nudge.workspace, until).await?;
+        bus.set_timer(&nudge.workspace.into(), until).await?;
         return Ok(Verdict::Delete);
     }
     let able = events::workspace::class_of(&next);
     if able != class && !matches!(next, Next::Record(_)) {
         let group = loaded.workspace.team().cloned();
-        bus.nudge(able, Outgoing { nudge: nudge.clone(), group, delay: Duration::ZERO }).await?;
+        let nudge = Nudge { about: nudge.workspace.into(), cause: nudge.cause };
+        bus.nudge(able, Outgoing { nudge, group, delay: Duration::ZERO }).await?;
         return Ok(Verdict::Delete);
     }
     let asks = matches!(next, Next::AskIdle { .. });
@@ -88,7 +106,7 @@ async fn look(
     // How often an asking was received says how long the agent has been deaf.
     match renewal::timer(delivery, delay, bus.now()).filter(|_| !asks) {
         Some(again) => {
-            bus.set_timer(&nudge.workspace, Some(again)).await?;
+            bus.set_timer(&nudge.workspace.into(), Some(again)).await?;
             Ok(Verdict::Delete)
         }
         None => Ok(verdict),
@@ -98,7 +116,7 @@ async fn look(
 /// Does what is next.
 async fn act(
     world: &World,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     loaded: Loaded,
     next: Next,
     receives: u32,
@@ -112,18 +130,18 @@ async fn act(
         Next::Record(event) => record(bus, nudge, loaded, vec![event]).await,
         Next::Do { generation, attempt, step } => {
             let workspace = loaded.workspace.clone();
-            let at = At { id: &nudge.workspace, workspace: &workspace, generation, attempt };
+            let at = At { id: nudge.workspace, workspace: &workspace, generation, attempt };
             let outcome = in_time(steps::apply(world, at, step)).await;
             settle(world, nudge, loaded, at.into(), (step, false), outcome).await
         }
         Next::Undo { generation, attempt, step } => {
             let workspace = loaded.workspace.clone();
-            let at = At { id: &nudge.workspace, workspace: &workspace, generation, attempt };
+            let at = At { id: nudge.workspace, workspace: &workspace, generation, attempt };
             let outcome = in_time(steps::undo(world, at, step)).await;
             settle(world, nudge, loaded, at.into(), (step, true), outcome).await
         }
         Next::Quiesce { generation, until } => {
-            let reach = world.reach(&nudge.workspace, &loaded.workspace, generation);
+            let reach = world.reach(nudge.workspace, &loaded.workspace, generation);
             let plan = quiesce::plan(reach, generation, until, bus.now());
             match in_time(quiesce::apply(&plan, &*world.agents)).await {
                 Ok(quiesce::Answer::Record(events)) => record(bus, nudge, loaded, events).await,
@@ -152,7 +170,7 @@ fn rests(loaded: &Loaded, next: &Next, now: Timestamp) -> Option<Duration> {
 /// Writes down how a step ended.
 async fn settle(
     world: &World,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     loaded: Loaded,
     trace: Trace,
     (step, undoing): (Step, bool),
@@ -164,7 +182,7 @@ async fn settle(
     let in_time = bus.now() < due.unwrap_or(Timestamp::MAX);
     let fault = match outcome {
         Ok(Outcome::Wait) if in_time => {
-            bus.set_timer(&nudge.workspace, due).await?;
+            bus.set_timer(&nudge.workspace.into(), due).await?;
             return Ok(Verdict::Delete);
         }
         Ok(Outcome::Later(after)) if in_time => return Ok(Verdict::ComeBack(after)),
@@ -204,7 +222,7 @@ async fn settle(
 /// Writes down that a step did not work this time, and comes back.
 async fn retry(
     bus: &Bus,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     loaded: Loaded,
     trace: &Trace,
     (step, undoing): (Step, bool),
@@ -215,21 +233,21 @@ async fn retry(
     let attempt = loaded.workspace.attempt_at(generation, step, undoing);
     let failures = loaded.workspace.failures(generation, step, undoing).saturating_add(1);
     let retried = Event::StepRetried { generation, attempt, step, undoing, failures, reason };
-    bus.append(SOURCE, &nudge.workspace, loaded, nudge.cause, vec![retried]).await?;
+    bus.append(SOURCE, nudge.workspace, loaded, nudge.cause, vec![retried]).await?;
     Ok(Verdict::ComeBack(backoff(bus, failures, after)))
 }
 
 /// Asks an agent that looks idle. If what it said was overtaken by something new, it is let go.
 async fn ask_idle(
     world: &World,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     loaded: Loaded,
     idle: (Timestamp, bool),
     receives: u32,
 ) -> Result<Verdict, Fault> {
     let bus = &world.bus;
     let generation = loaded.workspace.generation();
-    let Some(reach) = world.reach(&nudge.workspace, &loaded.workspace, generation) else {
+    let Some(reach) = world.reach(nudge.workspace, &loaded.workspace, generation) else {
         let words = "a ready workspace has no address on record".to_owned();
         return Err(Fault::Nonsense { service: "journal", words });
     };
@@ -251,11 +269,11 @@ async fn ask_idle(
 
 async fn record(
     bus: &Bus,
-    nudge: &Nudge,
+    nudge: Whose<'_>,
     loaded: Loaded,
     events: Vec<Event>,
 ) -> Result<Verdict, Fault> {
-    bus.record(SOURCE, &nudge.workspace, loaded, nudge.cause, events).await?;
+    bus.record(SOURCE, nudge.workspace, loaded, nudge.cause, events).await?;
     Ok(Verdict::Delete)
 }
 

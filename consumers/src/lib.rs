@@ -10,6 +10,7 @@ pub mod idle;
 pub mod observer;
 mod pause;
 mod renewal;
+mod rotation;
 pub mod steps;
 pub mod sweeper;
 pub mod usage;

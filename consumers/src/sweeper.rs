@@ -30,7 +30,7 @@ pub const SUSPECTED_FOR: SignedDuration = SignedDuration::from_secs(50);
 /// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Workspaces that were nudged.
+    /// Workspaces and rotations that were nudged.
     pub nudged: usize,
     /// Tasks of workspaces that want them whose end the compute knew and nobody had written down.
     pub observed: usize,
@@ -47,8 +47,9 @@ pub struct Swept {
 /// nothing was removed if it was an inventory.
 pub async fn sweep(world: &World) -> Result<Swept, Fault> {
     let nudged = late::nudge(&world.bus).await;
+    let rotations = late::nudge_rotations(&world.pools).await;
     let swept = collect(world).await;
-    Ok(Swept { nudged: nudged?, ..swept? })
+    Ok(Swept { nudged: nudged? + rotations?, ..swept? })
 }
 
 /// Whether something may be removed by a sweep whose inventory began at `began`, as far as time

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Suspects};
-use producers::Bus;
+use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Staging, Suspects, Trial};
+use producers::{Bus, Pools};
 
 /// Every port that a consumer may need. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,12 @@ pub struct World {
     pub suspects: Arc<dyn Suspects>,
     /// The agents' own word.
     pub agents: Arc<dyn Agents>,
+    /// Where the facts of rotations go.
+    pub pools: Pools,
+    /// The key pool, with what lies beside it.
+    pub keys: Arc<dyn Staging>,
+    /// The providers' own word on a key.
+    pub trial: Arc<dyn Trial>,
     /// The team of who belongs to none.
     pub default_team: TeamId,
 }
@@ -31,7 +37,8 @@ pub struct World {
 impl World {
     /// The same for whoever handles what was sent then.
     pub(crate) fn no_earlier_than(&self, sent: Timestamp) -> Self {
-        Self { bus: self.bus.no_earlier_than(sent), ..self.clone() }
+        let bus = self.bus.no_earlier_than(sent);
+        Self { pools: self.pools.over(&bus), bus, ..self.clone() }
     }
 
     /// How to reach a generation's agent, as far as its steps have come.

@@ -4,16 +4,21 @@
 //! ever (`tests/corpus/` holds examples of every one that was released). Readers are tolerant of
 //! fields they do not know; the schema of what we write is closed.
 
+mod name;
+mod parts;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 
 use crate::ids::{Attempt, Gen, KeyPrint, TaskId, TeamId};
+use crate::provider::ProviderId;
 use crate::reason::Reason;
+use crate::rotation::{KeyStep, Number, RequestedBy};
 use crate::step::{Output, Step};
-use crate::text::{AddressText, LengthText, TimeText};
+use crate::text::{LengthText, TimeText};
 use crate::usage::UsageRecord;
+pub use parts::{Activity, StartCause, StopReason, TaskState};
 
 /// A fact about one workspace, or about the key pool. Past tense, because it cannot be refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -278,106 +283,114 @@ pub enum Event {
         /// The key's fingerprint.
         key: KeyPrint,
     },
-}
-
-/// What asked for a start.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum StartCause {
-    /// The person logged in.
-    Login,
-    /// The person used the sleeping workspace.
-    Request,
-    /// Scheduled work is due.
-    Cron,
-    /// An administrator.
-    Admin,
-}
-
-/// Why a generation ends.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub enum StopReason {
-    /// Left alone for too long.
-    Idle {
-        /// The last activity that was known; the stop was conditional on it.
-        #[schemars(with = "TimeText")]
-        last_active: Timestamp,
+    /// A rotation of a provider's keys was asked for and accepted. The new keys lie beside the pool.
+    #[serde(rename = "teamclaw.rotation.requested.v1")]
+    RotationRequested {
+        /// Whose keys.
+        provider: ProviderId,
+        /// The number of the new rotation.
+        rotation: Number,
+        /// What asked.
+        requested_by: RequestedBy,
+        /// The keys that shall join the pool.
+        #[schemars(length(min = 1, max = 16))]
+        new: Vec<KeyPrint>,
+        /// The keys that shall leave it.
+        retire: Vec<KeyPrint>,
     },
-    /// An administrator.
-    Admin,
-    /// The person themselves.
-    Person,
-    /// A later generation began.
-    Superseded,
-}
-
-/// What a task is doing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub enum TaskState {
-    /// It runs and listens.
-    Listening {
-        /// Where.
-        #[schemars(with = "AddressText")]
-        address: SocketAddr,
+    /// A rotation that was refused or parked is tried again.
+    #[serde(rename = "teamclaw.rotation.replay_requested.v1")]
+    RotationReplayRequested {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// The number of the new try.
+        attempt: Attempt,
+        /// The first step that runs again even if it was done.
+        from: KeyStep,
     },
-    /// It has ended.
-    Stopped {
-        /// Why, as far as anybody knows.
+    /// A step of a rotation reached its goal, now or on an earlier delivery.
+    #[serde(rename = "teamclaw.rotation.step_done.v1")]
+    RotationStepDone {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// Which try.
+        attempt: Attempt,
+        /// Which step.
+        step: KeyStep,
+        /// Those that the provider took, that were written, or that were retired.
+        keys: Vec<KeyPrint>,
+    },
+    /// A step of a rotation did not work this time and is tried again.
+    #[serde(rename = "teamclaw.rotation.step_retried.v1")]
+    RotationStepRetried {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// Which try of the rotation.
+        attempt: Attempt,
+        /// Which step.
+        step: KeyStep,
+        /// Whether it was being taken back.
+        undoing: bool,
+        /// How often it has failed within this try.
+        failures: u32,
+        /// Why.
         reason: Reason,
     },
-}
-
-/// What counts as use. Pings, reconnects and health probes are not in this list, on purpose.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Activity {
-    /// The person sent something.
-    UserInput,
-    /// The agent called a model as part of a turn that a person or a schedule began.
-    AgentTurn,
-    /// The agent was busy for longer than a heartbeat takes.
-    ToolRunning,
-    /// Scheduled work is due.
-    CronDue,
-}
-
-impl Event {
-    /// The versioned name on the wire, with every variant spelled out once.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Invited { .. } => "teamclaw.person.invited.v1",
-            Self::LoggedIn { .. } => "teamclaw.person.logged_in.v1",
-            Self::SettingsChanged { .. } => "teamclaw.workspace.settings_changed.v1",
-            Self::StartRequested { .. } => "teamclaw.workspace.start_requested.v1",
-            Self::StopRequested { .. } => "teamclaw.workspace.stop_requested.v1",
-            Self::ReplayRequested { .. } => "teamclaw.workspace.replay_requested.v1",
-            Self::StepDone { .. } => "teamclaw.step.done.v1",
-            Self::StepRetried { .. } => "teamclaw.step.retried.v1",
-            Self::StepRefused { .. } => "teamclaw.step.refused.v1",
-            Self::StepUndone { .. } => "teamclaw.step.undone.v1",
-            Self::StepSkipped { .. } => "teamclaw.step.skipped.v1",
-            Self::Parked { .. } => "teamclaw.workspace.parked.v1",
-            Self::Quiesced { .. } => "teamclaw.workspace.quiesced.v1",
-            Self::TaskChanged { .. } => "teamclaw.task.changed.v1",
-            Self::Ready { .. } => "teamclaw.workspace.ready.v1",
-            Self::Failed { .. } => "teamclaw.workspace.failed.v1",
-            Self::Stopped { .. } => "teamclaw.workspace.stopped.v1",
-            Self::PurgeRequested { .. } => "teamclaw.workspace.purge_requested.v1",
-            Self::Purged { .. } => "teamclaw.workspace.purged.v1",
-            Self::Active { .. } => "teamclaw.workspace.active.v1",
-            Self::Busy { .. } => "teamclaw.workspace.busy.v1",
-            Self::NoticeGiven { .. } => "teamclaw.workspace.notice_given.v1",
-            Self::Snoozed { .. } => "teamclaw.workspace.snoozed.v1",
-            Self::WakePlanned { .. } => "teamclaw.workspace.wake_planned.v1",
-            Self::UsageRecorded(_) => "teamclaw.usage.recorded.v1",
-            Self::KeyAdded { .. } => "teamclaw.keys.added.v1",
-            Self::KeyRemoved { .. } => "teamclaw.keys.removed.v1",
-        }
-    }
+    /// A step of a rotation can never reach its goal. Forward, the rotation unwinds, this step
+    /// included; taken back, a human must look.
+    #[serde(rename = "teamclaw.rotation.step_refused.v1")]
+    RotationStepRefused {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// Which try.
+        attempt: Attempt,
+        /// Which step.
+        step: KeyStep,
+        /// Whether it was being taken back.
+        undoing: bool,
+        /// Why.
+        reason: Reason,
+    },
+    /// What a step of a rotation changed is as it was.
+    #[serde(rename = "teamclaw.rotation.step_undone.v1")]
+    RotationStepUndone {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// Up to which try.
+        attempt: Attempt,
+        /// Which step.
+        step: KeyStep,
+    },
+    /// The new keys are in force and the old ones are used by nobody any more.
+    #[serde(rename = "teamclaw.rotation.rotated.v1")]
+    Rotated {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+    },
+    /// A rotation did not work, and the old keys are in force as before; it can be replayed.
+    #[serde(rename = "teamclaw.rotation.refused.v1")]
+    RotationRefused {
+        /// Whose keys.
+        provider: ProviderId,
+        /// Which rotation.
+        rotation: Number,
+        /// Which try.
+        attempt: Attempt,
+        /// The step that was refused.
+        step: KeyStep,
+        /// Why.
+        reason: Reason,
+    },
 }

@@ -76,11 +76,13 @@ pub enum ReasonClass {
     DeadlinePassed,
     /// A bug of ours, or a broken record.
     Internal,
+    /// A provider does not take a key.
+    KeyRefused,
 }
 
 impl ReasonClass {
     /// Every class, for `--help` and the tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unavailable,
         Self::Capacity,
         Self::Taken,
@@ -90,6 +92,7 @@ impl ReasonClass {
         Self::NotReadyInTime,
         Self::DeadlinePassed,
         Self::Internal,
+        Self::KeyRefused,
     ];
 
     /// The name on the wire and on the command line.
@@ -104,6 +107,7 @@ impl ReasonClass {
             Self::NotReadyInTime => "not_ready_in_time",
             Self::DeadlinePassed => "deadline_passed",
             Self::Internal => "internal",
+            Self::KeyRefused => "key_refused",
         }
     }
 }

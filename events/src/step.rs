@@ -56,11 +56,13 @@ pub enum Class {
     Compute,
     /// Routes and what is asked through them.
     Routing,
+    /// The key pool and the providers' word on a key.
+    Keys,
 }
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 3] = [Self::Storage, Self::Compute, Self::Routing];
+    pub const ALL: [Self; 4] = [Self::Storage, Self::Compute, Self::Routing, Self::Keys];
 
     /// The queue's name.
     pub fn name(self) -> &'static str {
@@ -68,6 +70,7 @@ impl Class {
             Self::Storage => "storage",
             Self::Compute => "compute",
             Self::Routing => "routing",
+            Self::Keys => "keys",
         }
     }
 }

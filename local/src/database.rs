@@ -39,6 +39,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("../migrations/0004_tasks.sql")),
     M::up(include_str!("../migrations/0005_suspects.sql")),
     M::up(include_str!("../migrations/0006_purge.sql")),
+    M::up(include_str!("../migrations/0007_rotations.sql")),
 ];
 
 /// The database. Dropping it waits for the writes that were accepted and closes the file.

@@ -73,7 +73,7 @@ impl Journal for SqliteJournal {
         most: usize,
     ) -> Result<Vec<(Version, Envelope)>, Fault> {
         let id = id.clone();
-        let look = move |connection: &Connection| history(connection, &id, after, most);
+        let look = move |connection: &Connection| history(connection, id.as_str(), after, most);
         self.database.read(look).await
     }
 
@@ -129,7 +129,7 @@ pub(crate) fn load(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, 
 /// The workspace from its events alone.
 fn fold(connection: &Connection, id: &WorkspaceId) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
-    for (version, event) in history(connection, id, Version(0), usize::MAX)? {
+    for (version, event) in history(connection, id.as_str(), Version(0), usize::MAX)? {
         loaded.workspace.absorb(event.time, &event.event);
         loaded.version = version;
     }
@@ -147,7 +147,7 @@ fn append(
     if events.iter().any(|event| event.subject.as_ref() != Some(id)) {
         return Err(nonsense(format!("an event of another workspace than {id}")));
     }
-    if let Some(version) = recorded(connection, id, events)? {
+    if let Some(version) = recorded(connection, id.as_str(), events)? {
         return Ok((version, false));
     }
     let current = connection
@@ -157,27 +157,38 @@ fn append(
     if count(current.unwrap_or(0))? != expected.0 {
         return Err(Fault::Conflict.into());
     }
-    let mut version = expected;
-    for event in events {
-        version = version.next();
-        if !insert(connection, event, Some(version))? {
-            return Err(nonsense(format!("event {} is recorded already", event.id)));
-        }
-    }
+    let version = insert_all(connection, id.as_str(), expected, events)?;
     write(connection, id, version, projection)?;
     // Whoever appends sets the timer next. In the same write it costs no sync of its own, and a
     // crash in between cannot lose it.
-    let first = timers::set(connection, id, projection.due)?;
+    let first = timers::set(connection, &id.into(), projection.due)?;
     Ok((version, first))
 }
 
-/// The version that these events led to, if every one of them is in the workspace's list already.
+/// Records events of one list after a version; gives the version of the last.
+pub(crate) fn insert_all(
+    connection: &Connection,
+    list: &str,
+    after: Version,
+    events: &[Envelope],
+) -> Result<Version, Error> {
+    let mut version = after;
+    for event in events {
+        version = version.next();
+        if !insert_in(connection, Some(list), event, Some(version))? {
+            return Err(nonsense(format!("event {} is recorded already", event.id)));
+        }
+    }
+    Ok(version)
+}
+
+/// The version that these events led to, if every one of them is in the list already.
 ///
 /// It is theirs and not the list's: a caller that repeats an append knows nothing of what others
 /// appended since, and must meet a conflict with its next one.
-fn recorded(
+pub(crate) fn recorded(
     connection: &Connection,
-    id: &WorkspaceId,
+    list: &str,
     events: &[Envelope],
 ) -> Result<Option<Version>, Error> {
     let sql = "SELECT version FROM events WHERE id = ?1 AND subject = ?2 AND version IS NOT NULL";
@@ -185,7 +196,7 @@ fn recorded(
     let mut last = None;
     for event in events {
         let found = statement
-            .query_row(params![&event.id.0.as_bytes()[..], id.as_str()], |row| row.get(0))
+            .query_row(params![&event.id.0.as_bytes()[..], list], |row| row.get(0))
             .optional()?;
         let Some(version) = found else { return Ok(None) };
         last = last.max(Some(Version(count(version)?)));
@@ -199,11 +210,20 @@ pub(crate) fn insert(
     event: &Envelope,
     version: Option<Version>,
 ) -> Result<bool, Error> {
+    insert_in(connection, event.subject.as_ref().map(WorkspaceId::as_str), event, version)
+}
+
+fn insert_in(
+    connection: &Connection,
+    list: Option<&str>,
+    event: &Envelope,
+    version: Option<Version>,
+) -> Result<bool, Error> {
     let sql = "INSERT INTO events (id, subject, version, type, time, json) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING";
     let changed = connection.prepare_cached(sql)?.execute(params![
         &event.id.0.as_bytes()[..],
-        event.subject.as_ref().map(WorkspaceId::as_str),
+        list,
         version.map(|version| integer(version.0)).transpose()?,
         event.event.name(),
         nanos(event.time),
@@ -239,9 +259,9 @@ fn write(
     Ok(())
 }
 
-fn history(
+pub(crate) fn history(
     connection: &Connection,
-    id: &WorkspaceId,
+    list: &str,
     after: Version,
     most: usize,
 ) -> Result<Vec<(Version, Envelope)>, Error> {
@@ -249,7 +269,7 @@ fn history(
                WHERE subject = ?1 AND version > ?2 ORDER BY version LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![id.as_str(), after, limit(most)])?;
+    let mut rows = statement.query(params![list, after, limit(most)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let event = envelope(row.get_ref(1)?.as_str().map_err(unreadable)?)?;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use events::{KeyPrint, Secret};
-use ports::{Fault, KeyInfo, Keys, PoolKey, Renewed};
+use events::rotation::Number;
+use events::{KeyPrint, ProviderId, Secret};
+use ports::{Fault, KeyInfo, Keys, PoolKey, Renewed, Staging, Turn};
 
 use crate::lock::DirectoryLock;
 use crate::pool::{Pool, SERVICE};
@@ -46,6 +47,21 @@ impl Seen {
     }
 }
 
+/// What a file looks like that is not there.
+const NONE: Seen = Seen { inode: 0, length: 0, changed: (0, 0) };
+/// How often a change is made anew because somebody saved the file meanwhile: nobody saves as fast as
+/// we do.
+const CHANGES_MAX: usize = 16;
+
+/// What the file looks like now, and its mode, if it is there.
+fn seen(path: &Path) -> Result<Option<(Seen, u32)>, Fault> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some((Seen::of(&metadata), metadata.mode()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Fault::unavailable(SERVICE, error)),
+    }
+}
+
 impl FileKeys {
     /// The pool in this file, which may not be there yet.
     pub(crate) fn under(path: &Path, lock: Option<Arc<DirectoryLock>>) -> Self {
@@ -61,6 +77,13 @@ impl FileKeys {
         let work = move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner));
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| Fault::unavailable(SERVICE, error))?
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Pool) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.with(move |file| file.change(work)).await
     }
 }
 
@@ -83,28 +106,12 @@ impl Keys for FileKeys {
 
     async fn add(&self, provider: &str, key: Secret) -> Result<(KeyPrint, bool), Fault> {
         let provider = provider.to_owned();
-        self.with(move |file| {
-            let mut pool = file.pool()?.clone();
-            let (print, fresh) = pool.add(&provider, &key)?;
-            if fresh {
-                file.write(&pool)?;
-            }
-            Ok((print, fresh))
-        })
-        .await
+        self.change(move |pool| pool.add(&provider, &key)).await
     }
 
     async fn remove(&self, provider: &str, key: &KeyPrint) -> Result<bool, Fault> {
         let (provider, key) = (provider.to_owned(), key.clone());
-        self.with(move |file| {
-            let mut pool = file.pool()?.clone();
-            let there = pool.remove(&provider, &key)?;
-            if there {
-                file.write(&pool)?;
-            }
-            Ok(there)
-        })
-        .await
+        self.change(move |pool| pool.remove(&provider, &key)).await
     }
 
     async fn renew(&self, provider: &str, spent: &KeyPrint, to: &Renewed) -> Result<bool, Fault> {
@@ -122,6 +129,60 @@ impl Keys for FileKeys {
     }
 }
 
+#[async_trait]
+impl Staging for FileKeys {
+    async fn stage(
+        &self,
+        provider: &ProviderId,
+        rotation: Number,
+        keys: &[Secret],
+    ) -> Result<Vec<KeyPrint>, Fault> {
+        let (provider, keys) = (provider.clone(), keys.to_vec());
+        self.change(move |pool| pool.stage(&provider, rotation, &keys)).await
+    }
+
+    async fn staged(&self, provider: &ProviderId, rotation: Number) -> Result<Vec<PoolKey>, Fault> {
+        let provider = provider.clone();
+        self.with(move |file| file.pool()?.staged(&provider, rotation)).await
+    }
+
+    async fn promote(
+        &self,
+        provider: &ProviderId,
+        turn: Turn,
+        new: &[KeyPrint],
+    ) -> Result<Vec<KeyPrint>, Fault> {
+        let (provider, new) = (provider.clone(), new.to_vec());
+        self.change(move |pool| pool.promote(&provider, turn, &new)).await
+    }
+
+    async fn retire(
+        &self,
+        provider: &ProviderId,
+        turn: Turn,
+        new: &[KeyPrint],
+        old: &[KeyPrint],
+    ) -> Result<Vec<KeyPrint>, Fault> {
+        let (provider, new, old) = (provider.clone(), new.to_vec(), old.to_vec());
+        self.change(move |pool| pool.retire(&provider, turn, &new, &old)).await
+    }
+
+    async fn restore(&self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+        let provider = provider.clone();
+        self.change(move |pool| pool.restore(&provider, turn)).await
+    }
+
+    async fn withdraw(&self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+        let provider = provider.clone();
+        self.change(move |pool| pool.withdraw(&provider, turn)).await
+    }
+
+    async fn forget(&self, provider: &ProviderId, up_to: Number) -> Result<(), Fault> {
+        let provider = provider.clone();
+        self.change(move |pool| pool.forget(&provider, up_to)).await
+    }
+}
+
 impl KeyFile {
     /// Keeps out every other program that renews, until it is dropped: sidecars without a data
     /// directory may share a file. The file itself is replaced, so the lock is its directory's.
@@ -135,18 +196,12 @@ impl KeyFile {
 
     /// The pool as the file has it now.
     fn pool(&mut self) -> Result<&Pool, Fault> {
-        let metadata = match std::fs::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let none = Seen { inode: 0, length: 0, changed: (0, 0) };
-                return Ok(&self.known.insert((none, Pool::empty())).1);
-            }
-            Err(error) => return Err(Fault::unavailable(SERVICE, error)),
+        let Some((seen, mode)) = seen(&self.path)? else {
+            return Ok(&self.known.insert((NONE, Pool::empty())).1);
         };
-        let seen = Seen::of(&metadata);
         let unchanged = self.known.as_ref().is_some_and(|(known, _)| *known == seen);
         if !unchanged {
-            let closed = close_to_others(&self.path, metadata.mode());
+            let closed = close_to_others(&self.path, mode);
             if closed.map_err(|error| Fault::unavailable(SERVICE, error))? {
                 tracing::warn!(path = %self.path.display(), "the key pool was readable by others; closed it");
             }
@@ -161,9 +216,28 @@ impl KeyFile {
         })
     }
 
-    fn write(&mut self, pool: &Pool) -> Result<(), Fault> {
+    /// Makes a change on top of the file as it is now, and makes it anew if an administrator saved
+    /// theirs meanwhile.
+    fn change<T>(&mut self, work: impl Fn(&mut Pool) -> Result<T, Fault>) -> Result<T, Fault> {
+        for _ in 0..CHANGES_MAX {
+            let before = self.pool()?.clone();
+            let mut pool = before.clone();
+            let done = work(&mut pool)?;
+            if pool == before || self.write(&pool)? {
+                return Ok(done);
+            }
+        }
+        Err(Fault::unavailable(SERVICE, "somebody else writes it all the time"))
+    }
+
+    /// Writes the file, unless it is another than the one that was read; gives whether it did.
+    fn write(&mut self, pool: &Pool) -> Result<bool, Fault> {
         let text = Secret::new(pool.text()?);
-        self.known = None;
-        replace(&self.path, text.expose()).map_err(|error| Fault::unavailable(SERVICE, error))
+        let read = self.known.take().map(|(seen, _)| seen);
+        if read != Some(seen(&self.path)?.map_or(NONE, |(seen, _)| seen)) {
+            return Ok(false);
+        }
+        replace(&self.path, text.expose()).map_err(|error| Fault::unavailable(SERVICE, error))?;
+        Ok(true)
     }
 }

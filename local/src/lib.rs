@@ -20,12 +20,14 @@ mod purge;
 mod queue;
 pub mod random;
 mod readers;
+mod rotations;
 mod routes;
 #[cfg(test)]
 mod scratch;
 mod search;
 mod secrets;
 pub mod signals;
+mod stage;
 mod steady;
 pub mod store;
 mod suspects;

@@ -14,7 +14,7 @@
 
 mod token;
 
-use events::{KeyPrint, Secret, token::key_print};
+use events::{KeyPrint, ProviderId, Secret, token::key_print};
 use ports::{Fault, KeyInfo, PoolKey, Renewed};
 use serde_json::{Map, Value, json};
 
@@ -22,8 +22,6 @@ use serde_json::{Map, Value, json};
 pub(crate) const SERVICE: &str = "key pool";
 /// The longest key: it goes into a header.
 const KEY_LENGTH_MAX: usize = 4_096;
-/// The longest provider id, as the usage event's schema has it.
-const PROVIDER_LENGTH_MAX: usize = 64;
 /// The longest provider id that an error shows: longer than those of all known providers, shorter
 /// than any key that somebody put in the place of one.
 const SHOWN_LENGTH_MAX: usize = 24;
@@ -34,7 +32,7 @@ const WEIGHT_MAX: u64 = 1_000;
 const OAUTH: [&str; 3] = ["oauthToken", "oauth", "token"];
 
 /// The pool, in the newer form. No `Debug`: it holds keys.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Pool(Map<String, Value>);
 
 impl Pool {
@@ -109,14 +107,8 @@ impl Pool {
     /// Adds a key at the end; gives its fingerprint and whether it was new.
     pub(crate) fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), Fault> {
         check_provider(provider)?;
-        let text = key.expose();
-        if text.is_empty()
-            || text.len() > KEY_LENGTH_MAX
-            || !text.bytes().all(|b| b.is_ascii_graphic())
-        {
-            return Err(nonsense("a key is 1 to 4096 visible ASCII characters without spaces"));
-        }
-        let print = key_print(key);
+        check_key(key)?;
+        let (text, print) = (key.expose(), key_print(key));
         if self.of(provider).iter().any(|known| known.secret.matches(text)) {
             return Ok((print, false));
         }
@@ -166,6 +158,30 @@ impl Pool {
         let mut objects = keys.filter_map(Value::as_object_mut);
         let found = objects.find(|object| token::holds(object, spent));
         found.map(|object| token::renew(object, to)).is_some()
+    }
+
+    /// Puts keys at the beginning, in their order; those that are there already stay where they are.
+    pub(crate) fn put_first(&mut self, provider: &str, keys: Vec<String>) -> Result<(), Fault> {
+        let known = self.of(provider);
+        let missing = |key: &String| !known.iter().any(|known| known.secret.matches(key));
+        let missing: Vec<Value> = keys.into_iter().filter(missing).map(Value::String).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let keys = self.entry(provider)?.entry("keys").or_insert_with(|| json!([]));
+        let keys = keys.as_array_mut().ok_or_else(|| bad("keys are not a list"))?;
+        keys.splice(0..0, missing);
+        Ok(())
+    }
+
+    /// A part of the text that is none of the providers.
+    pub(crate) fn text_of(&self, part: &str) -> Option<&Value> {
+        self.0.get(part)
+    }
+
+    /// All of the text.
+    pub(crate) fn root(&mut self) -> &mut Map<String, Value> {
+        &mut self.0
     }
 
     fn entry(&mut self, provider: &str) -> Result<&mut Map<String, Value>, Fault> {
@@ -258,21 +274,26 @@ fn shown(provider: &str) -> String {
 }
 
 fn check_provider(provider: &str) -> Result<(), Fault> {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
-    let good = (1..=PROVIDER_LENGTH_MAX).contains(&provider.len()) && provider.bytes().all(inner);
-    if good && !provider.starts_with('.') {
+    let parsed: Result<ProviderId, _> = provider.parse();
+    parsed.map(drop).map_err(|bad| nonsense(bad.to_string()))
+}
+
+/// A key goes into a header.
+pub(crate) fn check_key(key: &Secret) -> Result<(), Fault> {
+    let text = key.expose();
+    let length = (1..=KEY_LENGTH_MAX).contains(&text.len());
+    if length && text.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
-    Err(nonsense(
-        "a provider's id is 1 to 64 of a-z, 0-9, -, _ and ., and does not begin with a dot",
-    ))
+    Err(nonsense("a key is 1 to 4096 visible ASCII characters without spaces"))
 }
 
 fn place(error: &serde_json::Error) -> String {
     format!("look at line {}, column {}", error.line(), error.column())
 }
 
-fn bad(words: impl AsRef<str>) -> Fault {
+/// The text cannot be used.
+pub(crate) fn bad(words: impl AsRef<str>) -> Fault {
     let words = words.as_ref();
     nonsense(format!("keys.json cannot be used, and is left as it is: {words}"))
 }

@@ -29,6 +29,7 @@ pub(crate) struct Signals {
     storage: watch::Sender<()>,
     compute: watch::Sender<()>,
     routing: watch::Sender<()>,
+    keys: watch::Sender<()>,
     timers: watch::Sender<()>,
     tasks: watch::Sender<()>,
 }
@@ -40,6 +41,7 @@ impl Signals {
             Topic::Queue(Class::Storage) => &self.storage,
             Topic::Queue(Class::Compute) => &self.compute,
             Topic::Queue(Class::Routing) => &self.routing,
+            Topic::Queue(Class::Keys) => &self.keys,
             Topic::Timers => &self.timers,
             Topic::Tasks => &self.tasks,
         }

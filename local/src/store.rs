@@ -13,7 +13,8 @@ use std::sync::Arc;
 use events::LimitsBook;
 use jiff::Timestamp;
 use ports::{
-    Clock, Ids, Journal, Keys, Leases, People, Queue, Routes, Suspects, Timers, Usage, UsageTotals,
+    Clock, Ids, Journal, Keys, Leases, People, Queue, RotationLists, Routes, Staging, Suspects,
+    Timers, Usage, UsageTotals,
 };
 use rusqlite::Transaction;
 
@@ -28,6 +29,7 @@ use crate::messages;
 use crate::people::SqlitePeople;
 use crate::queue::SqliteQueue;
 use crate::random::SystemIds;
+use crate::rotations::SqliteRotations;
 use crate::routes::SqliteRoutes;
 use crate::secrets::pool_secret;
 use crate::steady::Steady;
@@ -52,7 +54,7 @@ pub struct Local {
     ids: Arc<dyn Ids>,
     queue: Arc<dyn Queue>,
     leases: SqliteLeases,
-    keys: Arc<dyn Keys>,
+    keys: Arc<FileKeys>,
 }
 
 impl Local {
@@ -176,7 +178,17 @@ impl Local {
 
     /// The key pool.
     pub fn keys(&self) -> Arc<dyn Keys> {
-        Arc::clone(&self.keys)
+        self.staging()
+    }
+
+    /// The key pool with what lies beside it.
+    pub fn staging(&self) -> Arc<dyn Staging> {
+        Arc::clone(&self.keys) as _
+    }
+
+    /// The lists of rotations.
+    pub fn rotations(&self) -> Arc<dyn RotationLists> {
+        Arc::new(SqliteRotations::new(self.database()))
     }
 
     /// The clock.

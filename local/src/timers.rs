@@ -1,11 +1,11 @@
-//! [`Timers`] on a table, one row a workspace. The journal writes a workspace's row together with
+//! [`Timers`] on a table, one row for each subject. The journal writes its row together with
 //! each append; setting it to the same afterwards finds it done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use events::WorkspaceId;
+use events::Subject;
 use jiff::Timestamp;
 use ports::{Fault, Timers};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -30,7 +30,7 @@ impl SqliteTimers {
 
 #[async_trait]
 impl Timers for SqliteTimers {
-    async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault> {
+    async fn set(&self, id: &Subject, at: Option<Timestamp>) -> Result<(), Fault> {
         let id = id.clone();
         let work = move |tx: &rusqlite::Transaction<'_>| {
             let first = set(tx, &id, at)?;
@@ -44,7 +44,7 @@ impl Timers for SqliteTimers {
         now: Timestamp,
         most: usize,
         wait: Duration,
-    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault> {
+    ) -> Result<Vec<(Subject, Timestamp)>, Fault> {
         let (began, until) = (Instant::now(), deadline(wait));
         let mut news = self.database.watch(Topic::Timers);
         loop {
@@ -62,11 +62,11 @@ impl Timers for SqliteTimers {
         }
     }
 
-    async fn fired(&self, id: &WorkspaceId, at: Timestamp) -> Result<(), Fault> {
+    async fn fired(&self, id: &Subject, at: Timestamp) -> Result<(), Fault> {
         let (id, at) = (id.clone(), nanos(at));
         let work = move |tx: &rusqlite::Transaction<'_>| {
             let sql = "DELETE FROM timers WHERE workspace = ?1 AND at = ?2";
-            tx.prepare_cached(sql)?.execute(params![id.as_str(), at])?;
+            tx.prepare_cached(sql)?.execute(params![id.to_string(), at])?;
             Ok(())
         };
         self.database.write(work).await
@@ -77,17 +77,17 @@ impl Timers for SqliteTimers {
 /// now the first of all, which is news for who waits for the first.
 pub(crate) fn set(
     connection: &Connection,
-    id: &WorkspaceId,
+    id: &Subject,
     at: Option<Timestamp>,
 ) -> Result<bool, Error> {
     let Some(at) = at.map(nanos) else {
         let sql = "DELETE FROM timers WHERE workspace = ?1";
-        connection.prepare_cached(sql)?.execute([id.as_str()])?;
+        connection.prepare_cached(sql)?.execute([id.to_string()])?;
         return Ok(false);
     };
     let sql = "INSERT INTO timers (workspace, at) VALUES (?1, ?2) \
                ON CONFLICT (workspace) DO UPDATE SET at = ?2 WHERE at <> ?2";
-    let changed = connection.prepare_cached(sql)?.execute(params![id.as_str(), at])?;
+    let changed = connection.prepare_cached(sql)?.execute(params![id.to_string(), at])?;
     if changed == 0 {
         return Ok(false);
     }
@@ -97,7 +97,7 @@ pub(crate) fn set(
 }
 
 /// The timers that are due, and the time of the first that is not.
-type Due = (Vec<(WorkspaceId, Timestamp)>, Option<i64>);
+type Due = (Vec<(Subject, Timestamp)>, Option<i64>);
 
 fn due(connection: &Connection, by: i64, most: usize) -> Result<Due, Error> {
     let sql = "SELECT workspace, at FROM timers WHERE at <= ?1 ORDER BY at, workspace LIMIT ?2";

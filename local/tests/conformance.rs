@@ -35,6 +35,8 @@ ports::queue_rules!(suite);
 ports::timers_rules!(suite);
 ports::routes_rules!(suite);
 ports::leases_rules!(suite);
+ports::rotations_rules!(suite);
+ports::staging_rules!(suite);
 ports::suspects_rules!(suite);
 ports::usage_rules!(suite);
 ports::totals_rules!(suite);

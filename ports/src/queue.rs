@@ -1,4 +1,4 @@
-//! Messages that make a consumer look at a workspace. They carry no authority, so nothing breaks
+//! Messages that make a consumer look at a workspace, or at a provider's keys. They carry no authority, so nothing breaks
 //! when one comes late, twice, out of order or never.
 //!
 //! The contract is SQS's (AWSSimpleQueueService/latest/SQSDeveloperGuide), standard queues with
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use events::envelope::Cause;
-use events::{Class, TeamId, WorkspaceId};
+use events::{Class, Subject, TeamId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +27,12 @@ pub const RECEIVES_MAX: u32 = 20;
 /// The most messages of one queue in flight: SQS's own limit.
 pub const IN_FLIGHT_MAX: usize = 120_000;
 
-/// "Look at this workspace."
+/// "Look at this."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nudge {
-    /// Which.
-    pub workspace: WorkspaceId,
+    /// At what: `{"workspace":"ann"}` or `{"pool":"anthropic"}`.
+    #[serde(flatten)]
+    pub about: Subject,
     /// The fact that led to the message, for causation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,

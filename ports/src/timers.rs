@@ -1,9 +1,10 @@
-//! Being woken later. One timer for each workspace; setting it again moves it.
+//! Being woken later. One timer for each workspace and for each provider's keys; setting
+//! it again moves it.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use events::WorkspaceId;
+use events::Subject;
 use jiff::Timestamp;
 
 use crate::Fault;
@@ -11,8 +12,8 @@ use crate::Fault;
 /// Timers that survive a restart. They fire at least once, at or after their time.
 #[async_trait]
 pub trait Timers: Send + Sync {
-    /// Sets the workspace's timer to `at`, or removes it.
-    async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault>;
+    /// Sets the timer to `at`, or removes it.
+    async fn set(&self, id: &Subject, at: Option<Timestamp>) -> Result<(), Fault>;
 
     /// Up to `limit` timers whose time is at or before `now`, earliest first, waiting up to `wait`
     /// of real time for one. `now` goes on while it waits, so that a timer that becomes due
@@ -22,8 +23,8 @@ pub trait Timers: Send + Sync {
         now: Timestamp,
         limit: usize,
         wait: Duration,
-    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault>;
+    ) -> Result<Vec<(Subject, Timestamp)>, Fault>;
 
     /// Removes the timer if it is still set to `at`; one that was moved meanwhile stays.
-    async fn fired(&self, id: &WorkspaceId, at: Timestamp) -> Result<(), Fault>;
+    async fn fired(&self, id: &Subject, at: Timestamp) -> Result<(), Fault>;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::envelope::Cause;
-use events::{Envelope, Event, Next, Policy, Stamp, Version, Workspace, WorkspaceId};
+use events::{Envelope, Event, Next, Policy, Stamp, Subject, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
     Clock, Fault, Ids, Journal, Loaded, Nudge, Outgoing, Projection, Query, Queue, Row, Timers,
@@ -205,7 +205,7 @@ impl Bus {
         }
         let projection = Projection::of(workspace.clone(), &self.policy, self.now());
         let version = self.journal.append(id, version, &envelopes, &projection).await?;
-        self.timers.set(id, projection.due).await?;
+        self.timers.set(&id.into(), projection.due).await?;
         Ok(Put { workspace, version, cause: last })
     }
 
@@ -224,7 +224,7 @@ impl Bus {
             return Ok(());
         }
         let class = events::workspace::class_of(&next);
-        let nudge = Nudge { workspace: id.clone(), cause };
+        let nudge = Nudge { about: id.into(), cause };
         let group = workspace.team().cloned();
         self.nudge(class, Outgoing { nudge, group, delay: Duration::ZERO }).await
     }
@@ -233,8 +233,8 @@ impl Bus {
     ///
     /// # Errors
     /// What the timers said.
-    pub async fn set_timer(&self, id: &WorkspaceId, due: Option<Timestamp>) -> Result<(), Fault> {
-        self.timers.set(id, due).await
+    pub async fn set_timer(&self, of: &Subject, due: Option<Timestamp>) -> Result<(), Fault> {
+        self.timers.set(of, due).await
     }
 
     /// Sends one message.

@@ -1,11 +1,11 @@
 //! Turns timers that are due into nudges: the deadline of a step, the end of a notice, scheduled
-//! work that a sleeping workspace must be awake for.
+//! work that a sleeping workspace must be awake for, the next try of a rotation.
 //!
 //! The nudge decides nothing. What is due follows from the journal.
 
 use std::time::Duration;
 
-use events::Class;
+use events::{Class, Subject};
 use ports::{Fault, Nudge, Outgoing, Timers};
 
 use crate::bus::Bus;
@@ -23,14 +23,18 @@ const FIRE_MAX: usize = 100;
 pub async fn fire(bus: &Bus, timers: &dyn Timers, wait: Duration) -> Result<usize, Fault> {
     let due = timers.due(bus.now(), FIRE_MAX, wait).await?;
     let mut fired = 0;
-    for (workspace, at) in due {
-        let nudge = Nudge { workspace: workspace.clone(), cause: None };
+    for (about, at) in due {
+        let class = match &about {
+            Subject::Workspace(_) => Class::Compute,
+            Subject::Pool(_) => Class::Keys,
+        };
+        let nudge = Nudge { about: about.clone(), cause: None };
         let message = Outgoing { nudge, group: None, delay: Duration::ZERO };
-        if let Err(fault) = bus.nudge(Class::Compute, message).await {
+        if let Err(fault) = bus.nudge(class, message).await {
             tracing::warn!(%fault, "a due timer could not nudge");
             continue;
         }
-        timers.fired(&workspace, at).await?;
+        timers.fired(&about, at).await?;
         fired += 1;
     }
     Ok(fired)

@@ -23,7 +23,7 @@ pub async fn look(bus: &Bus) -> Result<usize, Fault> {
     let rows = bus.journal().find(&query, None, LOOK_MAX).await?;
     let mut nudged = 0;
     for row in rows {
-        let nudge = Nudge { workspace: row.workspace, cause: None };
+        let nudge = Nudge { about: row.workspace.into(), cause: None };
         let message = Outgoing { nudge, group: row.team, delay: Duration::ZERO };
         match bus.nudge(events::Class::Routing, message).await {
             Ok(()) => nudged += 1,

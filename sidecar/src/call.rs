@@ -20,7 +20,7 @@ use crate::credential;
 use crate::headers;
 use crate::meter;
 use crate::metrics::Watch;
-use crate::pool::{Attempt, Outcome, Rest, Tries};
+use crate::pool::{Attempt, Doubt, Outcome, Rest, Tries};
 use crate::providers::Provider;
 use crate::proxy::Sidecar;
 use crate::refusal::{Kind, Refusal, tell_attempts};
@@ -36,13 +36,15 @@ const HEAD_MAX: Duration = Duration::from_secs(11 * 60);
 /// How much of a provider's error is read; they are under 4 KiB.
 const ERROR_LENGTH_MAX: usize = 64 * 1024;
 /// How long a provider's error may take to come whole; it comes with its head.
-pub(crate) const ERROR_MAX: Duration = Duration::from_secs(10);
+const ERROR_MAX: Duration = Duration::from_secs(10);
 /// As long as that only when no other key is left: a refusal that does not come whole by then is
 /// dropped, and its connection with it, so that the next key is not kept waiting.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// How often a request goes once more by another connection; a provider that closes one after the
 /// other serves nobody.
 const AGAIN_MAX: u32 = 2;
+/// The provider does not know the key.
+const UNKNOWN: Outcome = Outcome::Refused(Doubt::Unknown);
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -74,6 +76,8 @@ pub(crate) struct Failure {
     headers: HeaderMap,
     /// Without the key; `None` when it did not come whole.
     whole: Option<Bytes>,
+    /// What it means for the key.
+    pub(crate) outcome: Outcome,
 }
 
 /// A request without an answer.
@@ -132,35 +136,30 @@ impl Call {
             })?;
             account.watch.heard();
             let status = answer.status();
-            match Outcome::of(status) {
-                Outcome::Worked => {
-                    attempt.answered(status, answer.headers(), None, now);
-                    let mut told = headers::for_client(answer.headers(), attempt.key());
-                    if headers::downgraded(&self.headers, &headers) {
-                        headers::tell_downgrade(&mut told);
-                    }
-                    account.attempt = Some(attempt);
-                    return self.pass_on(answer, told, account, sidecar.total_max).await;
+            if Outcome::of(status, None) == Outcome::Worked {
+                attempt.answered(status, answer.headers(), None, now);
+                let mut told = headers::for_client(answer.headers(), attempt.key());
+                if headers::downgraded(&self.headers, &headers) {
+                    headers::tell_downgrade(&mut told);
                 }
-                Outcome::Nothing => {
-                    attempt.answered(status, answer.headers(), None, now);
-                    if let Some(tally) = &mut account.tally {
-                        tally.failed(status.as_u16());
-                    }
-                    return self.error(Box::pin(failure(answer, attempt.key(), ERROR_MAX)).await);
+                account.attempt = Some(attempt);
+                return self.pass_on(answer, told, account, sidecar.total_max).await;
+            }
+            let failure = Box::pin(self.failed(answer, &mut attempt, again, now)).await;
+            if failure.outcome == Outcome::Nothing {
+                if let Some(tally) = &mut account.tally {
+                    tally.failed(status.as_u16());
                 }
-                Outcome::Limited | Outcome::Refused(_) => {
-                    let refused = Box::pin(self.refused(answer, &mut attempt, again, now)).await;
-                    if matches!(Outcome::of(status), Outcome::Refused(_)) {
-                        Box::pin(tries.look_again(&attempt)).await;
-                    }
-                    last = Some(more_telling(last, refused));
-                    if !again {
-                        let rest = tries.rest();
-                        drop(attempt);
-                        return self.exhausted(last, rest, account.tally);
-                    }
-                }
+                return self.error(failure);
+            }
+            if matches!(failure.outcome, Outcome::Refused(_)) {
+                Box::pin(tries.look_again(&attempt)).await;
+            }
+            last = Some(more_telling(last, failure));
+            if !again {
+                let rest = tries.rest();
+                drop(attempt);
+                return self.exhausted(last, rest, account.tally);
             }
         }
     }
@@ -177,8 +176,8 @@ impl Call {
         headers
     }
 
-    /// Reads a refusal of a key, so that its connection can be used again, and notes it.
-    pub(crate) async fn refused<B>(
+    /// Reads an error, so that its connection can be used again, and notes what it says of the key.
+    pub(crate) async fn failed<B>(
         &self,
         answer: Response<B>,
         attempt: &mut Attempt,
@@ -189,14 +188,22 @@ impl Call {
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
         let (status, headers) = (answer.status(), answer.headers().clone());
-        tracing::info!(
-            key = %attempt.key().print, provider = %self.provider.id, status = status.as_u16(),
-            "a key was refused"
-        );
-        let longest = if again { DRAIN_MAX } else { ERROR_MAX };
-        let refused = failure(answer, attempt.key(), longest).await;
-        attempt.answered(status, &headers, refused.whole.as_deref(), now);
-        refused
+        // Another key waits only behind what is certainly a refusal.
+        let longest = match Outcome::of(status, None) {
+            Outcome::Limited | Outcome::Refused(_) if again => DRAIN_MAX,
+            Outcome::Limited | Outcome::Refused(_) | Outcome::Nothing | Outcome::Worked => {
+                ERROR_MAX
+            }
+        };
+        let failure = failure(answer, attempt.key(), longest).await;
+        if failure.outcome != Outcome::Nothing {
+            tracing::info!(
+                key = %attempt.key().print, provider = %self.provider.id,
+                status = status.as_u16(), "a key was refused"
+            );
+        }
+        attempt.answered(status, &headers, failure.whole.as_deref(), now);
+        failure
     }
 
     /// No key is left to be tried: the provider's own last word, with when to come back.
@@ -210,8 +217,8 @@ impl Call {
         if let Some(mut tally) = tally {
             tally.failed(last.status.as_u16());
         }
-        // A 401 often repeats a part of the key, and half an answer is none.
-        if last.status == StatusCode::UNAUTHORIZED || last.whole.is_none() {
+        // Who does not know a key often repeats a part of it, and half an answer is none.
+        if last.outcome == UNKNOWN || last.whole.is_none() {
             return Err(self.resting(rest));
         }
         let mut response = self.error(last)?;
@@ -312,7 +319,7 @@ impl Call {
 
     /// The provider's own error, unless it sends us elsewhere.
     pub(crate) fn error(&self, failure: Failure) -> Result<Response<Out>, Refusal> {
-        let Failure { status, headers, whole } = failure;
+        let Failure { status, headers, whole, .. } = failure;
         if !status.is_client_error() && !status.is_server_error() {
             let words =
                 format!("{} sent us elsewhere, and a key is never sent on", self.provider.id);
@@ -331,7 +338,7 @@ impl Call {
 
 /// Reads a provider's error within bounds, and takes off what it is encoded in: the key could not be
 /// seen in its folds.
-pub(crate) async fn failure<B>(answer: Response<B>, key: &PoolKey, longest: Duration) -> Failure
+async fn failure<B>(answer: Response<B>, key: &PoolKey, longest: Duration) -> Failure
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -341,14 +348,16 @@ where
     let plain = whole.and_then(|whole| meter::undressed(&head.headers, whole, ERROR_LENGTH_MAX));
     let mut headers = headers::for_client(&head.headers, key);
     headers.remove(header::CONTENT_ENCODING);
-    Failure { status: head.status, headers, whole: plain.map(|plain| scrub(plain, key)) }
+    let whole = plain.map(|plain| scrub(plain, key));
+    let outcome = Outcome::of(head.status, whole.as_deref());
+    Failure { status: head.status, headers, whole, outcome }
 }
 
 /// Of two refusals of one request the one that tells the client more: the later, but a limit
 /// passes by itself and a key that is not known does not.
 pub(crate) fn more_telling(before: Option<Failure>, now: Failure) -> Failure {
     match before {
-        Some(before) if now.status == StatusCode::UNAUTHORIZED => before,
+        Some(before) if now.outcome == UNKNOWN => before,
         _ => now,
     }
 }

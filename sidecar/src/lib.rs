@@ -48,6 +48,7 @@ mod tally;
 mod target;
 #[cfg(feature = "otel")]
 mod traces;
+mod trial;
 mod turns;
 mod upstream;
 mod websocket;

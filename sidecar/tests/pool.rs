@@ -79,6 +79,41 @@ async fn a_limit_moves_the_request_to_the_next_key_and_the_first_comes_back() {
     assert_eq!(gate.asked(), [first, first, second, second, first]);
 }
 
+/// Whose account is empty, and who is not known although the status says something else.
+#[tokio::test]
+async fn a_key_that_cannot_pay_or_is_unknown_in_googles_words_moves_the_request_to_the_next() {
+    let unknown = r#"{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}}"#;
+    for (status, body) in [(402, "{}"), (400, unknown)] {
+        let gate = Gate::new().await;
+        let rig = rig(&gate, config(&gate), &["sk-a", "sk-b"]).await;
+        let (first, second) = first_of_two(&rig, &gate).await;
+        let refuses = Manners { body: body.to_owned(), ..Manners::refuses(status) };
+        gate.set(first, refuses.clone());
+        let answer = ask(&rig).await;
+        assert_eq!((answer.status, header(&answer, ATTEMPTS)), (StatusCode::OK, Some("2")));
+        assert_eq!(ask(&rig).await.status, StatusCode::OK, "and is left alone");
+        assert_eq!(gate.asked(), [first, first, second, second], "{status}");
+        // With no other key the client is told: the provider's words, or that the key is not known.
+        gate.set(second, refuses);
+        let answer = ask(&rig).await;
+        let expected = if status == 402 { status } else { 503 };
+        assert_eq!(answer.status.as_u16(), expected, "{}", answer.text());
+    }
+}
+
+/// The request's own fault stays so.
+#[tokio::test]
+async fn a_request_that_the_provider_does_not_understand_costs_no_key_its_trust() {
+    let gate = Gate::new().await;
+    let rig = rig(&gate, config(&gate), &["sk-a", "sk-b"]).await;
+    let (first, _) = first_of_two(&rig, &gate).await;
+    gate.set(first, Manners::refuses(400));
+    assert_eq!(ask(&rig).await.status, StatusCode::BAD_REQUEST);
+    gate.set(first, Manners::good());
+    assert_eq!(ask(&rig).await.status, StatusCode::OK);
+    assert_eq!(gate.asked(), [first, first, first]);
+}
+
 #[tokio::test]
 async fn a_key_with_nothing_left_is_spared_before_it_is_refused() {
     let gate = Gate::new().await;

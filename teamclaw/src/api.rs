@@ -1,6 +1,8 @@
 //! The operator's HTTP API as types: what the commands send and the engine answers, so that both
 //! sides agree by construction. The paths stand beside their types.
 
+mod rotations;
+
 use consumers::sweeper::Fate;
 use events::{Attempt, Envelope, Gen, KeyPrint, Policy, Reason, Status, Step, TeamId, Version};
 use events::{Class, TaskId, WorkspaceId, workspace::StopNotice};
@@ -8,6 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Cursor, KeyInfo, Letter, Row, Spending, Suspect};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+pub use rotations::{
+    RotateRequest, RotationBegun, RotationPlan, RotationReplay, RotationRow, RotationRows, TriedKey,
+};
 
 /// Where everything below is mounted.
 pub const ROOT: &str = "/api/v1";

@@ -5,6 +5,7 @@ mod choices;
 mod delete;
 mod examples;
 mod parked;
+mod rotate;
 mod up;
 mod values;
 
@@ -21,6 +22,7 @@ pub use delete::DeleteArgs;
 #[cfg(test)]
 pub use examples::EXIT_CODES;
 pub use parked::{Decision, LeaveArgs, ParkedArgs, RedriveArgs};
+pub use rotate::{RotateArgs, RotationsArgs};
 pub use up::UpArgs;
 pub use values::{IdleWish, When};
 

@@ -4,6 +4,7 @@
 mod aside;
 mod endings;
 mod line;
+pub mod rotation;
 mod steps;
 #[cfg(test)]
 mod transcripts;
@@ -109,7 +110,15 @@ impl Timeline {
             | Event::WakePlanned { .. }
             | Event::UsageRecorded(_)
             | Event::KeyAdded { .. }
-            | Event::KeyRemoved { .. } => aside::lines(&envelope.event, at),
+            | Event::KeyRemoved { .. }
+            | Event::RotationRequested { .. }
+            | Event::RotationReplayRequested { .. }
+            | Event::RotationStepDone { .. }
+            | Event::RotationStepRetried { .. }
+            | Event::RotationStepRefused { .. }
+            | Event::RotationStepUndone { .. }
+            | Event::Rotated { .. }
+            | Event::RotationRefused { .. } => aside::lines(&envelope.event, at),
         }
     }
 

@@ -23,6 +23,9 @@ ports::queue_rules!(suite);
 ports::timers_rules!(suite);
 ports::routes_rules!(suite);
 ports::leases_rules!(suite);
+ports::rotations_rules!(suite);
+ports::staging_rules!(suite);
+ports::keys_rules!(suite);
 
 /// Those of a compute's rules that need no socket: nobody listens at a simulated address.
 macro_rules! compute {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use events::{Class, Status, TeamId, WorkspaceId};
 use ports::queue::BATCH_MAX;
 use ports::{Fault, Nudge, Outgoing, Query, Row};
-use producers::Bus;
+use producers::{Bus, Pools};
 
 /// How many workspaces one search of a sweep finds at the most: more than a cell has users. Should
 /// there be more, chance decides where each sweep begins, so that none is passed over for ever.
@@ -16,6 +16,19 @@ const FOUND_MAX: usize = 10_000;
 const PAGE: usize = 500;
 /// Where a search may begin: before the names that begin with one of these.
 const BEGINNINGS: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/// Nudges for every provider whose keys are being rotated and that does not wait for its time. Gives
+/// how many. There are a handful of providers: all are looked at.
+///
+/// # Errors
+/// What the lists or the queue said.
+pub(super) async fn nudge_rotations(pools: &Pools) -> Result<usize, Fault> {
+    let mut nudged = 0;
+    for (provider, rotations) in pools.lists().list().await? {
+        nudged += usize::from(pools.nudge_next(&provider, &rotations, None).await?);
+    }
+    Ok(nudged)
+}
 
 /// Nudges every workspace that is due or on its way. Gives how many. A nudge that cannot be sent
 /// is left to the next sweep.
@@ -42,7 +55,7 @@ pub(super) async fn nudge(bus: &Bus) -> Result<usize, Fault> {
 }
 
 fn message((workspace, group): (WorkspaceId, Option<TeamId>)) -> Outgoing {
-    let nudge = Nudge { workspace, cause: None };
+    let nudge = Nudge { about: workspace.into(), cause: None };
     Outgoing { nudge, group, delay: Duration::ZERO }
 }
 

@@ -12,6 +12,22 @@ use crate::step::{Output, Step};
 /// So many busy answers in a row are real work. A heartbeat's turn is over sooner.
 pub(super) const BUSY_LOOKS_REAL: u32 = 3;
 
+/// What is said of the key pool, and says nothing of any workspace.
+macro_rules! about_a_pool {
+    () => {
+        Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. }
+            | Event::RotationRequested { .. }
+            | Event::RotationReplayRequested { .. }
+            | Event::RotationStepDone { .. }
+            | Event::RotationStepRetried { .. }
+            | Event::RotationStepRefused { .. }
+            | Event::RotationStepUndone { .. }
+            | Event::Rotated { .. }
+            | Event::RotationRefused { .. }
+    };
+}
+
 impl Workspace {
     /// Takes one fact into account. `at` is the time in its envelope.
     pub fn absorb(&mut self, at: Timestamp, event: &Event) {
@@ -74,7 +90,7 @@ impl Workspace {
             | Event::Snoozed { generation, .. } => {
                 self.live(*generation, |life| life.absorb(at, event));
             }
-            Event::UsageRecorded(_) | Event::KeyAdded { .. } | Event::KeyRemoved { .. } => {}
+            Event::UsageRecorded(_) | about_a_pool!() => {}
         }
     }
 
@@ -159,8 +175,7 @@ impl Life {
             | Event::WakePlanned { .. }
             | Event::Busy { .. }
             | Event::UsageRecorded(_)
-            | Event::KeyAdded { .. }
-            | Event::KeyRemoved { .. } => {}
+            | about_a_pool!() => {}
         }
     }
 

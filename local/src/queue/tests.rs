@@ -20,7 +20,7 @@ fn clock(second: i64) -> Arc<SetClock> {
 }
 
 fn nudge(name: &str) -> Outgoing {
-    let nudge = ports::Nudge { workspace: name.parse().expect("a name"), cause: None };
+    let nudge = ports::Nudge { about: name.parse().expect("a name"), cause: None };
     Outgoing { nudge, group: None, delay: Duration::ZERO }
 }
 
@@ -54,7 +54,7 @@ fn of_team(team: &str, name: &str) -> Outgoing {
 
 async fn names(queue: &SqliteQueue, max: usize) -> Vec<String> {
     let got = queue.receive(CLASS, max, NOW, Duration::from_secs(60)).await.expect("received");
-    got.into_iter().map(|got| got.nudge.expect("readable").workspace.to_string()).collect()
+    got.into_iter().map(|got| got.nudge.expect("readable").about.to_string()).collect()
 }
 
 #[tokio::test]

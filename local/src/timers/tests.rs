@@ -1,7 +1,7 @@
 //! What the conformance suite cannot reach through the port: who writes a timer, and for whom it is
 //! news.
 
-use events::{Envelope, Event, Gen, Stamp, StartCause, Version};
+use events::{Envelope, Event, Gen, Stamp, StartCause, Version, WorkspaceId};
 use ports::{Ids as _, Journal as _, Projection};
 
 use super::*;
@@ -41,7 +41,7 @@ async fn a_crash_right_after_an_append_loses_no_timer() {
     drop(journal);
     let timers = SqliteTimers::new(database(&scratch));
     assert!(timers.due(second(59), 10, NOW).await.expect("read").is_empty());
-    assert_eq!(timers.due(second(60), 10, NOW).await.expect("read"), [(ann(), second(60))]);
+    assert_eq!(timers.due(second(60), 10, NOW).await.expect("read"), [(ann().into(), second(60))]);
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn a_repeated_append_leaves_a_timer_that_was_moved_since() {
     let (fact, projection) = start(60);
     let facts = [fact];
     journal.append(&ann(), Version(0), &facts, &projection).await.expect("appended");
-    timers.set(&ann(), Some(second(30))).await.expect("moved");
+    timers.set(&ann().into(), Some(second(30))).await.expect("moved");
     journal.append(&ann(), Version(0), &facts, &projection).await.expect("repeated");
-    assert_eq!(timers.due(second(99), 10, NOW).await.expect("read"), [(ann(), second(30))]);
+    assert_eq!(timers.due(second(99), 10, NOW).await.expect("read"), [(ann().into(), second(30))]);
 }
 
 #[tokio::test]

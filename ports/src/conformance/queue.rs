@@ -43,7 +43,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_secs(3);
 
 fn message(prefix: &str, name: &str) -> Outgoing {
-    let nudge = Nudge { workspace: person(prefix, name), cause: None };
+    let nudge = Nudge { about: person(prefix, name).into(), cause: None };
     Outgoing { nudge, group: None, delay: Duration::ZERO }
 }
 
@@ -72,8 +72,8 @@ async fn delete(queue: &dyn Queue, handles: &[Handle]) {
     queue.delete(CLASS, handles).await.expect("delete");
 }
 
-fn name(delivery: &Delivery) -> &str {
-    delivery.nudge.as_ref().expect("readable").workspace.as_str()
+fn name(delivery: &Delivery) -> String {
+    delivery.nudge.as_ref().expect("readable").about.to_string()
 }
 
 /// With its cause, for the first time, and a time.
@@ -193,7 +193,7 @@ pub async fn a_delay_above_the_most_fails_its_entry_alone(queue: &dyn Queue, pre
     assert!(matches!(answers[..], [Ok(()), Err(Fault::Nonsense { .. }), Ok(())]), "{answers:?}");
     let (one, two) = (one(queue, MINUTE).await, one(queue, MINUTE).await);
     let names = BTreeSet::from([name(&one), name(&two)]);
-    assert_eq!(names, BTreeSet::from([&*format!("{prefix}-ann"), &*format!("{prefix}-bob")]));
+    assert_eq!(names, BTreeSet::from(["ann", "bob"].map(|who| format!("{prefix}-{who}"))));
     assert!(receive(queue, SECOND, MINUTE).await.is_empty());
 }
 
@@ -301,7 +301,7 @@ pub async fn a_redrive_sends_dead_letters_back_with_a_fresh_count(queue: &dyn Qu
     wear_out(queue).await;
     assert_eq!(queue.redrive(CLASS).await.expect("redrive"), 1);
     let got = one(queue, MINUTE).await;
-    assert_eq!((name(&got), got.receives), (&*format!("{prefix}-ann"), 1));
+    assert_eq!((name(&got), got.receives), (format!("{prefix}-ann"), 1));
     assert!(queue.dead_letters(CLASS, 10).await.expect("letters").is_empty());
     assert_eq!(queue.redrive(CLASS).await.expect("redrive"), 0);
 }

@@ -27,13 +27,13 @@ const LONG: Duration = Duration::from_secs(10);
 async fn due(timers: &dyn Timers, prefix: &str, now: Timestamp) -> Vec<(String, Timestamp)> {
     let due = timers.due(now, usize::MAX, NO_WAIT).await.expect("due");
     let ours = due.into_iter().filter_map(|(id, at)| {
-        Some((id.as_str().strip_prefix(prefix)?.strip_prefix('-')?.to_owned(), at))
+        Some((id.to_string().strip_prefix(prefix)?.strip_prefix('-')?.to_owned(), at))
     });
     ours.collect()
 }
 
 async fn set(timers: &dyn Timers, prefix: &str, name: &str, at: Timestamp) {
-    timers.set(&person(prefix, name), Some(at)).await.expect("set");
+    timers.set(&person(prefix, name).into(), Some(at)).await.expect("set");
 }
 
 /// To the nanosecond on the early side.
@@ -49,9 +49,9 @@ pub async fn a_timer_stays_due_until_it_is_said_to_have_fired(timers: &dyn Timer
     for _ in 0..2 {
         assert_eq!(due(timers, prefix, second(1)).await.len(), 1);
     }
-    timers.fired(&person(prefix, "ann"), second(0)).await.expect("fired");
+    timers.fired(&person(prefix, "ann").into(), second(0)).await.expect("fired");
     assert!(due(timers, prefix, second(1)).await.is_empty());
-    timers.fired(&person(prefix, "ann"), second(0)).await.expect("again is a success");
+    timers.fired(&person(prefix, "ann").into(), second(0)).await.expect("again is a success");
 }
 
 /// One for each workspace.
@@ -66,7 +66,7 @@ pub async fn setting_a_timer_again_moves_it(timers: &dyn Timers, prefix: &str) {
 pub async fn a_removed_timer_is_never_due(timers: &dyn Timers, prefix: &str) {
     set(timers, prefix, "ann", second(0)).await;
     for name in ["ann", "nobody"] {
-        timers.set(&person(prefix, name), None).await.expect("removed");
+        timers.set(&person(prefix, name).into(), None).await.expect("removed");
     }
     assert!(due(timers, prefix, second(1_000_000)).await.is_empty());
 }
@@ -78,7 +78,7 @@ pub async fn a_timer_that_was_moved_meanwhile_outlives_the_firing_of_the_old_one
 ) {
     set(timers, prefix, "ann", second(0)).await;
     set(timers, prefix, "ann", second(5)).await;
-    timers.fired(&person(prefix, "ann"), second(0)).await.expect("fired");
+    timers.fired(&person(prefix, "ann").into(), second(0)).await.expect("fired");
     assert_eq!(due(timers, prefix, second(5)).await, [("ann".to_owned(), second(5))]);
 }
 
@@ -111,7 +111,7 @@ pub async fn a_wait_ends_when_a_timer_becomes_due(timers: &dyn Timers, prefix: &
     set(timers, prefix, "ann", second(1)).await;
     let began = Instant::now();
     let found = timers.due(second(0), 10, LONG).await.expect("due");
-    assert_eq!(found, [(person(prefix, "ann"), second(1))]);
+    assert_eq!(found, [(person(prefix, "ann").into(), second(1))]);
     assert!(began.elapsed() >= Duration::from_secs(1), "too early");
     assert!(began.elapsed() < LONG, "it slept through the timer");
 }

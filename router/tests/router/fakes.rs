@@ -172,7 +172,7 @@ impl Queue for Nobody {
 
 #[async_trait]
 impl Timers for Nobody {
-    async fn set(&self, _: &WorkspaceId, _: Option<Timestamp>) -> Result<(), Fault> {
+    async fn set(&self, _: &events::Subject, _: Option<Timestamp>) -> Result<(), Fault> {
         Ok(())
     }
 
@@ -181,11 +181,11 @@ impl Timers for Nobody {
         _: Timestamp,
         _: usize,
         _: Duration,
-    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault> {
+    ) -> Result<Vec<(events::Subject, Timestamp)>, Fault> {
         Ok(Vec::new())
     }
 
-    async fn fired(&self, _: &WorkspaceId, _: Timestamp) -> Result<(), Fault> {
+    async fn fired(&self, _: &events::Subject, _: Timestamp) -> Result<(), Fault> {
         Ok(())
     }
 }

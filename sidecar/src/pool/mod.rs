@@ -23,6 +23,7 @@ use ports::{Fault, Ids, Keys, Lease};
 
 pub(crate) use roster::{Outcome, Rest};
 use snapshot::Snapshot;
+pub(crate) use state::Doubt;
 use strategy::Session;
 pub use strategy::Strategy;
 use tries::ProviderKeys;

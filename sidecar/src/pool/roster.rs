@@ -8,6 +8,7 @@ use std::time::Duration;
 use events::KeyPrint;
 use http::{HeaderMap, StatusCode};
 use ports::PoolKey;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::groups::Groups;
@@ -15,6 +16,9 @@ use super::limits::Waiting;
 use super::state::{Cooldown, Doubt, Standing, Trust};
 use super::strategy::{Rank, Session, Strategy, rank};
 use crate::refusal::CLIENT_WAIT_MAX;
+
+/// Google's word for a key that it does not know (google.rpc.ErrorInfo, `reason`).
+const KEY_INVALID: &str = "API_KEY_INVALID";
 
 /// What an answer means for the key that it was asked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +34,32 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// By the answer's status. An overloaded provider (529) and one in trouble (5xx) is so with
-    /// every key.
-    pub(crate) fn of(status: StatusCode) -> Self {
+    /// By the answer's status, and by the body of a 400 once it was read: Google says there that it
+    /// does not know a key (ai.google.dev/gemini-api/docs/troubleshooting). Whose account is empty
+    /// is told 402, by OpenRouter and DeepSeek among others. An overloaded provider (529) and one in
+    /// trouble (5xx) is so with every key.
+    pub(crate) fn of(status: StatusCode, body: Option<&[u8]>) -> Self {
         match status.as_u16() {
             200..=299 => Self::Worked,
             401 => Self::Refused(Doubt::Unknown),
-            403 => Self::Refused(Doubt::Forbidden),
+            400 if body.is_some_and(says_key_invalid) => Self::Refused(Doubt::Unknown),
+            402 | 403 => Self::Refused(Doubt::Forbidden),
             429 => Self::Limited,
             _ => Self::Nothing,
         }
     }
+}
+
+/// Whether an error of Google's says that it does not know the key. Its stream of a list holds the
+/// error as the first entry.
+fn says_key_invalid(body: &[u8]) -> bool {
+    if memchr::memmem::find(body, KEY_INVALID.as_bytes()).is_none() {
+        return false;
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    let error = body.get("error").or_else(|| body.get(0)?.get("error"));
+    let details = error.and_then(|error| error.get("details")?.as_array());
+    details.into_iter().flatten().any(|detail| detail["reason"] == KEY_INVALID)
 }
 
 /// Why no key of a pool can be used now, and when one can be again.

@@ -83,9 +83,9 @@ impl Cooldown {
 /// Why a provider does not take a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// 401: it does not know the key.
+    /// 401, and a 400 that says so: it does not know the key.
     Unknown,
-    /// 403: the key may not do this; perhaps it may do other things.
+    /// 402 or 403: the key may not do this, or cannot pay for it; perhaps it may do other things.
     Forbidden,
 }
 

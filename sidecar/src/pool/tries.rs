@@ -116,7 +116,7 @@ impl Attempt {
         body: Option<&[u8]>,
         now: Timestamp,
     ) {
-        let outcome = Outcome::of(status);
+        let outcome = Outcome::of(status, body);
         let mut waiting = Waiting::read(headers, now);
         if outcome == Outcome::Limited && waiting.told.is_none() {
             waiting.told = body.and_then(told_in_body);

@@ -149,6 +149,9 @@ pub(crate) struct Row {
     sign_in: Option<SignIn>,
     /// How agents are offered it; `None`: they cannot speak with it as they are.
     offer: Option<Offer>,
+    /// What to GET there to learn whether it takes a key: cheap, and answered to nobody without a
+    /// good one. `None`: there is no such question.
+    trial: Option<&'static str>,
     paths: &'static [Paths],
     /// The paths that are served as a WebSocket.
     sockets: &'static [Paths],

@@ -135,6 +135,11 @@ impl Provider {
         self.row.own_cost
     }
 
+    /// What to GET to learn whether it takes a key, below its base.
+    pub(crate) fn trial(&self) -> Option<&'static str> {
+        self.row.trial
+    }
+
     /// What its base URL looks like, when the configuration must tell it.
     pub(crate) fn base_looks_like(&self) -> &'static str {
         match self.row.place {

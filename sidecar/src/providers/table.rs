@@ -1,5 +1,9 @@
 //! Every provider, as data. A new one is a row here, its paths in `routes`, and its golden answers
 //! in `tests/golden`.
+//!
+//! What a key is tried by is what each provider documents as its list of models, which it gives to
+//! nobody without a key; OpenRouter's list is public, so that there the key itself is asked about
+//! (openrouter.ai/docs/api-reference/limits).
 
 use super::routes::{
     ANTHROPIC, AZURE_DEPLOYMENTS, BEDROCK, CHAT, CODEX, CODEX_SOCKETS, GEMINI, GROQ, MESSAGES,
@@ -20,6 +24,7 @@ const PLAIN: Row = Row {
     own_cost: None,
     sign_in: None,
     offer: offer(Dialect::Chat, "/v1"),
+    trial: None,
     paths: &[],
     sockets: &[],
 };
@@ -60,6 +65,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::XApiKey,
         sign_in: Some(CLAUDE),
         offer: offer(Dialect::Messages, ""),
+        trial: Some("/v1/models?limit=1"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
         ..PLAIN
     },
@@ -78,6 +84,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.openai.com"),
         asks_usage: true,
         offer: offer(Dialect::Responses, "/v1"),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI)],
         sockets: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, OPENAI_SOCKETS)],
         ..PLAIN
@@ -100,6 +107,7 @@ pub(crate) static ALL: [Row; 15] = [
         key_in_query: true,
         asks_usage: true,
         offer: offer(Dialect::Gemini, "/v1beta"),
+        trial: Some("/v1beta/models?pageSize=1"),
         paths: &[
             paths(&["/v1beta", ""], "/v1beta", Shape::Google, GEMINI),
             paths(&["/v1"], "/v1", Shape::Google, GEMINI),
@@ -113,6 +121,7 @@ pub(crate) static ALL: [Row; 15] = [
         asks_usage: true,
         own_cost: Some(OwnCost::Dollars),
         offer: offer(Dialect::Chat, "/api/v1"),
+        trial: Some("/api/v1/key"),
         paths: &[
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::OpenAi, OPENROUTER),
             paths(&["/api/v1", "/v1", ""], "/api/v1", Shape::Anthropic, MESSAGES),
@@ -122,12 +131,14 @@ pub(crate) static ALL: [Row; 15] = [
     Row {
         id: "mistral",
         place: Place::At("https://api.mistral.ai"),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, MISTRAL)],
         ..PLAIN
     },
     Row {
         id: "together",
         place: Place::At("https://api.together.xyz"),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT)],
         ..PLAIN
     },
@@ -136,6 +147,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.groq.com"),
         asks_usage: true,
         offer: offer(Dialect::Chat, "/openai/v1"),
+        trial: Some("/openai/v1/models"),
         paths: &[paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, GROQ)],
         ..PLAIN
     },
@@ -144,6 +156,7 @@ pub(crate) static ALL: [Row; 15] = [
         place: Place::At("https://api.x.ai"),
         asks_usage: true,
         own_cost: Some(OwnCost::Ticks),
+        trial: Some("/v1/models"),
         paths: &[paths(&["/v1", ""], "/v1", Shape::OpenAi, XAI)],
         ..PLAIN
     },
@@ -151,6 +164,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "deepseek",
         place: Place::At("https://api.deepseek.com"),
         asks_usage: true,
+        trial: Some("/models"),
         paths: &[
             paths(&["/v1", ""], "/v1", Shape::OpenAi, CHAT),
             paths(&["/anthropic/v1", "/anthropic"], "/anthropic/v1", Shape::Anthropic, MESSAGES),
@@ -161,6 +175,7 @@ pub(crate) static ALL: [Row; 15] = [
         id: "fireworks",
         place: Place::At("https://api.fireworks.ai"),
         offer: offer(Dialect::Chat, "/inference/v1"),
+        trial: Some("/inference/v1/models"),
         paths: &[paths(&["/inference/v1", "/v1", ""], "/inference/v1", Shape::OpenAi, CHAT)],
         ..PLAIN
     },
@@ -181,6 +196,7 @@ pub(crate) static ALL: [Row; 15] = [
         auth: Auth::ApiKey,
         asks_usage: true,
         offer: offer(Dialect::Responses, "/openai/v1"),
+        trial: Some("/openai/v1/models"),
         paths: &[
             paths(&["/openai/v1", "/v1", ""], "/openai/v1", Shape::OpenAi, OPENAI),
             paths(&["/openai", ""], "/openai", Shape::OpenAi, AZURE_DEPLOYMENTS),
@@ -207,6 +223,7 @@ pub(crate) static ALL: [Row; 15] = [
 pub(super) static CUSTOM_OPENAI: Row = Row {
     asks_usage: true,
     offer: offer(Dialect::Chat, ""),
+    trial: Some("/models"),
     paths: &[paths(&["/v1", ""], "", Shape::OpenAi, OPENAI)],
     ..PLAIN
 };
@@ -216,6 +233,7 @@ pub(super) static CUSTOM_OPENAI: Row = Row {
 pub(super) static CUSTOM_ANTHROPIC: Row = Row {
     auth: Auth::XApiKey,
     offer: offer(Dialect::Messages, ""),
+    trial: Some("/v1/models"),
     paths: &[paths(&["/v1", ""], "/v1", Shape::Anthropic, ANTHROPIC)],
     ..PLAIN
 };

@@ -57,7 +57,7 @@ pub struct Script {
 
 /// The stand-in.
 pub struct StandIn {
-    keys: Vec<Secret>,
+    keys: Mutex<Vec<Secret>>,
     state: Mutex<State>,
 }
 
@@ -73,7 +73,22 @@ struct State {
 impl StandIn {
     /// A stand-in that takes these keys.
     pub fn new(keys: impl IntoIterator<Item = Secret>) -> Arc<Self> {
-        Arc::new(Self { keys: keys.into_iter().collect(), state: Mutex::default() })
+        let keys = Mutex::new(keys.into_iter().collect());
+        Arc::new(Self { keys, state: Mutex::default() })
+    }
+
+    /// Takes this key, too, from now on.
+    pub fn take(&self, key: Secret) {
+        self.keys().push(key);
+    }
+
+    /// Does not know this key any more.
+    pub fn forget(&self, key: &Secret) {
+        self.keys().retain(|known| !known.matches(key.expose()));
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Vec<Secret>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it would bill by now.

@@ -115,7 +115,7 @@ fn begin(this: &StandIn, path: &str) -> u64 {
 
 fn key(this: &StandIn, headers: &HeaderMap) -> Option<Secret> {
     let told = token(headers, None)?;
-    this.keys.iter().find(|key| key.matches(told)).cloned()
+    this.keys().iter().find(|key| key.matches(told)).cloned()
 }
 
 fn scripted(this: &StandIn, body: &[u8]) -> Response<Out> {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::handshake::Handshake;
 use crate::body::{Out, full};
-use crate::call::{Call, ERROR_MAX, Failure, failure, more_telling};
+use crate::call::{Call, Failure, more_telling};
 use crate::headers;
 use crate::pool::{Attempt, Outcome, Tries};
 use crate::proxy::Sidecar;
@@ -60,21 +60,18 @@ impl Call {
                 attempt.answered(StatusCode::OK, answer.headers(), None, now);
                 return self.switched(answer, attempt, handshake).await;
             }
-            match Outcome::of(status) {
-                Outcome::Worked => return Err(self.no_switch()),
-                Outcome::Nothing => {
-                    attempt.answered(status, answer.headers(), None, now);
-                    let failure = failure(answer, attempt.key(), ERROR_MAX).await;
+            if Outcome::of(status, None) == Outcome::Worked {
+                return Err(self.no_switch());
+            }
+            let failure = self.failed(answer, &mut attempt, true, now).await;
+            match failure.outcome {
+                Outcome::Worked | Outcome::Nothing => {
                     return self.error(failure).map(Dialled::Refused);
                 }
-                Outcome::Limited | Outcome::Refused(_) => {
-                    let refused = self.refused(answer, &mut attempt, true, now).await;
-                    if matches!(Outcome::of(status), Outcome::Refused(_)) {
-                        tries.look_again(&attempt).await;
-                    }
-                    last = Some(more_telling(last, refused));
-                }
+                Outcome::Refused(_) => tries.look_again(&attempt).await,
+                Outcome::Limited => {}
             }
+            last = Some(more_telling(last, failure));
         }
     }
 

@@ -8,7 +8,7 @@ use events::{KeyPrint, ReasonClass, Step, TeamId, WorkspaceId};
 use jiff::SignedDuration;
 
 use super::values::{self, IdleWish, When};
-use super::{At, By, Format, UsageFormat, examples};
+use super::{At, By, Format, RotateArgs, RotationsArgs, UsageFormat, examples};
 
 /// `teamclaw login`.
 #[derive(Args)]
@@ -220,6 +220,10 @@ pub enum KeysCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Put new keys in the place of old ones, step by step, without a failed request
+    Rotate(RotateArgs),
+    /// List the rotations: where each stands and why
+    Rotations(RotationsArgs),
 }
 
 impl KeysCommand {
@@ -229,6 +233,8 @@ impl KeysCommand {
             Self::Add { format, .. } | Self::List { format, .. } | Self::Remove { format, .. } => {
                 *format
             }
+            Self::Rotate(args) => args.format,
+            Self::Rotations(args) => args.format,
         }
     }
 }

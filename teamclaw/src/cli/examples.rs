@@ -138,6 +138,7 @@ pub(super) const KEYS: &str = examples! {
     "teamclaw keys add anthropic       asks for the key"
     "teamclaw keys list"
     "teamclaw keys remove anthropic 0123456789ab"
+    "teamclaw keys rotate anthropic < new.txt"
 };
 
 pub(super) const KEYS_ADD: &str = examples! {
@@ -154,6 +155,19 @@ pub(super) const KEYS_LIST: &str = examples! {
 
 pub(super) const KEYS_REMOVE: &str = examples! {
     "teamclaw keys remove anthropic 0123456789ab"
+};
+
+pub(super) const KEYS_ROTATE: &str = examples! {
+    "teamclaw keys rotate anthropic < new.txt                  the new keys, one a line"
+    "teamclaw keys rotate anthropic --file new.txt --dry-run   tries them and says what would be"
+    "teamclaw keys rotate anthropic --from-env NEW_KEY --retire 0123456789ab"
+    "teamclaw keys rotate --replay anthropic-3                 from the step that was refused"
+    "teamclaw keys rotate --replay anthropic-3 --from try_keys"
+};
+
+pub(super) const KEYS_ROTATIONS: &str = examples! {
+    "teamclaw keys rotations"
+    "teamclaw keys rotations --format json"
 };
 
 pub(super) const USAGE: &str = examples! {

@@ -2,7 +2,7 @@
 
 use ::events::KeyPrint;
 
-use super::{secret_input, table::Rows};
+use super::{rotate, secret_input, table::Rows};
 use crate::api::{KeyChanged, KeyList, KeyRequest};
 use crate::cli::KeysCommand;
 use crate::client::Engine;
@@ -42,6 +42,8 @@ pub(super) async fn run(command: &KeysCommand) -> Result<(), Problem> {
             }
             output::line(&format!("key {fingerprint} of {provider} left the pool"))
         }
+        KeysCommand::Rotate(args) => rotate::run(args).await,
+        KeysCommand::Rotations(args) => rotate::list(args).await,
     }
 }
 

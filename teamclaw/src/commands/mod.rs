@@ -12,6 +12,7 @@ mod login;
 mod orphans;
 mod parked;
 mod replay;
+mod rotate;
 mod secret_input;
 mod settings;
 mod status;

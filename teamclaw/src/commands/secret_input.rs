@@ -19,12 +19,33 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 /// # Errors
 /// There is none, or what is there is no key.
 pub(super) fn read(from_env: Option<&str>, from_file: Option<&Path>) -> Result<Secret, Problem> {
-    let text = match (from_env, from_file) {
-        (Some(name), _) => from_variable(name)?,
-        (None, Some(path)) => from_path(path)?,
-        (None, None) => from_stdin()?,
-    };
-    checked(text)
+    checked(source(from_env, from_file)?)
+}
+
+/// Reads keys, one a line; blank lines count for nothing.
+///
+/// # Errors
+/// There is none, or what is there is no key.
+pub(super) fn read_many(
+    from_env: Option<&str>,
+    from_file: Option<&Path>,
+) -> Result<Vec<Secret>, Problem> {
+    each(&source(from_env, from_file)?)
+}
+
+fn each(text: &Secret) -> Result<Vec<Secret>, Problem> {
+    let lines = text.expose().lines().filter(|line| !line.trim().is_empty());
+    let keys: Vec<Secret> =
+        lines.map(|line| checked(Secret::new(line))).collect::<Result<_, _>>()?;
+    if keys.is_empty() { checked(Secret::new("")).map(|key| vec![key]) } else { Ok(keys) }
+}
+
+fn source(from_env: Option<&str>, from_file: Option<&Path>) -> Result<Secret, Problem> {
+    match (from_env, from_file) {
+        (Some(name), _) => from_variable(name),
+        (None, Some(path)) => from_path(path),
+        (None, None) => from_stdin(),
+    }
 }
 
 fn from_variable(name: &str) -> Result<Secret, Problem> {
@@ -120,6 +141,18 @@ mod tests {
         let long = "x".repeat(usize::try_from(KEY_BYTES_MAX).expect("small") + 1);
         for bad in ["", "\n", "two words", "two\nlines", "clé", &long] {
             assert_eq!(check(bad), Err(EXIT_USAGE), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn several_keys_are_read_one_a_line() {
+        let keys = |text: &str| {
+            let keys = each(&Secret::new(text)).map_err(|problem| problem.exit_code)?;
+            Ok(keys.iter().map(|key| key.expose().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(keys("sk-1\r\n\n  sk-2\n"), Ok(vec!["sk-1".to_owned(), "sk-2".to_owned()]));
+        for bad in ["", "\n\n", "sk-1\ntwo words"] {
+            assert_eq!(keys(bad), Err(EXIT_USAGE), "{bad:?}");
         }
     }
 

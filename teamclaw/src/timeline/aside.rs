@@ -65,7 +65,16 @@ pub(super) fn lines(event: &Event, at: Timestamp) -> Vec<String> {
         | Event::Failed { .. }
         | Event::Stopped { .. }
         | Event::Active { .. }
-        | Event::NoticeGiven { .. } => return Vec::new(),
+        | Event::NoticeGiven { .. }
+        // Of a pool and no workspace: told in a timeline of its own.
+        | Event::RotationRequested { .. }
+        | Event::RotationReplayRequested { .. }
+        | Event::RotationStepDone { .. }
+        | Event::RotationStepRetried { .. }
+        | Event::RotationStepRefused { .. }
+        | Event::RotationStepUndone { .. }
+        | Event::Rotated { .. }
+        | Event::RotationRefused { .. } => return Vec::new(),
     };
     vec![told(style, sign, &words)]
 }

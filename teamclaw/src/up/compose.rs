@@ -8,13 +8,13 @@ use std::time::Duration;
 use consumers::usage::RollUp;
 use consumers::{Engine, World};
 use events::price::PriceTable;
-use events::{Activity, Policy, Secret};
+use events::{Activity, Policy, Secret, rotation};
 use jiff::SignedDuration;
 use local::Local;
 use local::compute::Processes;
-use ports::{Agents, Fault, Person};
-use producers::Bus;
+use ports::{Agents, Fault, Person, Trial};
 use producers::activity::Meter;
+use producers::{Bus, Pools};
 use sidecar::{BadConfig, Keep, Outside, Sidecar};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -88,9 +88,11 @@ impl Machine {
         let numbers = metrics_listener(&settings, &compute.outward_ports).await?;
         let processes = Processes::open(local.database(), compute).await.map_err(unfit)?;
         let bus = bus(&local, settings.policy);
-        let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), spec.agents());
         let meter = Meter::new(bus.clone());
         let sidecar = sidecar(&settings, &local, meter.clone())?;
+        let trial = Arc::clone(&sidecar) as Arc<dyn Trial>;
+        let outside = (spec.agents(), trial);
+        let world = world(&settings, &local, bus.clone(), Arc::clone(&processes), outside);
         servers.spawn(sidecar::serve(
             door,
             Arc::clone(&sidecar),
@@ -106,7 +108,7 @@ impl Machine {
         let adopted = world.compute.list().await.map_or(0, |tasks| tasks.len());
         let engine = Engine::start(&world, local.timers(), meter.clone());
         let agent = spec.name();
-        let operator = operator(&settings, &local, &bus, &processes, (&front_door, &agent));
+        let operator = operator(&settings, &local, &world, &processes, (&front_door, &agent));
         let operator_token = operator.token.clone();
         let confinement = operator.confinement.clone();
         let router = router(&local, bus, meter.clone(), &origins, Arc::new(operator))?;
@@ -156,23 +158,25 @@ fn bus(local: &Local, policy: Policy) -> Bus {
 fn operator(
     settings: &Settings,
     local: &Local,
-    bus: &Bus,
+    world: &World,
     processes: &Arc<Processes>,
     (front_door, agent): (&str, &str),
 ) -> Operator {
     let tail = Arc::clone(processes);
     let homes = processes.homes();
     Operator {
-        bus: bus.clone(),
+        bus: world.bus.clone(),
         people: local.people(),
-        keys: local.keys(),
+        pools: world.pools.clone(),
+        keys: Arc::clone(&world.keys),
+        trial: Arc::clone(&world.trial),
         usage: local.usage(),
         suspects: local.suspects(),
         token: local.ids().token(),
         front_door: front_door.to_owned(),
         data_dir: settings.data_dir.display().to_string(),
         agent: agent.to_owned(),
-        up_since: bus.now(),
+        up_since: world.bus.now(),
         confinement: agents::measures(processes.confinement()),
         default_team: settings.default_team.clone(),
         log_tail: Box::new(move |id| {
@@ -187,9 +191,16 @@ fn world(
     local: &Local,
     bus: Bus,
     processes: Arc<Processes>,
-    agents: Arc<dyn Agents>,
+    (agents, trial): (Arc<dyn Agents>, Arc<dyn Trial>),
 ) -> World {
+    // A rotation waits until the sidecar has looked at the pool again.
+    let belief = SignedDuration::try_from(settings.providers.config().keys_believed);
+    let belief = belief.unwrap_or(SignedDuration::MAX);
+    let believing = rotation::Policy::believing(belief);
     World {
+        pools: Pools::new(bus.clone(), local.rotations(), believing),
+        keys: local.staging(),
+        trial,
         bus,
         homes: Arc::new(processes.homes()),
         compute: processes,

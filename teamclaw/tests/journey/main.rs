@@ -22,4 +22,5 @@ mod openclaw;
 mod openclaw_failing;
 mod parked;
 mod restarting;
+mod rotation;
 mod unprivileged;

@@ -185,6 +185,17 @@ impl Engine {
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("{arguments:?}: {why}: {text}"))
     }
 
+    /// Runs a command that reads this; how it ended and all that it said.
+    pub(crate) fn said_to(&self, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("run");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("ended");
+        let said = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (status.code(), said.concat())
+    }
+
     fn run_with_input(&self, arguments: &[&str], input: &str) {
         let mut command = self.command(arguments);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();

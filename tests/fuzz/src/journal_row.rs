@@ -213,7 +213,7 @@ fn id(name: &str) -> WorkspaceId {
 }
 
 fn nudge(name: &str) -> Nudge {
-    Nudge { workspace: id(name), cause: None }
+    Nudge { about: id(name).into(), cause: None }
 }
 
 fn is_nonsense(fault: &Fault) {

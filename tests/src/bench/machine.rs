@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consumers::{Engine, World};
-use events::{Policy, Status, StopReason, TeamId, WorkspaceId};
+use events::{Policy, Status, StopReason, TeamId, WorkspaceId, rotation};
+use jiff::SignedDuration;
 use local::Local;
 use ports::Person;
-use producers::Bus;
 use producers::activity::Meter;
+use producers::{Bus, Pools};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -46,7 +47,11 @@ impl Machine {
         let policy = Policy::default();
         let bus = Bus::new(journal, queue, timers, local.clock(), local.ids(), policy);
         let outside = Arc::new(Outside::default());
+        let believing = rotation::Policy::believing(SignedDuration::ZERO);
         let world = World {
+            pools: Pools::new(bus.clone(), local.rotations(), believing),
+            keys: local.staging(),
+            trial: outside.clone(),
             bus: bus.clone(),
             homes: outside.clone(),
             compute: outside.clone(),

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use events::{Attempt, Gen, Reason, ReasonClass, TaskId, WorkspaceId};
+use events::{Attempt, Gen, ProviderId, Reason, ReasonClass, Secret, TaskId, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
-    Agents, Compute, Fault, Homes, Probe, Quiesce, Reach, Task, TaskSpec, TaskStatus, async_trait,
+    Agents, Compute, Fault, Homes, Probe, Quiesce, Reach, Task, TaskSpec, TaskStatus, Trial, Tried,
+    async_trait,
 };
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -136,5 +137,12 @@ impl Agents for Outside {
 
     async fn wake_times(&self, _: &Reach) -> Result<Vec<Timestamp>, Fault> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Trial for Outside {
+    async fn try_key(&self, _: &ProviderId, _: &Secret) -> Result<Tried, Fault> {
+        Ok(Tried::Unasked)
     }
 }

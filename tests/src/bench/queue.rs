@@ -75,7 +75,7 @@ struct Traveller {
 
 impl Producer for Traveller {
     async fn call(&mut self) -> Result<(), Failure> {
-        let nudge = Nudge { workspace: self.id.clone(), cause: None };
+        let nudge = Nudge { about: (&self.id).into(), cause: None };
         let group = Some(self.team.clone());
         let message = Outgoing { nudge, group, delay: Duration::ZERO };
         for sent in self.queue.send(CLASS, &[message]).await? {

@@ -8,6 +8,7 @@ mod crashes;
 mod journey;
 mod orders;
 mod pairs;
+mod rotations;
 mod stage;
 
 use std::cell::RefCell;
@@ -86,11 +87,24 @@ impl Tally {
 enum Share {
     Journey(usize),
     Situation(usize),
+    Rotation(usize),
 }
 
 fn shares() -> Vec<Share> {
     let pairs = (0..pairs::count()).map(Share::Situation);
-    pairs.chain((0..journey::journeys().len()).map(Share::Journey)).collect()
+    let journeys = (0..journey::journeys().len()).map(Share::Journey);
+    pairs.chain(journeys).chain(rotation_shares()).collect()
+}
+
+fn rotation_shares() -> impl Iterator<Item = Share> {
+    (0..rotations::count()).map(Share::Rotation)
+}
+
+/// The rotations' part of the matrix alone, which takes seconds.
+pub fn rotations() -> Tally {
+    let mut tally = Tally::default();
+    rotation_shares().for_each(|share| tally.add(play(share, None)));
+    tally
 }
 
 fn play(share: Share, only: Option<String>) -> Tally {
@@ -105,6 +119,7 @@ fn play(share: Share, only: Option<String>) -> Tally {
             crashes::play(&journey::journeys().swap_remove(number), &mut tally);
         }
         Share::Situation(number) => pairs::play(number, &mut tally),
+        Share::Rotation(number) => rotations::play(number, &mut tally),
     }
     tally
 }

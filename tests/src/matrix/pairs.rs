@@ -180,7 +180,7 @@ fn part(seat: &Seat, actor: Actor) -> Part {
 fn delivery() -> Delivery {
     Delivery {
         handle: Handle("by hand".to_owned()),
-        nudge: Some(Nudge { workspace: ann(), cause: None }),
+        nudge: Some(Nudge { about: ann().into(), cause: None }),
         receives: 1,
         sent: jiff::Timestamp::UNIX_EPOCH,
     }

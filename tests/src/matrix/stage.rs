@@ -182,7 +182,7 @@ impl Stage {
     }
 
     /// Fires the timers that are due.
-    fn fire(&self) -> bool {
+    pub(super) fn fire(&self) -> bool {
         let now = self.world.now_ms();
         let next = self.world.state().timers.next();
         let due = next.is_some_and(|at| at.as_millisecond() - START_MS <= now);

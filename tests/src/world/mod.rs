@@ -15,6 +15,7 @@ pub mod ecs;
 pub mod homes;
 pub mod journal;
 pub mod leases;
+pub mod pools;
 pub mod provider;
 pub mod queue;
 pub mod routes;
@@ -72,6 +73,8 @@ pub struct State {
     pub(crate) homes: homes::Directory,
     pub(crate) cloud: compute::Cloud,
     pub(crate) ledger: usage::Ledger,
+    /// The keys, what lies beside them, and their rotations.
+    pub pools: pools::Pools,
     /// What the sidecars' journals on disk hold.
     pub(crate) outbox: provider::Outbox,
     pub(crate) provider: provider::Provider,
@@ -101,7 +104,7 @@ pub struct World {
 /// Who waits for what.
 #[derive(Default)]
 pub(crate) struct News {
-    pub(crate) messages: [Notify; 3],
+    pub(crate) messages: [Notify; 4],
     pub(crate) timers: Notify,
     pub(crate) changes: Notify,
     pub(crate) feed: Notify,

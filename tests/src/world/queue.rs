@@ -16,7 +16,7 @@ use super::{Hazard, Pace, START_MS, Seat, State};
 /// One queue for each class.
 #[derive(Clone, Debug, Default)]
 pub struct Queues {
-    queues: [One; 3],
+    queues: [One; 4],
     sent: u64,
 }
 

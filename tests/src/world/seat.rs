@@ -9,11 +9,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use consumers::World as Ports;
+use events::rotation;
+use jiff::SignedDuration;
 use ports::{Clock, Fault};
-use producers::Bus;
+use producers::{Bus, Pools};
 
 use super::script::Strike;
 use super::{Hazard, Pace, State, World};
+
+/// For how long a sidecar of this world believes a look at the pool.
+const BELIEF: SignedDuration = SignedDuration::from_secs(60);
 
 /// A call of a port, as the trace and the faults name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +64,22 @@ pub enum Call {
     ListSuspects,
     CountUsage,
     Report,
+    LoadRotations,
+    AppendRotation,
+    RotationHistory,
+    ListRotations,
+    KeysOf,
+    ListKeys,
+    AddKey,
+    RemoveKey,
+    StageKeys,
+    StagedKeys,
+    PromoteKeys,
+    RetireKeys,
+    RestoreKeys,
+    WithdrawKeys,
+    ForgetKeys,
+    TryKey,
 }
 
 /// One life of one process.
@@ -99,8 +120,13 @@ impl Seat {
     /// The ports of a process, as a composition root puts them together.
     pub fn ports(&self) -> Ports {
         let seat = Arc::new(self.clone());
+        let bus = self.bus(seat.clone());
+        let believing = rotation::Policy::believing(BELIEF);
         Ports {
-            bus: self.bus(seat.clone()),
+            pools: Pools::new(bus.clone(), seat.clone(), believing),
+            keys: seat.clone(),
+            trial: seat.clone(),
+            bus,
             homes: seat.clone(),
             compute: seat.clone(),
             leases: seat.clone(),
@@ -226,23 +252,32 @@ impl Seat {
     }
 }
 
-/// Gives way once to whoever polls by hand.
+/// Gives way once, to whoever polls by hand or to the runtime.
 async fn once() {
     let mut gave_way = false;
-    poll_fn(
-        |_| {
-            if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
-        },
-    )
+    poll_fn(|context| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
     .await;
 }
 
 /// The service behind a call, as an operator knows it.
 fn service(call: Call) -> &'static str {
     match call {
-        Call::Load | Call::Append | Call::Record | Call::History | Call::Feed | Call::Find => {
-            "the journal"
-        }
+        Call::Load
+        | Call::Append
+        | Call::Record
+        | Call::History
+        | Call::Feed
+        | Call::Find
+        | Call::LoadRotations
+        | Call::AppendRotation
+        | Call::RotationHistory
+        | Call::ListRotations => "the journal",
         Call::Send
         | Call::Receive
         | Call::Delete
@@ -263,5 +298,17 @@ fn service(call: Call) -> &'static str {
         Call::Probe | Call::Quiesce | Call::Resume | Call::WakeTimes => "the agent",
         Call::CompareSuspects | Call::ListSuspects => "the suspects",
         Call::CountUsage | Call::Report => "the ledger",
+        Call::KeysOf
+        | Call::ListKeys
+        | Call::AddKey
+        | Call::RemoveKey
+        | Call::StageKeys
+        | Call::StagedKeys
+        | Call::PromoteKeys
+        | Call::RetireKeys
+        | Call::RestoreKeys
+        | Call::WithdrawKeys
+        | Call::ForgetKeys => "the key pool",
+        Call::TryKey => "the provider",
     }
 }

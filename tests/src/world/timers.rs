@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use events::WorkspaceId;
+use events::Subject;
 use jiff::Timestamp;
 use ports::{Fault, Timers, async_trait};
 use tokio::time::{Instant, timeout_at};
@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout_at};
 use super::seat::Call;
 use super::{Hazard, Pace, Seat, State};
 
-/// The timer of each workspace.
+/// The timer of each subject.
 #[derive(Clone, Debug, Default)]
 pub struct Set {
-    timers: BTreeMap<WorkspaceId, Timestamp>,
+    timers: BTreeMap<Subject, Timestamp>,
 }
 
 impl Set {
@@ -24,7 +24,7 @@ impl Set {
     }
 
     /// Those that are due, earliest first.
-    fn due(&self, now: Timestamp, limit: usize) -> Vec<(WorkspaceId, Timestamp)> {
+    fn due(&self, now: Timestamp, limit: usize) -> Vec<(Subject, Timestamp)> {
         let due = self.timers.iter().filter(|(_, at)| **at <= now);
         let mut due: Vec<_> = due.map(|(id, at)| (id.clone(), *at)).collect();
         due.sort_by_key(|(id, at)| (*at, id.clone()));
@@ -35,7 +35,7 @@ impl Set {
 
 #[async_trait]
 impl Timers for Seat {
-    async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault> {
+    async fn set(&self, id: &Subject, at: Option<Timestamp>) -> Result<(), Fault> {
         let set = |state: &mut State, _| {
             match at {
                 Some(mut at) => {
@@ -61,7 +61,7 @@ impl Timers for Seat {
         now: Timestamp,
         limit: usize,
         wait: Duration,
-    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault> {
+    ) -> Result<Vec<(Subject, Timestamp)>, Fault> {
         let began = Instant::now();
         let until = began + wait;
         loop {
@@ -82,7 +82,7 @@ impl Timers for Seat {
         }
     }
 
-    async fn fired(&self, id: &WorkspaceId, at: Timestamp) -> Result<(), Fault> {
+    async fn fired(&self, id: &Subject, at: Timestamp) -> Result<(), Fault> {
         let fired = |state: &mut State, _| {
             if !state.weather.strikes(Hazard::DoubledTimer) {
                 state.timers.timers.retain(|known, time| known != id || *time != at);

@@ -48,7 +48,7 @@ fn stops(rig: &Rig) -> Part {
 
 fn handles(rig: &Rig, class: Class) -> Part {
     let rig = rig.clone();
-    let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+    let nudge = Some(Nudge { about: id("ann").into(), cause: None });
     let handle = Handle("by hand".to_owned());
     let delivery = Delivery { handle, nudge, receives: 1, sent: jiff::Timestamp::UNIX_EPOCH };
     Box::pin(async move { rig.handle(class, &delivery).await })

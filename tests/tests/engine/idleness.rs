@@ -177,7 +177,7 @@ async fn only_an_agent_that_was_asked_often_enough_is_taken_for_deaf() {
             rig.messages().await;
             rig.skip(HALF_HOUR + SignedDuration::from_secs(1));
             rig.outside.fail(deaf_to, Fault::unavailable("the agent", "it does not answer"));
-            let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+            let nudge = Some(Nudge { about: id("ann").into(), cause: None });
             let handle = Handle("by hand".to_owned());
             let sent = jiff::Timestamp::UNIX_EPOCH;
             rig.handle(Class::Routing, &Delivery { handle, nudge, receives, sent }).await;
@@ -197,7 +197,7 @@ async fn an_agent_that_is_stopped_for_idleness_is_not_let_go_before() {
     assert!(!rig.outside.state().held, "it was told, and works on");
     rig.messages().await;
     rig.skip(NOTICE);
-    let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+    let nudge = Some(Nudge { about: id("ann").into(), cause: None });
     let (handle, sent) = (Handle("by hand".to_owned()), jiff::Timestamp::UNIX_EPOCH);
     rig.handle(Class::Routing, &Delivery { handle, nudge, receives: 1, sent }).await;
     assert_eq!(rig.workspace().await.status(), Status::Stopping);

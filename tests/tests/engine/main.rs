@@ -18,6 +18,7 @@ mod owning;
 mod parked;
 mod pauses;
 mod racing;
+mod rotating;
 mod starting;
 mod stopping;
 mod sweeping;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use events::{Attempt, Class, Envelope, Gen, Secret, Version, Workspace, WorkspaceId};
+use events::{Attempt, Class, Envelope, Gen, Secret, Subject, Version, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
     Cursor, Delivery, Fault, Handle, Journal, Lease, LeaseLookup, Leases, Letter, Loaded, Nudge,
@@ -22,7 +22,7 @@ struct State {
     flying: BTreeMap<Handle, (Nudge, u32)>,
     received: u64,
     sends_that_fail: usize,
-    timers: BTreeMap<WorkspaceId, Timestamp>,
+    timers: BTreeMap<Subject, Timestamp>,
     leases: Vec<Lease>,
     revoked: BTreeMap<WorkspaceId, (Gen, Attempt)>,
     routes: BTreeMap<WorkspaceId, Route>,
@@ -182,7 +182,7 @@ impl Queue for Memory {
 
 #[async_trait]
 impl Timers for Memory {
-    async fn set(&self, id: &WorkspaceId, at: Option<Timestamp>) -> Result<(), Fault> {
+    async fn set(&self, id: &Subject, at: Option<Timestamp>) -> Result<(), Fault> {
         let mut state = self.turn().await;
         match at {
             Some(at) => state.timers.insert(id.clone(), at),
@@ -196,13 +196,13 @@ impl Timers for Memory {
         now: Timestamp,
         limit: usize,
         _: Duration,
-    ) -> Result<Vec<(WorkspaceId, Timestamp)>, Fault> {
+    ) -> Result<Vec<(Subject, Timestamp)>, Fault> {
         let state = self.turn().await;
         let due = state.timers.iter().filter(|(_, at)| **at <= now);
         Ok(due.take(limit).map(|(id, at)| (id.clone(), *at)).collect())
     }
 
-    async fn fired(&self, id: &WorkspaceId, at: Timestamp) -> Result<(), Fault> {
+    async fn fired(&self, id: &Subject, at: Timestamp) -> Result<(), Fault> {
         let mut state = self.turn().await;
         state.timers.retain(|known, time| known != id || *time != at);
         Ok(())

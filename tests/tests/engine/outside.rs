@@ -1,14 +1,17 @@
 //! Homes, compute and agents in memory, with faults on demand. They keep the ports' promises.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use events::{Attempt, Gen, Reason, ReasonClass, TaskId, WorkspaceId};
+use events::{
+    Attempt, Gen, KeyPrint, ProviderId, Reason, ReasonClass, Secret, TaskId, WorkspaceId,
+};
 use jiff::Timestamp;
 use ports::{
-    Agents, Compute, Fault, Homes, Probe, Quiesce, Reach, Task, TaskSpec, TaskStatus, async_trait,
+    Agents, Compute, Fault, Homes, Probe, Quiesce, Reach, Task, TaskSpec, TaskStatus, Trial, Tried,
+    async_trait,
 };
 
 /// The outside world of a test.
@@ -47,6 +50,8 @@ pub(crate) struct State {
     pub(crate) silent: bool,
     /// Effects that were made, in order.
     pub(crate) calls: Vec<&'static str>,
+    /// The keys that their providers do not take.
+    pub(crate) refused_keys: BTreeSet<KeyPrint>,
 }
 
 impl Outside {
@@ -269,5 +274,13 @@ impl Agents for Outside {
 
     async fn wake_times(&self, _: &Reach) -> Result<Vec<Timestamp>, Fault> {
         Ok(self.enter("wake_times").await?.wakes.clone())
+    }
+}
+
+#[async_trait]
+impl Trial for Outside {
+    async fn try_key(&self, _: &ProviderId, key: &Secret) -> Result<Tried, Fault> {
+        let refused = self.state().refused_keys.contains(&events::token::key_print(key));
+        Ok(if refused { Tried::Refused(401) } else { Tried::Taken })
     }
 }

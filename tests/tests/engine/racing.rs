@@ -27,7 +27,7 @@ fn stops(rig: &Rig) -> Part {
 /// Somebody handles a message about the workspace, whatever is next.
 fn handles(rig: &Rig, class: Class) -> Part {
     let rig = rig.clone();
-    let nudge = Some(Nudge { workspace: id("ann"), cause: None });
+    let nudge = Some(Nudge { about: id("ann").into(), cause: None });
     let handle = Handle("by hand".to_owned());
     let sent = jiff::Timestamp::UNIX_EPOCH;
     let delivery = Delivery { handle, nudge, receives: 1, sent };

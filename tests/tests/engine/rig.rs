@@ -7,10 +7,11 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use consumers::{Verdict, World, handle};
-use events::{Class, Envelope, Event, Policy, Status, Version, Workspace};
+use events::{Class, Envelope, Event, Policy, Status, Version, Workspace, rotation};
 use jiff::SignedDuration;
 use ports::{Clock, Compute as _, Delivery, Journal as _, Person, Queue as _, TaskStatus};
-use producers::Bus;
+use producers::{Bus, Pools};
+use tests::world::{Pace, State};
 
 use crate::memory::Memory;
 use crate::outside::Outside;
@@ -34,7 +35,13 @@ impl Rig {
         let (memory, outside) = (Arc::new(Memory::default()), Arc::new(Outside::default()));
         let clock = Arc::new(TestClock::starting());
         let bus = bus(&memory, clock.clone());
+        // Nothing is rotated here.
+        let seat = Arc::new(tests::world::World::new(Pace::ByHand, State::default()).seat(0));
+        let believing = rotation::Policy::believing(SignedDuration::ZERO);
         let world = World {
+            pools: Pools::new(bus.clone(), seat.clone(), believing),
+            keys: seat.clone(),
+            trial: seat,
             bus,
             homes: outside.clone(),
             compute: outside.clone(),

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use consumers::sweeper::Swept;
 use consumers::{Verdict, World, handle};
-use events::{Class, Event, Policy, Status, Workspace, WorkspaceId};
+use events::{Class, Event, Policy, Status, Workspace, WorkspaceId, rotation};
 use jiff::{SignedDuration, Timestamp};
 use local::Local;
 use ports::{Clock, Compute, Person};
-use producers::Bus;
+use producers::{Bus, Pools};
 
 use crate::outside::Outside;
 
@@ -80,7 +80,11 @@ impl System {
             Policy::default(),
         );
         let outside = Arc::new(Outside::default());
+        let believing = rotation::Policy::believing(SignedDuration::from_secs(60));
         let world = World {
+            pools: Pools::new(bus.clone(), local.rotations(), believing),
+            keys: local.staging(),
+            trial: outside.clone(),
             bus,
             homes: outside.clone(),
             compute: outside.clone(),

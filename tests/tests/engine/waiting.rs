@@ -32,7 +32,7 @@ async fn of_many_messages_that_wait_for_the_same_one_goes_on() {
     system.outside.state().not_yet = usize::MAX;
     system.log_in("ann").await;
     for _ in 0..40 {
-        let nudge = ports::Nudge { workspace: id("ann"), cause: None };
+        let nudge = ports::Nudge { about: id("ann").into(), cause: None };
         let message = ports::Outgoing { nudge, group: None, delay: std::time::Duration::ZERO };
         system.world.bus.nudge(Class::Routing, message).await.expect("sent");
     }
@@ -71,7 +71,7 @@ async fn who_is_behind_does_not_set_anew_a_timer_that_has_fired() {
     rig.messages().await;
     rig.skip(SignedDuration::from_mins(31));
     let behind = rig.ahead(SignedDuration::from_mins(-20));
-    let nudge = Some(ports::Nudge { workspace: id("ann"), cause: None });
+    let nudge = Some(ports::Nudge { about: id("ann").into(), cause: None });
     let handle = ports::Handle("by hand".to_owned());
     let delivery = ports::Delivery { handle, nudge, receives: 1, sent: rig.world.bus.now() };
     behind.handle(Class::Routing, &delivery).await;

@@ -2,11 +2,12 @@
 
 use events::envelope::Cause;
 use events::price::Cost;
+use events::rotation::{KEY_STEPS, Number, RequestedBy};
 use events::usage::{Completion, Tokens};
 use events::workspace::StopNotice;
 use events::{
-    Activity, Attempt, Envelope, Event, EventId, Gen, KeyPrint, Output, Reason, ReasonClass, Stamp,
-    StartCause, Step, StopReason, TaskId, TaskState, UsageRecord,
+    Activity, Attempt, Envelope, Event, EventId, Gen, KeyPrint, KeyStep, Output, Reason,
+    ReasonClass, Stamp, StartCause, Step, StopReason, TaskId, TaskState, UsageRecord,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,7 +26,8 @@ pub(crate) fn all() -> Vec<(String, Envelope)> {
 /// Envelopes differ too: some begin a story, some follow from a fact, some are about no workspace.
 fn envelope(index: usize, event: Event) -> Envelope {
     let number = u128::try_from(index).expect("a small number");
-    let about_keys = matches!(event, Event::KeyAdded { .. } | Event::KeyRemoved { .. });
+    let about_keys = matches!(event, Event::KeyAdded { .. } | Event::KeyRemoved { .. })
+        || events::Rotations::list_of(&event).is_some();
     let subject =
         (!about_keys).then(|| ["ann", "b", "c-3-p-o"][index % 3].parse().expect("a name"));
     let cause = (index % 2 == 1).then(|| Cause { id: id(7000 + number), correlation: id(7) });
@@ -60,6 +62,7 @@ fn events() -> Vec<Event> {
     all.extend(invitations());
     all.extend(skips());
     all.extend(purges());
+    all.extend(rotations());
     all
 }
 
@@ -132,7 +135,9 @@ fn steps() -> Vec<Event> {
 fn trouble() -> Vec<Event> {
     let (generation, attempt, step) = (Gen(2), Attempt(1), Step::RunTask);
     let refused = |class| Event::StepRefused { generation, attempt, step, reason: reason(class) };
-    let mut all: Vec<Event> = ReasonClass::ALL.map(refused).into();
+    // The one that a rotation brought stands with the rotations.
+    let first = ReasonClass::ALL.into_iter().filter(|class| *class != ReasonClass::KeyRefused);
+    let mut all: Vec<Event> = first.map(refused).collect();
     let full = Reason {
         request: Some("b7a1-\u{1f980}".to_owned()),
         ..reason(ReasonClass::Unavailable).with_hint("ask again tomorrow")
@@ -258,5 +263,65 @@ fn purges() -> Vec<Event> {
     };
     let mut all: Vec<Event> = [(3, 1), (3, 2), (u64::MAX, u32::MAX)].map(asked).into();
     all.extend([3, u64::MAX].map(|generation| Event::Purged { generation: Gen(generation) }));
+    all
+}
+
+fn rotations() -> Vec<Event> {
+    let provider = |text: &str| text.parse().expect("an id");
+    let (rotation, attempt) = (Number(3), Attempt(1));
+    let prints = |texts: &[&str]| texts.iter().map(|text| KeyPrint((*text).to_owned())).collect();
+    let ours = || provider("anthropic");
+    let mut all: Vec<Event> = [
+        (RequestedBy::Command, ours(), &["0123456789ab"][..], &["deadbeef0123"][..]),
+        (RequestedBy::Schedule, provider("openai-codex"), &["ffffffffffff"], &[]),
+        (
+            RequestedBy::Event,
+            provider("a.b_c"),
+            &["0123456789ab", "ffffffffffff"],
+            &["000000000000"],
+        ),
+    ]
+    .map(|(requested_by, provider, new, retire)| Event::RotationRequested {
+        provider,
+        rotation,
+        requested_by,
+        new: prints(new),
+        retire: prints(retire),
+    })
+    .into();
+    all.extend([(KeyStep::TryKeys, 2), (KeyStep::RetireOld, u32::MAX)].map(|(from, attempt)| {
+        Event::RotationReplayRequested {
+            provider: ours(),
+            rotation,
+            attempt: Attempt(attempt),
+            from,
+        }
+    }));
+    all.extend(KEY_STEPS.map(|step| {
+        let keys = if step.only_waits() { Vec::new() } else { prints(&["0123456789ab"]) };
+        Event::RotationStepDone { provider: ours(), rotation, attempt, step, keys }
+    }));
+    all.extend([(false, 1), (true, u32::MAX)].map(|(undoing, failures)| {
+        let (provider, step) = (ours(), KeyStep::WriteVersion);
+        let reason = reason(ReasonClass::Unavailable);
+        Event::RotationStepRetried { provider, rotation, attempt, step, undoing, failures, reason }
+    }));
+    all.extend([(false, KeyStep::TryKeys), (true, KeyStep::RetireOld)].map(|(undoing, step)| {
+        let (provider, reason) = (ours(), reason(ReasonClass::KeyRefused).with_hint("mend it"));
+        Event::RotationStepRefused { provider, rotation, attempt, step, undoing, reason }
+    }));
+    all.extend([KeyStep::RetireOld, KeyStep::WriteVersion].map(|step| Event::RotationStepUndone {
+        provider: ours(),
+        rotation,
+        attempt,
+        step,
+    }));
+    all.extend(
+        [1, u64::MAX].map(|number| Event::Rotated { provider: ours(), rotation: Number(number) }),
+    );
+    all.extend([ReasonClass::KeyRefused, ReasonClass::DeadlinePassed].map(|class| {
+        let (provider, step, reason) = (ours(), KeyStep::TryKeys, reason(class));
+        Event::RotationRefused { provider, rotation, attempt, step, reason }
+    }));
     all
 }

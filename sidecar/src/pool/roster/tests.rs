@@ -64,7 +64,7 @@ impl Table {
     }
 
     fn answered(&mut self, n: usize, status: u16, waiting: Waiting) {
-        let outcome = Outcome::of(StatusCode::from_u16(status).expect("a status"));
+        let outcome = Outcome::of(StatusCode::from_u16(status).expect("a status"), None);
         let answer = (outcome, &HeaderMap::new());
         self.roster.answered(&self.keys[n], answer, waiting, self.now, self.now);
     }
@@ -265,5 +265,28 @@ proptest! {
             let others: Vec<usize> = (0..3).filter(|other| *other != n).collect();
             prop_assert_eq!(table.index(&others), Ok(n));
         }
+    }
+}
+
+#[test]
+fn a_key_is_doubted_for_what_its_provider_says_of_it_and_for_nothing_else() {
+    let invalid = r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[
+        {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+    let listed = format!("[{invalid}]");
+    let echoed = r#"{"error":{"code":400,"message":"API_KEY_INVALID is no model"}}"#;
+    let table = [
+        (400, Some(invalid), Outcome::Refused(Doubt::Unknown)),
+        (400, Some(&*listed), Outcome::Refused(Doubt::Unknown)),
+        (400, Some(echoed), Outcome::Nothing),
+        (400, Some("API_KEY_INVALID"), Outcome::Nothing),
+        (400, None, Outcome::Nothing),
+        (500, Some(invalid), Outcome::Nothing),
+        (401, None, Outcome::Refused(Doubt::Unknown)),
+        (402, None, Outcome::Refused(Doubt::Forbidden)),
+        (403, None, Outcome::Refused(Doubt::Forbidden)),
+    ];
+    for (status, body, expected) in table {
+        let status = StatusCode::from_u16(status).expect("a status");
+        assert_eq!(Outcome::of(status, body.map(str::as_bytes)), expected, "{status} {body:?}");
     }
 }

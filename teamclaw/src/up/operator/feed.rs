@@ -36,11 +36,16 @@ pub(super) struct Window {
 }
 
 impl Window {
-    fn limit(&self) -> usize {
+    /// After which version of a list.
+    pub(super) fn after(&self) -> Version {
+        Version(self.after)
+    }
+
+    pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
     }
 
-    fn wait(&self) -> Duration {
+    pub(super) fn wait(&self) -> Duration {
         Duration::from_secs(self.wait).min(WAIT_MAX)
     }
 
@@ -60,7 +65,7 @@ pub(super) async fn history(
     let id = parse::<WorkspaceId>(&id)?;
     known(&api, &id).await?;
     let journal = api.bus.journal();
-    let read = || journal.history(&id, Version(window.after), window.limit());
+    let read = || journal.history(&id, window.after(), window.limit());
     let mut events = read().await?;
     if events.is_empty() && window.wait > 0 {
         wait_for_news(&api, &id, window.wait()).await?;

@@ -8,6 +8,7 @@ mod feed;
 mod keys;
 mod orphans;
 mod parked;
+mod rotations;
 mod workspaces;
 
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use events::{Secret, TeamId, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Keys, People, Suspects, Usage};
-use producers::Bus;
+use ports::{People, Staging, Suspects, Trial, Usage};
+use producers::{Bus, Pools};
 
 use answers::{Refusal, unauthorized};
 
@@ -40,7 +41,9 @@ pub(super) type HomePlace = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + 
 pub(super) struct Operator {
     pub(super) bus: Bus,
     pub(super) people: Arc<dyn People>,
-    pub(super) keys: Arc<dyn Keys>,
+    pub(super) pools: Pools,
+    pub(super) keys: Arc<dyn Staging>,
+    pub(super) trial: Arc<dyn Trial>,
     pub(super) usage: Arc<dyn Usage>,
     pub(super) suspects: Arc<dyn Suspects>,
     pub(super) token: Secret,
@@ -76,6 +79,10 @@ pub(super) fn routes(operator: Arc<Operator>) -> Router {
         .route("/dead-letters/redrive", post(parked::redrive))
         .route("/keys", get(keys::list).post(keys::add))
         .route("/keys/{provider}/{key}", delete(keys::remove))
+        .route("/rotations", get(rotations::list).post(rotations::begin))
+        .route("/rotations/plan", post(rotations::plan))
+        .route("/rotations/{provider}/events", get(rotations::events))
+        .route("/rotations/{provider}/{number}/replay", post(rotations::replay))
         .route("/usage", get(feed::usage))
         .route("/feed", get(feed::feed))
         .fallback(answers::unknown)
