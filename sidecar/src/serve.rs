@@ -102,6 +102,11 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
     drop(listener);
     sidecar.stopping.store(true, Ordering::Relaxed);
     stop.send_replace(());
+    end(&sidecar, connections).await;
+}
+
+/// Lets requests under way end, and hands their usage over.
+async fn end(sidecar: &Sidecar, mut connections: JoinSet<()>) {
     sidecar.sockets.stop();
     let ended = async {
         while connections.join_next().await.is_some() {}

@@ -6,16 +6,16 @@
 //!
 //! One short lock and one write for a group of entries; nothing here waits for a disk to be in sync.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use events::{Envelope, EventId};
+use events::EventId;
 use thiserror::Error;
 
 use super::disk::{Disk, Segment};
-use super::entry::{self, Entry};
+use super::entry::Entry;
+use super::state::{Coming, Held, Newest, Request, Stage, State};
 
 /// What the journal may grow to.
 #[derive(Clone, Copy, Debug)]
@@ -51,81 +51,11 @@ pub(crate) enum NotKept {
     TooLong,
 }
 
-/// How far a request has got.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Begun; its frame, to be copied into the next segment.
-    UnderWay(Vec<u8>),
-    /// Somebody in this process has its record and hands it over.
-    InHand,
-    /// Its record is in the segment and nowhere else.
-    Left,
-}
-
-/// An entry about one request on its way to a segment.
-pub(super) struct Coming {
-    pub(super) id: EventId,
-    /// Whether the request ends with it; else it begins, or takes another key.
-    pub(super) ends: bool,
-    /// Empty when it is longer than any may be.
-    pub(super) frame: Vec<u8>,
-}
-
-impl Coming {
-    /// A request begins.
-    pub(super) fn begin(record: &Envelope) -> Self {
-        let frame = Entry::UnderWay(Cow::Borrowed(record)).frame().unwrap_or_default();
-        Self { id: record.id, ends: false, frame }
-    }
-
-    /// A request has ended.
-    pub(super) fn end(record: &Envelope) -> Self {
-        Self { id: record.id, ends: true, frame: entry::ended(record).unwrap_or_default() }
-    }
-}
-
-struct Request {
-    segment: u64,
-    stage: Stage,
-}
-
-/// What a segment holds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    /// Its bytes; the newest segment's are counted elsewhere.
-    length: u64,
-    /// Requests that are not settled.
-    open: usize,
-    /// Of those, [`Stage::Left`].
-    left: usize,
-}
-
-struct Newest {
-    number: u64,
-    segment: Arc<dyn Segment>,
-    length: u64,
-    in_sync: bool,
-}
-
 /// What the keeper is to do.
 pub(super) struct Errands {
     pub(super) unsynced: Vec<Arc<dyn Segment>>,
     pub(super) new_names: bool,
     pub(super) done_with: Vec<u64>,
-}
-
-#[derive(Default)]
-pub(super) struct State {
-    requests: BTreeMap<EventId, Request>,
-    held: BTreeMap<u64, Held>,
-    newest: Option<Newest>,
-    next: u64,
-    errands: Vec<Arc<dyn Segment>>,
-    new_names: bool,
-    /// There is something for the keeper to do.
-    pub(super) news: bool,
-    /// Nobody writes any more.
-    pub(super) closing: bool,
 }
 
 /// The book.
@@ -380,57 +310,5 @@ impl Book {
     /// This segment is gone.
     pub(super) fn gone(&self, segment: u64) {
         self.state().held.remove(&segment);
-    }
-}
-
-impl State {
-    /// Of all segments, in bytes.
-    fn length(&self) -> u64 {
-        let newest = self.newest.as_ref().map_or(0, |newest| newest.length);
-        self.held.values().fold(newest, |sum, held| sum.saturating_add(held.length))
-    }
-
-    /// An entry lies in this segment.
-    fn kept(&mut self, entry: Coming, segment: u64) {
-        let stage = if entry.ends { Stage::InHand } else { Stage::UnderWay(entry.frame) };
-        self.put(entry.id, segment, stage);
-    }
-
-    /// An entry lies nowhere. If it was an end, its begin goes on to speak for the request.
-    fn not_kept(&mut self, entry: &Coming) {
-        let begun = self.requests.get(&entry.id).map(|request| request.segment);
-        if let Some(segment) = begun.filter(|_| entry.ends) {
-            self.put(entry.id, segment, Stage::InHand);
-        }
-    }
-
-    fn put(&mut self, id: EventId, segment: u64, stage: Stage) {
-        let held = self.held.entry(segment).or_default();
-        held.open += 1;
-        held.left += usize::from(stage == Stage::Left);
-        if let Some(before) = self.requests.insert(id, Request { segment, stage }) {
-            self.gone_from(&before);
-        }
-    }
-
-    fn forget(&mut self, id: EventId) {
-        if let Some(before) = self.requests.remove(&id) {
-            self.gone_from(&before);
-        }
-    }
-
-    /// A segment holds one request less.
-    fn gone_from(&mut self, before: &Request) {
-        if let Some(held) = self.held.get_mut(&before.segment) {
-            held.open -= 1;
-            held.left -= usize::from(before.stage == Stage::Left);
-        }
-    }
-
-    fn move_to(&mut self, id: EventId, segment: u64) {
-        if let Some(request) = self.requests.get_mut(&id) {
-            let stage = std::mem::replace(&mut request.stage, Stage::InHand);
-            self.put(id, segment, stage);
-        }
     }
 }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
-use super::book::{Book, Coming, NotKept};
+use super::book::{Book, NotKept};
+use super::state::Coming;
 
 /// Where entries wait for the write.
 pub(super) struct Desk {

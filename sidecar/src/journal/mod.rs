@@ -12,6 +12,7 @@ mod fake;
 mod frame;
 mod group;
 mod keeper;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +23,12 @@ use std::sync::Arc;
 
 use events::{Envelope, EventId};
 
-use book::{BOUNDS, Book, Bounds, Coming};
+use book::{BOUNDS, Book, Bounds};
 use disk::{Directory, Disk};
 use entry::Entry;
 use group::Desk;
 use keeper::Keeper;
+use state::Coming;
 
 pub(crate) use book::NotKept;
 pub(crate) use group::Ticket;

@@ -21,7 +21,6 @@ pub(crate) struct Answer {
 }
 
 /// What the answer holds until its end.
-#[expect(clippy::large_enum_variant, reason = "nearly every answer has the large one")]
 enum Connection {
     /// With its place, until it is given back.
     Alone(Option<(Box<Line>, Place)>, Arc<Idle>),

@@ -43,6 +43,8 @@ const WORDS: [Banned; 15] = [
     banned("pod", "task"),
     Banned {
         places: &[("tests/agents/hostile.py", "the system calls process_vm_readv and _writev")],
+        // Linux calls so the most memory that a process ever had.
+        within: &["vmhwm"],
         ..banned("vm", "task")
     },
     Banned {
@@ -81,7 +83,11 @@ const WORDS: [Banned; 15] = [
         ],
         ..banned("manager", "what it does")
     },
-    banned("helper", "what it does"),
+    Banned {
+        // A header of the official clients.
+        within: &["x-stainless-helper-method"],
+        ..banned("helper", "what it does")
+    },
     Banned {
         within: &["-util", "_util", "[\"util\"]", "util-linux"],
         ..banned("util", "what it does")

@@ -15,10 +15,11 @@ use events::usage::{Completion, Tokens, UsageRecord};
 use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp};
 use jiff::Timestamp;
 
-use super::book::{Book, Bounds, Coming, NotKept};
+use super::book::{Book, Bounds, NotKept};
 use super::fake::{Fake, Files};
 use super::group::Desk;
 use super::keeper::run_errands;
+use super::state::Coming;
 use super::{Journal, opened};
 
 /// Three or four records a segment, so that tests see many.
@@ -103,15 +104,15 @@ enum Did {
 /// Many requests: some long, some that never end, some that the ledger has late.
 fn story(journal: &Journal, book: &Book, mut did: impl FnMut(Did)) {
     for n in 0..30 {
-        assert!(begun(&journal, &record(n, 0)), "kept");
+        assert!(begun(journal, &record(n, 0)), "kept");
         did(Did::Began(n));
         if n % 7 == 3 {
             // Another key.
-            assert!(begun(&journal, &record(n, 0)), "kept");
+            assert!(begun(journal, &record(n, 0)), "kept");
         }
         let ends = [Some(n).filter(|n| n % 5 != 0), n.checked_sub(10).filter(|n| n % 10 == 5)];
         for end in ends.into_iter().flatten() {
-            assert!(ended(&journal, &record(end, end + 1)), "kept");
+            assert!(ended(journal, &record(end, end + 1)), "kept");
             did(Did::Ended(end));
             if end % 13 != 6 {
                 journal.settle(&[record(end, end + 1)]);
