@@ -179,7 +179,7 @@ mod tests {
         ];
         expect![[r#"
             ▶ anthropic-3: 1 new key for 2 old keys
-              ✗ try_keys              1.0 s  anthropic does not take key 0123 (401)
+              ✗ try_keys           1.00 s  anthropic does not take key 0123 (401)
                 → mend the key
             ✗ not rotated; the old keys are in force"#]]
         .assert_eq(&told(events));

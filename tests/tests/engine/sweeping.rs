@@ -14,8 +14,8 @@ use crate::rig::{Part, Rig, in_every_order, step};
 use crate::system::{SWEPT_EVERY, System, id};
 
 /// The calls that a sweep makes for whoever is late, before it looks for what is left over: two
-/// searches of two pages.
-const SEARCHES: usize = 4;
+/// searches of two pages, and one look at the rotations.
+const SEARCHES: usize = 5;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A task, a route and a lease of somebody who never logged in, beside ann's own.
