@@ -132,11 +132,10 @@ impl Call {
             match Outcome::of(status) {
                 Outcome::Worked => {
                     attempt.answered(status, answer.headers(), None, now);
-                    let downgraded = headers::downgraded(&self.headers, &headers);
                     let told = headers::for_client(answer.headers(), attempt.key());
                     let account = Account { turn, tally, _attempt: Some(attempt) };
                     let mut response = self.stream(answer, told, account);
-                    if downgraded {
+                    if headers::downgraded(&self.headers, &headers) {
                         headers::tell_downgrade(response.headers_mut());
                     }
                     return Ok(response);
@@ -262,7 +261,7 @@ impl Call {
 
     /// A good answer, streamed, with these headers.
     fn stream(
-        self,
+        &self,
         answer: Response<Answer>,
         headers: HeaderMap,
         mut account: Account,

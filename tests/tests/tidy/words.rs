@@ -42,7 +42,10 @@ const WORDS: [Banned; 15] = [
     },
     banned("pod", "task"),
     Banned {
-        places: &[("tests/agents/hostile.py", "the system calls process_vm_readv and _writev")],
+        places: &[
+            ("tests/agents/hostile.py", "the system calls process_vm_readv and _writev"),
+            ("sidecar/main/tests/support/mod.rs", "the kernel's word in a process's status"),
+        ],
         ..banned("vm", "task")
     },
     Banned {
