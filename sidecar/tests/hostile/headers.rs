@@ -96,7 +96,7 @@ x-host x-http-destinationurl x-http-host-override x-http-method x-http-method-ov
 x-method-override x-ms-client-principal x-ms-client-request-id x-original-host x-original-method
 x-original-uri x-original-url x-originating-ip x-portkey-virtual-key x-proxy-url x-proxyuser-ip
 x-query-string x-real-ip x-remote-addr x-remote-ip x-remote-user x-request-id x-requested-with
-x-rewrite-url x-scheme x-sendfile x-stainless-arch x-stainless-helper-method x-stainless-retry-count
+x-rewrite-url x-scheme x-sendfile x-stainless-arch x-stainless-lang x-stainless-retry-count
 x-teamclaw-attempts x-teamclaw-downgrade x-teamclaw-workspace x-true-client-ip x-url-scheme
 x-user-agent x-vertex-ai-llm-request-type x-wap-profile x_api_key x_forwarded_for
 ";
