@@ -43,4 +43,4 @@ pub use staging::{Staging, Turn};
 pub use suspects::{Kind, Suspect, Suspects};
 pub use timers::Timers;
 pub use trial::{Trial, Tried};
-pub use usage::{Grouping, Spending, Usage, UsageSink, UsageTotals};
+pub use usage::{BatchBounds, Grouping, Spending, Usage, UsageSink, UsageTotals};

@@ -47,9 +47,30 @@ pub struct Spending {
     pub unpriced: u64,
 }
 
+/// How much one call to a [`UsageSink`] brings at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchBounds {
+    /// How many records.
+    pub records: usize,
+    /// How many bytes of JSON; `None` where nobody minds.
+    pub length: Option<usize>,
+}
+
+impl BatchBounds {
+    /// What makes one message: SQS bills by 64 KiB (aws.amazon.com/sqs/pricing), and with a little
+    /// more each the records still fit one transaction of DynamoDB, which takes a hundred actions
+    /// (amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+    pub const MESSAGE: Self = Self { records: 80, length: Some(60_000) };
+}
+
 /// Where usage goes.
 #[async_trait]
 pub trait UsageSink: Send + Sync {
+    /// How much one call takes.
+    fn bounds(&self) -> BatchBounds {
+        BatchBounds::MESSAGE
+    }
+
     /// Counts a batch of `usage.recorded` events, each exactly once by its id, and records them in
     /// the feed in the same write. Durable when it returns.
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault>;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use events::{Envelope, Event};
 use ports::{Ids, UsageSink};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::WhenFull;
 use crate::journal::{Journal, Ticket};
@@ -44,6 +44,9 @@ pub(crate) struct Outbox {
     journal: Arc<Journal>,
     when_full: WhenFull,
     metrics: Arc<Metrics>,
+    /// Told when somebody waits, and when a batch has come together.
+    hurry: Arc<Notify>,
+    batch: usize,
     #[cfg(feature = "otel")]
     traces: Option<Traces>,
 }
@@ -76,11 +79,14 @@ impl Outbox {
             journal,
             when_full,
             metrics: Arc::clone(metrics),
+            hurry: Arc::default(),
+            batch: usage.bounds().records.min(BACKLOG_MAX / 2),
             #[cfg(feature = "otel")]
             traces: None,
         };
         let (journal, metrics) = (Arc::clone(&outbox.journal), Arc::clone(metrics));
-        let courier = Courier { receiver, usage, ids, journal, metrics, next: None };
+        let hurry = Arc::clone(&outbox.hurry);
+        let courier = Courier { receiver, usage, ids, journal, metrics, hurry, next: None };
         tokio::spawn(courier.run());
         outbox
     }
@@ -134,6 +140,7 @@ impl Outbox {
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.backlog.send(Item::Flush(done)).await.is_ok() {
+            self.hurry.notify_one();
             // An error means that the task is gone, and with it whatever could be waited for.
             let _gone = wait.await;
         }
@@ -196,7 +203,10 @@ impl Place {
         usage.in_memory.joined(time);
         let item = match self.room {
             Some(room) => {
-                room.send(item);
+                let backlog = room.send(item);
+                if BACKLOG_MAX - backlog.capacity() >= self.outbox.batch {
+                    self.outbox.hurry.notify_one();
+                }
                 return ending;
             }
             None => match self.outbox.backlog.try_send(item) {
@@ -257,6 +267,8 @@ mod tests {
             journal,
             when_full,
             metrics,
+            hurry: Arc::default(),
+            batch: 80,
             #[cfg(feature = "otel")]
             traces: None,
         };

@@ -2,36 +2,36 @@
 
 use events::price::Cost;
 use events::{Envelope, Event};
+use ports::BatchBounds;
 use serde_json::Value;
 
-/// The most records in one batch: with a little more each they still fit one transaction of
-/// DynamoDB, which takes a hundred actions (amazondynamodb/latest/APIReference/
-/// API_TransactWriteItems.html).
-pub(super) const RECORDS_MAX: usize = 80;
-/// The most bytes of JSON in one batch. SQS bills by 64 KiB
-/// (aws.amazon.com/sqs/pricing), so a batch with its attributes is billed once.
-pub(super) const LENGTH_MAX: usize = 60_000;
 /// What a record has besides its texts of any length: names of fields, identities, times, numbers.
 const FIXED_LENGTH: usize = 1_000;
 /// The longest number in JSON: 20 digits, or a float with its exponent.
 const NUMBER_LENGTH_MAX: usize = 25;
 
 /// A batch that grows.
-#[derive(Default)]
 pub(super) struct Batch {
+    bounds: BatchBounds,
     records: Vec<Envelope>,
     length: usize,
 }
 
 impl Batch {
+    /// One with nothing in it.
+    pub(super) fn within(bounds: BatchBounds) -> Self {
+        Self { bounds, records: Vec::new(), length: 0 }
+    }
+
     /// Takes a record, if it has room; the first always.
     ///
     /// # Errors
     /// The record, for the next batch.
     pub(super) fn add(&mut self, record: Box<Envelope>) -> Result<(), Box<Envelope>> {
-        let length = length_max(&record);
-        let fits = self.length + length <= LENGTH_MAX && self.records.len() < RECORDS_MAX;
-        if !fits && !self.records.is_empty() {
+        let BatchBounds { records, length: most } = self.bounds;
+        let length = most.map_or(0, |_| length_max(&record));
+        let fits = most.is_none_or(|most| self.length + length <= most);
+        if !(fits && self.records.len() < records || self.records.is_empty()) {
             return Err(record);
         }
         self.length += length;
@@ -41,7 +41,9 @@ impl Batch {
 
     /// Whether it is not worth waiting for more.
     pub(super) fn is_full(&self) -> bool {
-        self.records.len() >= RECORDS_MAX || self.length + FIXED_LENGTH > LENGTH_MAX
+        let BatchBounds { records, length } = self.bounds;
+        let heavy = length.is_some_and(|length| self.length + FIXED_LENGTH > length);
+        self.records.len() >= records || heavy
     }
 
     /// What it holds.
@@ -51,12 +53,12 @@ impl Batch {
 }
 
 /// These records, in batches.
-pub(super) fn batches(records: Vec<Envelope>) -> Vec<Batch> {
-    let mut batches = vec![Batch::default()];
+pub(super) fn batches(records: Vec<Envelope>, bounds: BatchBounds) -> Vec<Batch> {
+    let mut batches = vec![Batch::within(bounds)];
     for record in records {
         let last = batches.last_mut().map(|batch| batch.add(Box::new(record)));
         if let Some(Err(record)) = last {
-            let mut next = Batch::default();
+            let mut next = Batch::within(bounds);
             // The first always fits.
             let _fits = next.add(record);
             batches.push(next);
@@ -67,7 +69,8 @@ pub(super) fn batches(records: Vec<Envelope>) -> Vec<Batch> {
 
 /// How many bytes of JSON a record is at the most, and not much less: it is cheaper than writing it.
 fn length_max(record: &Envelope) -> usize {
-    let Event::UsageRecorded(usage) = &record.event else { return LENGTH_MAX };
+    // The sidecar reports nothing else.
+    let Event::UsageRecorded(usage) = &record.event else { return usize::MAX };
     let why = match &usage.cost {
         Cost::Unknown { why } => why.as_str(),
         Cost::Known { table, .. } => table.as_str(),
@@ -110,6 +113,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const BOUNDS: BatchBounds = BatchBounds::MESSAGE;
+    /// Its bytes.
+    const LENGTH: usize = 60_000;
 
     fn record(model: &str, tokens: u64, raw: Option<Value>) -> Envelope {
         let at = Timestamp::from_nanosecond(1_800_000_000_123_456_789).expect("a time");
@@ -182,10 +189,10 @@ mod tests {
                 .enumerate()
                 .map(|(n, length)| record(&n.to_string(), 1, Some("x".repeat(*length).into())))
                 .collect();
-            let batches = batches(records.clone());
+            let batches = batches(records.clone(), BOUNDS);
             for batch in &batches {
-                prop_assert!(batch.records().len() <= RECORDS_MAX);
-                prop_assert!(batch.records().iter().map(json).sum::<usize>() <= LENGTH_MAX);
+                prop_assert!(batch.records().len() <= BOUNDS.records);
+                prop_assert!(batch.records().iter().map(json).sum::<usize>() <= LENGTH);
             }
             let all: Vec<Envelope> =
                 batches.iter().flat_map(|batch| batch.records()).cloned().collect();
@@ -203,9 +210,9 @@ mod tests {
 
     #[test]
     fn a_record_that_is_longer_than_a_batch_goes_alone() {
-        let long = || record("m", 1, Some("x".repeat(LENGTH_MAX).into()));
+        let long = || record("m", 1, Some("x".repeat(LENGTH).into()));
         let short = || record("m", 1, None);
-        let batches = batches(vec![short(), long(), short(), short()]);
+        let batches = batches(vec![short(), long(), short(), short()], BOUNDS);
         let lengths: Vec<usize> = batches.iter().map(|batch| batch.records().len()).collect();
         assert_eq!(lengths, [1, 1, 2]);
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use events::Envelope;
 use ports::{Fault, Ids, Retry, UsageSink};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Item;
 use super::batch::{Batch, batches};
@@ -28,6 +28,8 @@ pub(super) struct Courier {
     pub(super) ids: Arc<dyn Ids>,
     pub(super) journal: Arc<Journal>,
     pub(super) metrics: Arc<Metrics>,
+    /// Somebody waits, or much has come.
+    pub(super) hurry: Arc<Notify>,
     /// What had no room in the last batch.
     pub(super) next: Option<Box<Envelope>>,
 }
@@ -74,7 +76,7 @@ impl Courier {
         // A panic has already been told; what was in hand is read again at the next start.
         let left = tokio::task::spawn_blocking(move || journal.left()).await.unwrap_or_default();
         let line = &self.metrics.usage.on_disk;
-        for batch in batches(left) {
+        for batch in batches(left, self.usage.bounds()) {
             self.hand_over(batch.records(), line).await;
         }
         if !self.journal.has_left() {
@@ -83,27 +85,32 @@ impl Courier {
         }
     }
 
-    /// A batch that is full, old enough, or waited for.
+    /// A batch that is full, old enough, or waited for. What comes meanwhile waits in the backlog and
+    /// wakes nobody, unless it is much.
     async fn gather(&mut self, first: Option<Item>) -> (Batch, Vec<oneshot::Sender<()>>) {
-        let (mut batch, mut flushes) = (Batch::default(), Vec::new());
+        let (mut batch, mut flushes) = (Batch::within(self.usage.bounds()), Vec::new());
         let until = Instant::now() + BATCH_AGE_MAX;
         let mut next = first;
-        while let Some(item) = next {
-            match item {
-                Item::Record(record) => {
-                    if let Err(record) = batch.add(record) {
-                        self.next = Some(record);
-                        break;
-                    }
+        loop {
+            while let Some(item) = next {
+                match item {
+                    Item::Record(record) => self.next = batch.add(record).err(),
+                    Item::Flush(done) => flushes.push(done),
                 }
-                Item::Flush(done) => flushes.push(done),
+                if self.next.is_some() || batch.is_full() || !flushes.is_empty() {
+                    return (batch, flushes);
+                }
+                next = self.receiver.try_recv().ok();
             }
-            if batch.is_full() || !flushes.is_empty() {
-                break;
+            if Instant::now() >= until || self.receiver.is_closed() {
+                return (batch, flushes);
             }
-            next = timeout_at(until, self.receiver.recv()).await.ok().flatten();
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = self.hurry.notified() => {}
+            }
+            next = self.receiver.try_recv().ok();
         }
-        (batch, flushes)
     }
 
     /// Hands a batch over, however long it takes. One that the ledger never accepts is halved

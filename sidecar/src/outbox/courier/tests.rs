@@ -7,12 +7,15 @@ use events::price::Cost;
 use events::usage::{Completion, Tokens, UsageRecord};
 use events::{Event, EventId, Gen, KeyPrint, Secret, Stamp};
 use jiff::Timestamp;
-use ports::{UsageSink, async_trait};
+use ports::{BatchBounds, UsageSink, async_trait};
 
 use super::super::Outbox;
-use super::super::batch::{LENGTH_MAX, RECORDS_MAX};
 use super::*;
 use crate::config::WhenFull;
+
+const BOUNDS: BatchBounds = BatchBounds::MESSAGE;
+/// Its bytes.
+const LENGTH: usize = 60_000;
 
 struct NoIds;
 
@@ -100,7 +103,7 @@ async fn hand_over(ledger: Picky, records: Vec<Envelope>) -> (Arc<Picky>, Arc<Me
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_record_is_set_aside_alone_and_all_others_are_counted_in_order() {
-    let many = RECORDS_MAX as u64;
+    let many = BOUNDS.records as u64;
     for bad in [vec![0], vec![many - 1], vec![17], vec![3, 4, 40], (0..many).collect()] {
         for away in [0, 1, 3] {
             let bad: BTreeSet<EventId> = bad.iter().copied().map(id).collect();
@@ -111,7 +114,7 @@ async fn a_bad_record_is_set_aside_alone_and_all_others_are_counted_in_order() {
             assert_eq!(*ledger.counted.lock().expect("no panic"), good);
             // Each halving of 80 comes to an end after 7, and each half is tried once.
             let calls = ledger.calls.lock().expect("no panic").len();
-            let bound = (bad.len() * 15 + 1).min(2 * RECORDS_MAX) + away as usize;
+            let bound = (bad.len() * 15 + 1).min(2 * BOUNDS.records) + away as usize;
             assert!(calls <= bound, "{calls} calls for {} bad of {many}", bad.len());
             let text = format!("{:?}", metrics.usage);
             assert!(text.contains(&format!("records_sent: Count({})", good.len())), "{text}");
@@ -130,10 +133,10 @@ async fn no_batch_is_longer_than_a_message_may_be() {
         assert_eq!(counted, (0..records).map(id).collect::<Vec<_>>());
         let calls = ledger.calls.lock().expect("no panic").clone();
         for (records, length) in &calls {
-            let fits = *length <= LENGTH_MAX || *records == 1;
-            assert!(fits && *records <= RECORDS_MAX, "{records} records of {length} bytes");
+            let fits = *length <= LENGTH || *records == 1;
+            assert!(fits && *records <= BOUNDS.records, "{records} records of {length} bytes");
         }
-        let least = records as usize * (raw_length + 2_000) / LENGTH_MAX + 1;
+        let least = records as usize * (raw_length + 2_000) / LENGTH + 1;
         assert!(calls.len() <= least.max(records as usize / 20), "{} batches", calls.len());
     }
 }
