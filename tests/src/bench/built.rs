@@ -1,6 +1,6 @@
 //! The real programs, built as this one was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
@@ -13,15 +13,20 @@ use super::{Failure, progress};
 /// It does not build.
 pub(crate) async fn built(program: &str) -> Result<PathBuf, Failure> {
     progress(&format!("cargo builds {program}, unless it is built"));
-    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    // What is shipped is measured.
+    let profile = if cfg!(debug_assertions) { "dev" } else { "dist" };
     let built = Command::new("cargo")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--locked", "--package", program, "--bin", program])
-        .args(profile)
+        .args(["--profile", profile])
         .status()
         .await
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
-    let beside = std::env::current_exe()?.with_file_name(program);
+    let beside = std::env::current_exe()?;
+    let beside = match beside.parent().and_then(Path::parent) {
+        Some(target) if !cfg!(debug_assertions) => target.join("dist").join(program),
+        _ => beside.with_file_name(program),
+    };
     if built.success() && beside.exists() {
         return Ok(beside);
     }
