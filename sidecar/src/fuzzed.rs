@@ -13,6 +13,8 @@ pub mod event_stream;
 pub mod json_walk;
 #[path = "../../tests/fuzz/src/proxy_headers.rs"]
 pub mod proxy_headers;
+#[path = "../../tests/fuzz/src/socket_frames.rs"]
+pub mod socket_frames;
 #[path = "../../tests/fuzz/src/usage_journal.rs"]
 pub mod usage_journal;
 
@@ -23,6 +25,7 @@ fn every_kept_input_of_the_proxy_is_read_as_the_rules_say() {
     judge("event_stream", event_stream::check);
     judge("json_walk", json_walk::check);
     judge("proxy_headers", proxy_headers::check);
+    judge("socket_frames", socket_frames::check);
     judge("usage_journal", usage_journal::check);
 }
 

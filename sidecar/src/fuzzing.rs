@@ -17,6 +17,7 @@ use crate::providers::{ALL, Api, Registry};
 use crate::scan::Scan;
 use crate::sse::{Piece, Sse};
 use crate::target::{Target, good_host};
+use crate::websocket;
 
 /// Where a company's own resources are, for the providers that have no place by themselves.
 pub const OWN: &str = "https://own.example";
@@ -110,6 +111,11 @@ pub fn reading<'a>(api: u8, kind: &str, parts: impl Iterator<Item = &'a [u8]>) -
     let mut meter = Meter::new(APIS[usize::from(api) % APIS.len()], &headers);
     parts.for_each(|part| meter.see(part));
     Some(format!("{:?}", meter.finish()))
+}
+
+/// The messages of one side of a WebSocket, whole or not, and how their reading ended.
+pub fn messages<'a>(client: bool, parts: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, String) {
+    websocket::fuzzing::messages(client, parts)
 }
 
 /// What a segment of the usage journal says, each entry in JSON, and how many places are damaged.

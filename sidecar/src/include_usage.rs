@@ -2,13 +2,13 @@
 //! This asks in the client's place and takes the extra chunk out again, because clients that did
 //! not ask index `choices[0]` in every chunk. Everything else stays byte for byte.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::members::Members;
 use crate::sse::{Piece, Sse};
 
 /// The longest event that is held back to look at it; a longer one passes as it comes. The chunk
@@ -16,33 +16,41 @@ use crate::sse::{Piece, Sse};
 const EVENT_LENGTH_MAX: usize = 64 * 1024;
 
 /// The parts of a request's body that the sidecar reads.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked<'a> {
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
     /// The model that is asked for.
-    #[serde(borrow, default)]
-    pub(crate) model: Option<Cow<'a, str>>,
+    pub(crate) model: Option<String>,
     /// Whether the answer shall stream.
-    #[serde(default)]
     pub(crate) stream: Option<bool>,
-    #[serde(borrow, default, deserialize_with = "some")]
-    stream_options: Option<&'a RawValue>,
+    /// Where `stream_options` is, a `null` included.
+    options: Option<Range<usize>>,
 }
 
-/// Unlike serde's own reading, a `null` is kept, because its place is needed.
-fn some<'de: 'a, 'a, D>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-impl<'a> Asked<'a> {
+impl Asked {
     /// Reads a body; `None` when it is no JSON object or has one of our keys twice, which every
     /// reader takes in its own way.
-    pub(crate) fn read(body: &'a [u8]) -> Option<Self> {
-        // serde would also take a list of the fields.
-        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-        serde_json::from_slice(body).ok().filter(|_| first == Some(&b'{'))
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        let mut asked = Self::default();
+        let (mut model, mut stream) = (None, None);
+        for member in Members::of(body) {
+            let (name, place) = member.ok()?;
+            let twice = match &*name {
+                "model" => model.replace(place).is_some(),
+                "stream" => stream.replace(place).is_some(),
+                "stream_options" => asked.options.replace(place).is_some(),
+                _ => false,
+            };
+            if twice {
+                return None;
+            }
+        }
+        if let Some(place) = model {
+            asked.model = serde_json::from_slice(&body[place]).ok()?;
+        }
+        if let Some(place) = stream {
+            asked.stream = serde_json::from_slice(&body[place]).ok()?;
+        }
+        Some(asked)
     }
 
     /// The body with the question put in; `None` when the client itself asks, or wants no stream.
@@ -50,14 +58,14 @@ impl<'a> Asked<'a> {
         if self.stream != Some(true) {
             return None;
         }
-        let Some(options) = self.stream_options else {
+        let Some(options) = self.options.clone() else {
             let brace = memchr::memchr(b'{', body)? + 1;
             let empty = body[brace..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'}');
             let comma = if empty { "" } else { "," };
             let added = format!("\"stream_options\":{{\"include_usage\":true}}{comma}");
             return Some(splice(body, brace, brace, added.as_bytes()));
         };
-        let mut wanted: Map<String, Value> = match serde_json::from_str(options.get()) {
+        let mut wanted: Map<String, Value> = match serde_json::from_slice(&body[options.clone()]) {
             Ok(Value::Object(map)) => map,
             _ => Map::new(),
         };
@@ -65,10 +73,8 @@ impl<'a> Asked<'a> {
             return None;
         }
         wanted.insert("include_usage".to_owned(), Value::Bool(true));
-        // The raw value borrows from the body, so its place follows from the addresses.
-        let from = options.get().as_ptr().addr().checked_sub(body.as_ptr().addr())?;
-        let to = from.checked_add(options.get().len()).filter(|to| *to <= body.len())?;
-        Some(splice(body, from, to, Value::Object(wanted).to_string().as_bytes()))
+        let wanted = Value::Object(wanted).to_string();
+        Some(splice(body, options.start, options.end, wanted.as_bytes()))
     }
 }
 

@@ -24,6 +24,7 @@ mod headers;
 mod include_usage;
 mod journal;
 mod limits;
+mod members;
 mod meter;
 mod metrics;
 mod normal;

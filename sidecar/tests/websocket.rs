@@ -352,3 +352,28 @@ async fn a_sidecar_that_stops_lets_a_turn_end_and_closes_what_rests() {
     let records = rig.books.records();
     assert_eq!((records.len(), records[0].tokens), (1, turn()));
 }
+
+#[tokio::test]
+async fn a_response_on_a_socket_keeps_to_the_limits_of_its_lease() {
+    for (limits, turns, status) in [
+        (r#"{"models_denied":["*/gpt-4.1*"]}"#, 0, 403),
+        (r#"{"requests_per_minute":2}"#, 2, 429),
+        (r#"{"requests_at_once":1}"#, 3, 0),
+    ] {
+        let provider = Provider::new(false).await;
+        let rig = rig(&provider).await;
+        rig.tokens.limit("ann", &serde_json::from_str(limits).expect("limits"));
+        let mut client = open(&rig, RESPONSES, &[]).await.expect("a socket");
+        for _ in 0..turns {
+            say(&mut client, &create()).await;
+            hear_until(&mut client, "response.completed").await;
+        }
+        if status > 0 {
+            say(&mut client, &create()).await;
+            let refused = hear(&mut client).await;
+            assert_eq!((&refused["type"], &refused["status"]), (&json!("error"), &json!(status)));
+        }
+        assert_eq!(provider.messages().len(), turns, "{limits}");
+        records(&rig, turns).await;
+    }
+}

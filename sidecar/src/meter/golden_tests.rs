@@ -35,7 +35,6 @@ impl Known {
         let provider = upstreams.providers.find(target.provider).expect("in the table");
         let found = provider.route(&Method::POST, target.path).expect("served");
         let asked = Asked::read(case.request.as_bytes()).and_then(|asked| asked.model);
-        let asked = asked.map(|model| model.into_owned());
         let asked = asked.or_else(|| form::field(case.request.as_bytes(), "model"));
         let mut headers = HeaderMap::new();
         let kind = ("content-type".to_owned(), case.content_type.clone());

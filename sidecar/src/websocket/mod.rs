@@ -152,3 +152,31 @@ pub(crate) async fn open(
     tell_attempts(response.headers_mut(), attempts);
     Ok(response)
 }
+
+/// For the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::frames::{Frames, Piece};
+
+    pub(crate) fn messages<'a>(
+        client: bool,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> (Vec<Vec<u8>>, String) {
+        let mut frames = if client { Frames::of_client() } else { Frames::of_server() };
+        let mut messages = vec![Vec::new()];
+        for mut part in parts {
+            loop {
+                match frames.next(&mut part) {
+                    Ok(Some(Piece::Data(data))) => {
+                        messages.last_mut().into_iter().for_each(|m| m.extend_from_slice(data));
+                    }
+                    Ok(Some(Piece::End)) => messages.push(Vec::new()),
+                    Ok(Some(Piece::Close)) => return (messages, "closed".to_owned()),
+                    Ok(None) => break,
+                    Err(odd) => return (messages, odd.to_string()),
+                }
+            }
+        }
+        (messages, "open".to_owned())
+    }
+}

@@ -25,6 +25,7 @@ pub mod proxy {
     pub mod event_stream;
     pub mod json_walk;
     pub mod proxy_headers;
+    pub mod socket_frames;
     pub mod usage_journal;
 }
 

@@ -89,7 +89,7 @@ impl SidecarArgs {
 
     /// How long one round lasts: some ten thousand requests.
     pub(super) fn round(&self) -> Duration {
-        self.sized(Duration::from_secs(3), Duration::from_millis(50))
+        self.sized(Duration::from_secs(2), Duration::from_millis(50))
     }
 
     /// How long a subject is asked before it is measured.
@@ -99,7 +99,7 @@ impl SidecarArgs {
 
     /// How many rounds, of which the middle one counts.
     pub(super) fn rounds(&self) -> usize {
-        self.sized(5, 1)
+        self.sized(3, 1)
     }
 }
 
