@@ -77,7 +77,7 @@ impl<'a> Members<'a> {
     fn value(&mut self) -> Option<()> {
         match self.byte()? {
             b'"' => self.string(),
-            byte @ (b'{' | b'[') => self.container(byte == b'{'),
+            byte @ (b'{' | b'[') => self.nested(byte == b'{'),
             byte if scalar(byte) => {
                 let rest = &self.text[self.at..];
                 self.at += rest.iter().position(|byte| !scalar(*byte)).unwrap_or(rest.len());
@@ -88,7 +88,7 @@ impl<'a> Members<'a> {
     }
 
     /// To the end of a list or an object whose first byte is behind us.
-    fn container(&mut self, object: bool) -> Option<()> {
+    fn nested(&mut self, object: bool) -> Option<()> {
         // Which of those that are open are objects, the innermost in the lowest bit.
         let (mut open, mut depth) = (u128::from(object), 1);
         while depth > 0 {
