@@ -303,7 +303,7 @@ impl Call {
         if let Some(tally) = &mut account.tally {
             tally.answered(head.status.as_u16(), &head.headers);
         }
-        let out = if is_short(&body) {
+        let out = if !streams && is_short(&body) {
             full(whole(body, account).await.map_err(|_| {
                 let words = format!("{}'s answer broke off; try again", self.provider.id);
                 Refusal::new(Kind::BadUpstream, words)

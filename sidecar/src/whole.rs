@@ -16,7 +16,7 @@ use crate::upstream::Answer;
 /// on as it comes.
 const SHORT_LENGTH_MAX: u64 = 32 * 1024;
 
-/// Whether an answer is short and says so. A stream never says how long it will be.
+/// Whether an answer is short and says so.
 pub(crate) fn is_short(answer: &Answer) -> bool {
     answer.size_hint().exact().is_some_and(|length| length <= SHORT_LENGTH_MAX)
 }
