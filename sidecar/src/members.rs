@@ -5,9 +5,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// How deep values may be; serde_json's own limit.
-const DEPTH_MAX: u32 = 128;
-
 /// What is read is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoObject;
@@ -87,31 +84,30 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// To the end of a list or an object whose first byte is behind us.
+    /// To the end of a list or an object whose first byte is behind us. However deep it is: a bit is
+    /// kept for each that is open.
     fn nested(&mut self, object: bool) -> Option<()> {
-        // Which of those that are open are objects, the innermost in the lowest bit.
-        let (mut open, mut depth) = (u128::from(object), 1);
-        while depth > 0 {
+        let mut outer = Open::default();
+        let mut within_object = object;
+        loop {
             match self.byte()? {
                 b'"' => self.string()?,
                 byte @ (b'{' | b'[') => {
-                    depth += 1;
-                    if depth >= DEPTH_MAX {
-                        return None;
-                    }
-                    open = open << 1 | u128::from(byte == b'{');
+                    outer.push(within_object);
+                    within_object = byte == b'{';
                 }
                 byte @ (b'}' | b']') => {
-                    if (open & 1 == 1) != (byte == b'}') {
+                    if within_object != (byte == b'}') {
                         return None;
                     }
-                    open >>= 1;
-                    depth -= 1;
+                    match outer.pop() {
+                        Some(object) => within_object = object,
+                        None => return Some(()),
+                    }
                 }
                 _ => {}
             }
         }
-        Some(())
     }
 
     /// To the end of a string whose first quote is behind us.
@@ -140,6 +136,29 @@ impl<'a> Members<'a> {
         let byte = self.peek()?;
         self.at += 1;
         Some(byte)
+    }
+}
+
+/// Which of those that are open are objects, 64 in a word.
+#[derive(Default)]
+struct Open {
+    words: Vec<u64>,
+    depth: usize,
+}
+
+impl Open {
+    fn push(&mut self, object: bool) {
+        let (word, bit) = (self.depth / 64, self.depth % 64);
+        if word == self.words.len() {
+            self.words.push(0);
+        }
+        self.words[word] = self.words[word] & !(1 << bit) | u64::from(object) << bit;
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) -> Option<bool> {
+        self.depth = self.depth.checked_sub(1)?;
+        Some(self.words[self.depth / 64] >> (self.depth % 64) & 1 == 1)
     }
 }
 
@@ -189,7 +208,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_ends_elsewhere_is_none() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let deep = |close: &str| format!("{{\"a\":{}{close}}}", "[{\"b\":".repeat(500));
+        assert_eq!(Members::of(deep(&format!("1{}", "}]".repeat(500))).as_bytes()).count(), 1);
+        let crossed = deep(&format!("1{}]}}{}", "}]".repeat(250), "}]".repeat(249)));
         for text in [
             "",
             " ",
@@ -210,7 +231,7 @@ mod tests {
             "{\"a\":\"\\",
             "{a:1}",
             "{\"a\":1",
-            &deep,
+            &crossed,
         ] {
             assert!(Members::of(text.as_bytes()).any(|member| member.is_err()), "{text}");
         }
