@@ -99,11 +99,7 @@ pub(crate) async fn take(mut body: Incoming, holding: &Arc<Semaphore>) -> Result
             return Ok(Taken::Passing(Passing { held, rest: body, left, pause, room }));
         }
     }
-    let whole = match held.len() {
-        1 => held.pop_front().unwrap_or_default(),
-        _ => held.into_iter().fold(BytesMut::with_capacity(length), joined).freeze(),
-    };
-    Ok(Taken::Whole { bytes: whole, _room: room })
+    Ok(Taken::Whole { bytes: joined(held), _room: room })
 }
 
 /// Widens the room of a body to `length` bytes. Never waits: two that wait for each other's room
@@ -127,9 +123,14 @@ fn hold(
     Ok(())
 }
 
-fn joined(mut all: BytesMut, part: Bytes) -> BytesMut {
-    all.extend_from_slice(&part);
-    all
+/// The parts of a body as one; a single one is not copied.
+pub(crate) fn joined(mut parts: VecDeque<Bytes>) -> Bytes {
+    if parts.len() == 1 {
+        return parts.pop_front().unwrap_or_default();
+    }
+    let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    parts.iter().for_each(|part| all.extend_from_slice(part));
+    all.freeze()
 }
 
 /// A body that passes as it comes.

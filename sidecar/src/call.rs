@@ -304,10 +304,13 @@ impl Call {
             tally.answered(head.status.as_u16(), &head.headers);
         }
         let out = if !streams && is_short(&body) {
-            full(whole(body, account).await.map_err(|_| {
-                let words = format!("{}'s answer broke off; try again", self.provider.id);
-                Refusal::new(Kind::BadUpstream, words)
-            })?)
+            match timeout(total_max, whole(body, account)).await {
+                Ok(Ok(bytes)) => full(bytes),
+                Ok(Err(_)) | Err(_) => {
+                    let words = format!("{}'s answer broke off; try again", self.provider.id);
+                    return Err(Refusal::new(Kind::BadUpstream, words));
+                }
+            }
         } else {
             Out::new(Relay::new(body, account, total_max, self.asked_usage && streams))
         };

@@ -88,7 +88,7 @@ impl Relay {
         }
     }
 
-    /// What goes to the client of these bytes; with a ending if they close the account.
+    /// What goes to the client of these bytes; with an ending if they close the account.
     fn pass(&mut self, data: Bytes) -> (Bytes, Option<Ending>) {
         let mut ending = None;
         if let Some(Account { tally, .. }) = self.account.as_deref_mut() {

@@ -1,12 +1,14 @@
 //! A short answer, taken whole: its account is closed before the head of the answer leaves, so that
 //! head and body leave together, and the account's write is shared with others.
 
-use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::timeout;
 
-use crate::body::BoxError;
+use crate::body::{BoxError, joined};
 use crate::call::Account;
 use crate::relay::SILENCE_MAX;
 use crate::tally::Tally;
@@ -29,26 +31,17 @@ pub(crate) async fn whole(
     mut answer: Answer,
     mut account: Box<Account>,
 ) -> Result<Bytes, BoxError> {
-    let mut held = Vec::with_capacity(1);
+    let mut held = VecDeque::with_capacity(1);
     while let Some(frame) = timeout(SILENCE_MAX, answer.frame()).await? {
         let Ok(data) = frame?.into_data() else { continue };
         if let Some(tally) = &mut account.tally {
             tally.see(&data);
         }
-        held.push(data);
+        held.push_back(data);
     }
     drop(answer);
     if let Some(ending) = account.tally.take().and_then(Tally::end) {
         ending.written().await;
     }
-    Ok(match held.len() {
-        1 => held.swap_remove(0),
-        _ => held
-            .iter()
-            .fold(BytesMut::new(), |mut all, part| {
-                all.extend_from_slice(part);
-                all
-            })
-            .freeze(),
-    })
+    Ok(joined(held))
 }
