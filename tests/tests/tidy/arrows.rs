@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("events", &[]),
     ("ports", &["events"]),
     ("local", &["events", "ports"]),
+    ("aws", &["events", "ports"]),
     ("producers", &["events", "ports"]),
     // The observer and the sweeper learn facts too, and put them on the bus as producers do.
     ("consumers", &["events", "ports", "producers"]),
@@ -20,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("router", &["events", "ports", "producers"]),
     ("agent", &["events", "ports"]),
     // The roots: they alone see the adapters.
+    ("lambdas", &["agent", "aws", "consumers", "events", "ports", "producers"]),
     ("teamclaw-sidecar", &["events", "local", "ports", "sidecar"]),
     (
         "teamclaw",

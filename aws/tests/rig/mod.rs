@@ -1,0 +1,89 @@
+//! A local AWS for one test program: ministack as a process of its own, which ends with it.
+//!
+//! A program that cannot start it fails; nothing is skipped.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use aws::Environment;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+/// The account of the local AWS.
+pub(crate) const ACCOUNT: &str = "123456789012";
+/// How often is looked whether it has come up, and at the most: a minute, for a busy machine.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS_MAX: u32 = 3_000;
+
+/// The server of this program; every test shares it, each with an environment of its own.
+pub(crate) struct Ministack {
+    address: SocketAddr,
+}
+
+/// The server, started by whoever asks first.
+pub(crate) fn ministack() -> &'static Ministack {
+    static SERVER: OnceLock<Ministack> = OnceLock::new();
+    SERVER.get_or_init(Ministack::start)
+}
+
+/// What ends with this program. A static is never dropped, so the process watches its parent.
+static CHILD: Mutex<Option<Child>> = Mutex::new(None);
+
+impl Ministack {
+    fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let python = root.join(".venv/bin/python");
+        assert!(
+            python.exists(),
+            "there is no .venv; scripts/test makes it from tests/python/aws.txt"
+        );
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let child = Command::new(python)
+            .arg(root.join("tests/python/local_aws.py"))
+            .env("GATEWAY_PORT", address.port().to_string())
+            .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
+            .env("BIND_HOST", "127.0.0.1")
+            .env("IOT_MTLS_ENABLED", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("ministack starts");
+        *CHILD.lock().expect("nobody panics here") = Some(child);
+        let mut looks = 0;
+        while TcpStream::connect(address).is_err() {
+            looks += 1;
+            assert!(looks < LOOKS_MAX, "ministack did not come up");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Self { address }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A configuration that leads every service here, with credentials that mean nothing.
+    pub(crate) async fn config(&self) -> SdkConfig {
+        aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(self.url())
+            .test_credentials()
+            .load()
+            .await
+    }
+}
+
+/// An environment that no other test of this server uses.
+pub(crate) fn environment() -> Environment {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)).parse().expect("a good name")
+}
