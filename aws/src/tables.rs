@@ -49,7 +49,7 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: &[Table] = &[crate::journal::JOURNAL];
+pub const TABLES: [Table; 1] = [crate::journal::JOURNAL];
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "DynamoDB";
