@@ -7,6 +7,10 @@
 pub mod environment;
 pub mod error;
 #[cfg(feature = "dynamodb")]
+pub mod journal;
+#[cfg(feature = "dynamodb")]
+pub mod rotations;
+#[cfg(feature = "dynamodb")]
 pub mod tables;
 
 pub use environment::Environment;
