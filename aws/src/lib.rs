@@ -7,6 +7,18 @@
 pub mod environment;
 pub mod error;
 #[cfg(feature = "dynamodb")]
+pub mod leases;
+#[cfg(feature = "dynamodb")]
+pub mod people;
+#[cfg(feature = "dynamodb")]
+pub mod routes;
+#[cfg(feature = "dynamodb")]
+mod rows;
+#[cfg(feature = "dynamodb")]
+pub mod suspects;
+#[cfg(feature = "dynamodb")]
 pub mod tables;
+#[cfg(feature = "dynamodb")]
+pub mod timers;
 
 pub use environment::Environment;

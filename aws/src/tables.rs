@@ -49,7 +49,13 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: [Table; 0] = [];
+pub const TABLES: [Table; 5] = [
+    crate::leases::LEASES,
+    crate::people::PEOPLE,
+    crate::routes::ROUTES,
+    crate::suspects::SUSPECTS,
+    crate::timers::TIMERS,
+];
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "DynamoDB";
