@@ -7,9 +7,13 @@
 pub mod environment;
 pub mod error;
 #[cfg(feature = "dynamodb")]
+pub mod journal;
+#[cfg(feature = "dynamodb")]
 pub mod leases;
 #[cfg(feature = "dynamodb")]
 pub mod people;
+#[cfg(feature = "dynamodb")]
+pub mod rotations;
 #[cfg(feature = "dynamodb")]
 pub mod routes;
 #[cfg(feature = "dynamodb")]
