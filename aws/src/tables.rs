@@ -49,7 +49,14 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: [Table; 1] = [crate::journal::JOURNAL];
+pub const TABLES: &[Table] = &[
+    crate::journal::JOURNAL,
+    crate::leases::LEASES,
+    crate::people::PEOPLE,
+    crate::routes::ROUTES,
+    crate::suspects::SUSPECTS,
+    crate::timers::TIMERS,
+];
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "DynamoDB";
