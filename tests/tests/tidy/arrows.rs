@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("events", &[]),
     ("ports", &["events"]),
-    ("local", &["events", "ports"]),
+    ("system", &["events", "ports"]),
+    ("local", &["events", "ports", "system"]),
     ("aws", &["events", "ports"]),
     ("producers", &["events", "ports"]),
     // The observer and the sweeper learn facts too, and put them on the bus as producers do.
@@ -21,8 +22,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("router", &["events", "ports", "producers"]),
     ("agent", &["events", "ports"]),
     // The roots: they alone see the adapters.
-    ("lambdas", &["agent", "aws", "consumers", "events", "ports", "producers"]),
-    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar"]),
+    ("lambdas", &["agent", "aws", "consumers", "events", "ports", "producers", "system"]),
+    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
         &["agent", "consumers", "events", "local", "ports", "producers", "router", "sidecar"],
@@ -38,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "producers",
             "router",
             "sidecar",
+            "system",
             "teamclaw",
         ],
     ),
