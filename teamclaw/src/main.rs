@@ -3,7 +3,6 @@
 //! Reads the arguments, chooses a runtime and turns the outcome into an exit code. Nothing else.
 
 // `pub`, so that the lints for what is public hold within this program too.
-pub mod api;
 pub mod cli;
 pub mod client;
 pub mod commands;

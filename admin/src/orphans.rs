@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use consumers::sweeper::{SUSPECTED_FOR, fate};
 
-use super::{Api, Refusal};
 use crate::api::{Orphan, Orphans};
+use crate::{Api, Refusal};
 
-pub(super) async fn list(State(api): Api) -> Result<Json<Orphans>, Refusal> {
+pub(crate) async fn list(State(api): Api) -> Result<Json<Orphans>, Refusal> {
     let mut orphans = Vec::new();
     for (suspect, since) in api.suspects.list().await? {
         let workspace = api.bus.journal().load(&suspect.workspace).await?.workspace;

@@ -9,19 +9,19 @@ use crate::api::Trouble;
 
 /// A request that was not done.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     trouble: Trouble,
 }
 
 impl Refusal {
     /// The request itself is wrong.
-    pub(super) fn bad(why: impl Into<String>, do_this: impl Into<String>) -> Self {
+    pub(crate) fn bad(why: impl Into<String>, do_this: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "the request is not understood", why, do_this)
     }
 
     /// There is no such thing.
-    pub(super) fn missing(what: impl Into<String>, do_this: impl Into<String>) -> Self {
+    pub(crate) fn missing(what: impl Into<String>, do_this: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not found", what, do_this)
     }
 
@@ -65,13 +65,13 @@ impl IntoResponse for Refusal {
 }
 
 /// Not the operator.
-pub(super) fn unauthorized() -> Response {
+pub(crate) fn unauthorized() -> Response {
     let why = "the request carries no valid operator token";
     let do_this = "run the command as the user who started the engine, or set TEAMCLAW_TOKEN";
     Refusal::new(StatusCode::UNAUTHORIZED, "not allowed", why, do_this).into_response()
 }
 
 /// No such path.
-pub(super) async fn unknown() -> Response {
+pub(crate) async fn unknown() -> Response {
     Refusal::missing("the API has no such path", "look at teamclaw --help").into_response()
 }

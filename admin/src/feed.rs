@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use ports::{Cursor, Grouping};
 use serde::Deserialize;
 
-use super::workspaces::{known, parse};
-use super::{Api, Refusal};
 use crate::api::{Entry, Feed, FeedEntry, History, UsageReport};
+use crate::workspaces::{known, parse};
+use crate::{Api, Refusal};
 
 /// How many events one answer holds when nobody says.
 const LIMIT_DEFAULT: usize = 200;
@@ -22,13 +22,10 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
-/// How often a held-back answer looks for news of its workspace: one indexed read.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
 /// From where, how much, how long.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Window {
+pub(crate) struct Window {
     after: u64,
     limit: Option<usize>,
     wait: u64,
@@ -37,15 +34,15 @@ pub(super) struct Window {
 
 impl Window {
     /// After which version of a list.
-    pub(super) fn after(&self) -> Version {
+    pub(crate) fn after(&self) -> Version {
         Version(self.after)
     }
 
-    pub(super) fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
     }
 
-    pub(super) fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         Duration::from_secs(self.wait).min(WAIT_MAX)
     }
 
@@ -57,7 +54,7 @@ impl Window {
     }
 }
 
-pub(super) async fn history(
+pub(crate) async fn history(
     State(api): Api,
     Path(id): Path<String>,
     Fields(window): Fields<Window>,
@@ -77,21 +74,21 @@ pub(super) async fn history(
 
 /// Returns when something new about the workspace was recorded, or the time is up.
 async fn wait_for_news(
-    api: &super::Operator,
+    api: &crate::Operator,
     id: &WorkspaceId,
     wait: Duration,
 ) -> Result<(), Refusal> {
     let known = api.bus.journal().load(id).await?.version;
     let watch = async {
         while api.bus.journal().load(id).await?.version == known {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(api.look_every).await;
         }
         Ok(())
     };
     tokio::time::timeout(wait, watch).await.unwrap_or(Ok(()))
 }
 
-pub(super) async fn feed(State(api): Api, Fields(window): Fields<Window>) -> Answer<Feed> {
+pub(crate) async fn feed(State(api): Api, Fields(window): Fields<Window>) -> Answer<Feed> {
     let after = Cursor(window.after);
     let events = api.bus.journal().feed(after, window.limit(), window.wait()).await?;
     let next = events.last().map_or(after, |(cursor, _)| *cursor);
@@ -103,7 +100,7 @@ pub(super) async fn feed(State(api): Api, Fields(window): Fields<Window>) -> Ans
 /// What to add up by, and since when.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Report {
+pub(crate) struct Report {
     #[serde(default = "by_user")]
     by: Grouping,
     since: Option<Timestamp>,
@@ -113,7 +110,7 @@ fn by_user() -> Grouping {
     Grouping::User
 }
 
-pub(super) async fn usage(State(api): Api, Fields(report): Fields<Report>) -> Answer<UsageReport> {
+pub(crate) async fn usage(State(api): Api, Fields(report): Fields<Report>) -> Answer<UsageReport> {
     let rows = api.usage.report(report.by, report.since).await?;
     Ok(Json(UsageReport { rows }))
 }

@@ -1,7 +1,5 @@
 //! Key rotation over HTTP: what a command asks for, and what it may see. No answer ever holds a key.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Path, Query as Fields, State};
 use events::rotation::{NEW_KEYS_MAX, RequestedBy};
@@ -9,19 +7,16 @@ use events::{Event, KeyPrint, ProviderId, RotationId, Secret, Version};
 use ports::Tried;
 use producers::rotation::{self, Order};
 
-use super::feed::Window;
-use super::{Api, Refusal};
 use crate::api::{
     Entry, History, RotateRequest, RotationBegun, RotationPlan, RotationReplay, RotationRow,
     RotationRows, TriedKey,
 };
-
-/// How often a held-back answer looks for news: one indexed read.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+use crate::feed::Window;
+use crate::{Api, Refusal};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub(super) async fn begin(
+pub(crate) async fn begin(
     State(api): Api,
     Json(request): Json<RotateRequest>,
 ) -> Answer<RotationBegun> {
@@ -30,7 +25,7 @@ pub(super) async fn begin(
     Ok(Json(RotationBegun { id, version: before(put.version) }))
 }
 
-pub(super) async fn plan(
+pub(crate) async fn plan(
     State(api): Api,
     Json(request): Json<RotateRequest>,
 ) -> Answer<RotationPlan> {
@@ -49,7 +44,7 @@ pub(super) async fn plan(
     Ok(Json(RotationPlan { new, retire, stay }))
 }
 
-async fn tried(api: &super::Operator, provider: &ProviderId, key: &Secret) -> TriedKey {
+async fn tried(api: &crate::Operator, provider: &ProviderId, key: &Secret) -> TriedKey {
     let (taken, words) = match api.trial.try_key(provider, key).await {
         Ok(Tried::Taken) => (Some(true), format!("{provider} takes it")),
         Ok(Tried::Refused(status)) => (Some(false), format!("{provider} refuses it ({status})")),
@@ -59,7 +54,7 @@ async fn tried(api: &super::Operator, provider: &ProviderId, key: &Secret) -> Tr
     TriedKey { key: events::token::key_print(key), taken, words }
 }
 
-pub(super) async fn replay(
+pub(crate) async fn replay(
     State(api): Api,
     Path((provider, number)): Path<(String, String)>,
     Json(request): Json<RotationReplay>,
@@ -71,7 +66,7 @@ pub(super) async fn replay(
     Ok(Json(RotationBegun { id, version: before(put.version) }))
 }
 
-pub(super) async fn list(State(api): Api) -> Answer<RotationRows> {
+pub(crate) async fn list(State(api): Api) -> Answer<RotationRows> {
     let mut rows = Vec::new();
     for (provider, rotations) in api.pools.lists().list().await? {
         let row = |view| RotationRow { provider: provider.clone(), view };
@@ -80,7 +75,7 @@ pub(super) async fn list(State(api): Api) -> Answer<RotationRows> {
     Ok(Json(RotationRows { rows }))
 }
 
-pub(super) async fn events(
+pub(crate) async fn events(
     State(api): Api,
     Path(provider): Path<String>,
     Fields(window): Fields<Window>,
@@ -89,18 +84,16 @@ pub(super) async fn events(
         Refusal::bad(bad.to_string(), "for example: anthropic")
     })?;
     let lists = api.pools.lists();
+    let read = || lists.history(&provider, window.after(), window.limit());
+    let mut events = read().await?;
     let watch = async {
-        loop {
-            let events = lists.history(&provider, window.after(), window.limit()).await?;
-            if !events.is_empty() {
-                return Ok::<_, Refusal>(events);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
+        while events.is_empty() {
+            tokio::time::sleep(api.look_every).await;
+            events = read().await?;
         }
+        Ok::<_, Refusal>(())
     };
-    // The first look is made however short the wait is.
-    let wait = window.wait().max(LOOK_EVERY);
-    let events = tokio::time::timeout(wait, watch).await.unwrap_or(Ok(Vec::new()))?;
+    tokio::time::timeout(window.wait(), watch).await.unwrap_or(Ok(()))?;
     let entry = |(version, event)| Entry { version, event };
     Ok(Json(History { events: events.into_iter().map(entry).collect() }))
 }

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use events::{Event, KeyPrint, Secret};
 
-use super::{Api, Refusal};
 use crate::api::{KeyChanged, KeyList, KeyRequest};
+use crate::{Api, Refusal};
 
 const SOURCE: &str = "/admin/keys";
 
@@ -14,11 +14,11 @@ const KEY_LENGTH_MAX: usize = 8 * 1024;
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub(super) async fn list(State(api): Api) -> Answer<KeyList> {
+pub(crate) async fn list(State(api): Api) -> Answer<KeyList> {
     Ok(Json(KeyList { keys: api.keys.list().await? }))
 }
 
-pub(super) async fn add(State(api): Api, Json(request): Json<KeyRequest>) -> Answer<KeyChanged> {
+pub(crate) async fn add(State(api): Api, Json(request): Json<KeyRequest>) -> Answer<KeyChanged> {
     let provider = check_provider(request.provider)?;
     let key = request.key.trim();
     let printable = key.chars().all(|c| c.is_ascii_graphic());
@@ -35,7 +35,7 @@ pub(super) async fn add(State(api): Api, Json(request): Json<KeyRequest>) -> Ans
     Ok(Json(KeyChanged { key, changed }))
 }
 
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(api): Api,
     Path((provider, key)): Path<(String, String)>,
 ) -> Answer<KeyChanged> {

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Fault, Loaded, Person, Query};
 use serde::Deserialize;
 
-use super::{Api, Operator, Refusal};
 use crate::api::{
     Changed, LoginAnswer, LoginRequest, ReplayMany, ReplayRequest, ReplayedMany, Rows,
     SettingsRequest, SnoozeRequest, WorkspaceView,
 };
+use crate::{Api, Operator, Refusal};
 
 /// How many workspaces one answer lists when nobody says.
 const LIMIT_DEFAULT: usize = 200;
@@ -28,7 +28,7 @@ type Answer<T> = Result<Json<T>, Refusal>;
 /// What a search may name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Search {
+pub(crate) struct Search {
     status: Option<String>,
     team: Option<String>,
     step: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Search {
     limit: Option<usize>,
 }
 
-pub(super) async fn find(State(api): Api, Fields(search): Fields<Search>) -> Answer<Rows> {
+pub(crate) async fn find(State(api): Api, Fields(search): Fields<Search>) -> Answer<Rows> {
     let status = search.status.as_deref().unwrap_or_default();
     let status = status.split(',').filter(|name| !name.is_empty()).map(parse_status);
     let query = Query {
@@ -55,7 +55,7 @@ pub(super) async fn find(State(api): Api, Fields(search): Fields<Search>) -> Ans
     Ok(Json(Rows { rows }))
 }
 
-pub(super) async fn one(State(api): Api, Path(id): Path<String>) -> Answer<WorkspaceView> {
+pub(crate) async fn one(State(api): Api, Path(id): Path<String>) -> Answer<WorkspaceView> {
     let id = parse::<WorkspaceId>(&id)?;
     let loaded = known(&api, &id).await?;
     Ok(Json(view(&api, id, &loaded)))
@@ -87,7 +87,7 @@ fn view(api: &Operator, id: WorkspaceId, loaded: &Loaded) -> WorkspaceView {
 }
 
 /// How many workspaces stand where.
-pub(super) async fn counts(api: &Operator) -> Result<BTreeMap<String, usize>, Fault> {
+pub(crate) async fn counts(api: &Operator) -> Result<BTreeMap<String, usize>, Fault> {
     let mut counts = BTreeMap::new();
     for status in Status::ALL {
         let query = Query { status: vec![status], ..Query::default() };
@@ -97,7 +97,7 @@ pub(super) async fn counts(api: &Operator) -> Result<BTreeMap<String, usize>, Fa
     Ok(counts)
 }
 
-pub(super) async fn login(
+pub(crate) async fn login(
     State(api): Api,
     Path(id): Path<String>,
     Json(request): Json<LoginRequest>,
@@ -114,21 +114,21 @@ pub(super) async fn login(
     Ok(Json(LoginAnswer { link, until, status: workspace.status(), version }))
 }
 
-pub(super) async fn start(State(api): Api, Path(id): Path<String>) -> Answer<Changed> {
+pub(crate) async fn start(State(api): Api, Path(id): Path<String>) -> Answer<Changed> {
     let id = parse::<WorkspaceId>(&id)?;
     let Loaded { version, .. } = known(&api, &id).await?;
     let workspace = producers::command::start(&api.bus, &id).await?;
     Ok(Json(Changed { status: workspace.status(), version }))
 }
 
-pub(super) async fn stop(State(api): Api, Path(id): Path<String>) -> Answer<Changed> {
+pub(crate) async fn stop(State(api): Api, Path(id): Path<String>) -> Answer<Changed> {
     let id = parse::<WorkspaceId>(&id)?;
     let Loaded { version, .. } = known(&api, &id).await?;
     let workspace = producers::command::stop(&api.bus, &id, StopReason::Admin).await?;
     Ok(Json(Changed { status: workspace.status(), version }))
 }
 
-pub(super) async fn replay(
+pub(crate) async fn replay(
     State(api): Api,
     Path(id): Path<String>,
     Json(request): Json<ReplayRequest>,
@@ -139,7 +139,7 @@ pub(super) async fn replay(
     Ok(Json(Changed { status: workspace.status(), version }))
 }
 
-pub(super) async fn snooze(
+pub(crate) async fn snooze(
     State(api): Api,
     Path(id): Path<String>,
     Json(request): Json<SnoozeRequest>,
@@ -150,7 +150,7 @@ pub(super) async fn snooze(
     Ok(Json(Changed { status: workspace.status(), version }))
 }
 
-pub(super) async fn settings(
+pub(crate) async fn settings(
     State(api): Api,
     Path(id): Path<String>,
     Json(request): Json<SettingsRequest>,
@@ -161,7 +161,7 @@ pub(super) async fn settings(
     Ok(Json(Changed { status: workspace.status(), version }))
 }
 
-pub(super) async fn replay_many(
+pub(crate) async fn replay_many(
     State(api): Api,
     Json(request): Json<ReplayMany>,
 ) -> Answer<ReplayedMany> {
@@ -182,7 +182,7 @@ pub(super) async fn replay_many(
 }
 
 /// A workspace that somebody has mentioned before.
-pub(super) async fn known(api: &Operator, id: &WorkspaceId) -> Result<Loaded, Refusal> {
+pub(crate) async fn known(api: &Operator, id: &WorkspaceId) -> Result<Loaded, Refusal> {
     let loaded = api.bus.journal().load(id).await?;
     if loaded.version == events::Version(0) {
         let do_this = format!("check the name, or log them in first: teamclaw login {id}");
@@ -192,7 +192,7 @@ pub(super) async fn known(api: &Operator, id: &WorkspaceId) -> Result<Loaded, Re
 }
 
 /// Reads one name of a request.
-pub(super) fn parse<T>(text: &str) -> Result<T, Refusal>
+pub(crate) fn parse<T>(text: &str) -> Result<T, Refusal>
 where
     T: FromStr,
     T::Err: std::fmt::Display,

@@ -7,13 +7,13 @@ use events::{Class, WorkspaceId};
 use ports::{Projection, Query, Row};
 use producers::parked;
 
-use super::workspaces::known;
-use super::{Api, Refusal};
 use crate::api::{LeaveRequest, LeftMany, RedriveRequest, Redriven};
+use crate::workspaces::known;
+use crate::{Api, Refusal};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub(super) async fn leave(
+pub(crate) async fn leave(
     State(api): Api,
     Path(way): Path<String>,
     Json(request): Json<LeaveRequest>,
@@ -45,13 +45,13 @@ pub(super) async fn leave(
     Ok(Json(answer))
 }
 
-async fn row(api: &super::Operator, id: WorkspaceId) -> Result<Row, Refusal> {
+async fn row(api: &crate::Operator, id: WorkspaceId) -> Result<Row, Refusal> {
     let loaded = known(api, &id).await?;
     let now = api.bus.now();
     Ok(Row::of(&id, &Projection::of(loaded.workspace, api.bus.policy(), now)))
 }
 
-pub(super) async fn redrive(
+pub(crate) async fn redrive(
     State(api): Api,
     Json(request): Json<RedriveRequest>,
 ) -> Answer<Redriven> {

@@ -39,12 +39,12 @@ pub struct EngineStatus {
     pub version: String,
     /// Where people go.
     pub front_door: String,
-    /// What holds everything.
+    /// What holds everything: a directory, or the name of an environment on AWS.
     pub data_dir: String,
     /// What runs in a workspace: `openclaw 2026.9.6`, or the command.
     pub agent: String,
-    /// Since when.
-    pub up_since: Timestamp,
+    /// Since when; `null` where nothing stays up between requests.
+    pub up_since: Option<Timestamp>,
     /// Every measure that confines an agent, and whether it is in force.
     pub confinement: Vec<Measure>,
     /// The bounds that the administrator set.
@@ -378,14 +378,4 @@ pub struct FeedEntry {
     pub cursor: Cursor,
     /// The fact.
     pub event: Envelope,
-}
-
-/// What the commands need to find the engine; kept in the data directory, readable by its owner.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OperatorFile {
-    /// The front door's address: `http://127.0.0.1:7700`.
-    pub url: String,
-    /// The operator's token.
-    pub token: String,
 }

@@ -5,11 +5,11 @@ use axum::extract::{Path, State};
 use events::WorkspaceId;
 use ports::Loaded;
 
-use super::workspaces::{known, parse};
-use super::{Api, Refusal};
 use crate::api::{DeleteRequest, Deletion};
+use crate::workspaces::{known, parse};
+use crate::{Api, Refusal};
 
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(api): Api,
     Path(id): Path<String>,
     Json(request): Json<DeleteRequest>,

@@ -1,9 +1,12 @@
-//! The operator's HTTP API on one machine: [`crate::api`] over the producers and the ports.
+//! The operator's HTTP API: [`api`] over the producers and the ports, on one machine and on AWS.
 //!
 //! It decides nothing about a workspace's life: it reads what is recorded and calls the producers.
+//! It knows no adapter: what only one kind of place has, its root gives in [`Operator`].
 
 mod answers;
+pub mod api;
 mod deletion;
+mod door;
 mod feed;
 mod keys;
 mod orphans;
@@ -12,55 +15,72 @@ mod rotations;
 mod workspaces;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
-use events::{Secret, TeamId, WorkspaceId};
+use events::{TeamId, WorkspaceId};
 use jiff::Timestamp;
 use ports::{People, Staging, Suspects, Trial, Usage};
 use producers::{Bus, Pools};
 
-use answers::{Refusal, unauthorized};
+use answers::Refusal;
+use api::{EngineStatus, Measure};
 
-use crate::api::{self, EngineStatus, Measure};
+pub use door::{Admit, bearer};
 
 /// The longest body of a request; the largest is a key or a search.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Gives the end of a workspace's log, if it has one.
-pub(super) type LogTail = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
+pub type LogTail = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
 
 /// Gives where a workspace's home is, if it has one.
-pub(super) type HomePlace = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
+pub type HomePlace = Box<dyn Fn(&WorkspaceId) -> Option<String> + Send + Sync>;
 
 /// Everything that the API reads and calls.
-pub(super) struct Operator {
-    pub(super) bus: Bus,
-    pub(super) people: Arc<dyn People>,
-    pub(super) pools: Pools,
-    pub(super) keys: Arc<dyn Staging>,
-    pub(super) trial: Arc<dyn Trial>,
-    pub(super) usage: Arc<dyn Usage>,
-    pub(super) suspects: Arc<dyn Suspects>,
-    pub(super) token: Secret,
-    pub(super) front_door: String,
-    pub(super) data_dir: String,
-    pub(super) agent: String,
-    pub(super) up_since: Timestamp,
-    pub(super) confinement: Vec<Measure>,
-    pub(super) default_team: TeamId,
-    pub(super) log_tail: LogTail,
-    pub(super) home: HomePlace,
+pub struct Operator {
+    /// The journal with its queue and timers.
+    pub bus: Bus,
+    /// Who has a session.
+    pub people: Arc<dyn People>,
+    /// Key rotations.
+    pub pools: Pools,
+    /// The key pool.
+    pub keys: Arc<dyn Staging>,
+    /// How a new key is tried.
+    pub trial: Arc<dyn Trial>,
+    /// The ledger.
+    pub usage: Arc<dyn Usage>,
+    /// What the sweeper suspects.
+    pub suspects: Arc<dyn Suspects>,
+    /// Where people go, without a slash at the end.
+    pub front_door: String,
+    /// What holds everything: a directory, or the name of an environment on AWS.
+    pub data_dir: String,
+    /// What runs in a workspace: `openclaw 2026.9.6`, or the command.
+    pub agent: String,
+    /// Since when; none where nothing stays up between requests.
+    pub up_since: Option<Timestamp>,
+    /// What confines an agent, and whether it is in force.
+    pub confinement: Vec<Measure>,
+    /// The team of a person who has none.
+    pub default_team: TeamId,
+    /// How often a held-back answer looks for news of its workspace: one indexed read each, which
+    /// costs nothing on one machine and money elsewhere.
+    pub look_every: Duration,
+    /// The end of an agent's log.
+    pub log_tail: LogTail,
+    /// Where a home is.
+    pub home: HomePlace,
 }
 
 type Api = State<Arc<Operator>>;
 
-/// The routes, mounted where [`api::ROOT`] says. Whoever is not the operator gets 401.
-pub(super) fn routes(operator: Arc<Operator>) -> Router {
+/// The routes, mounted where [`api::ROOT`] says. Whoever is not admitted gets 401.
+pub fn routes(operator: Arc<Operator>, admit: Admit) -> Router {
     let api = Router::new()
         .route("/status", get(status))
         .route("/workspaces", get(workspaces::find))
@@ -87,17 +107,9 @@ pub(super) fn routes(operator: Arc<Operator>) -> Router {
         .route("/feed", get(feed::feed))
         .fallback(answers::unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(Arc::clone(&operator), admit))
+        .layer(from_fn_with_state(Arc::new(admit), door::guard))
         .with_state(operator);
     Router::new().nest(api::ROOT, api).fallback(answers::unknown)
-}
-
-/// Lets the operator's token in, and nothing else. A person's session is not enough, not even an
-/// administrator's: cookies ignore ports, so a page of an agent on this machine could catch one.
-async fn admit(State(operator): Api, request: Request, next: Next) -> Response {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if operator.token.matches(token) { next.run(request).await } else { unauthorized() }
 }
 
 async fn status(State(operator): Api) -> Result<axum::Json<EngineStatus>, Refusal> {
