@@ -7,6 +7,8 @@
 pub mod environment;
 pub mod error;
 #[cfg(feature = "dynamodb")]
+pub mod starts;
+#[cfg(feature = "dynamodb")]
 pub mod tables;
 
 pub use environment::Environment;

@@ -182,7 +182,7 @@ mod tests {
         workspace.absorb(at(500), &events::Event::StepDeferred(wait));
         let view = |ms| View::of(&id, &workspace, &Policy::default(), at(ms));
         let said = |ms| view(ms).words;
-        let words = "Your agent is number 400 in line and starts in about 20 seconds.";
+        let words = "Your agent is number 396 in line and starts in about 20 seconds.";
         assert_eq!(said(700), words);
         let words = "Your agent is number 370 in line and starts in about 19 seconds.";
         assert_eq!((said(2_000), said(3_999)), (words.to_owned(), words.to_owned()));
