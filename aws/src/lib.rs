@@ -19,6 +19,8 @@ pub mod routes;
 #[cfg(feature = "dynamodb")]
 mod rows;
 #[cfg(feature = "dynamodb")]
+pub mod starts;
+#[cfg(feature = "dynamodb")]
 pub mod suspects;
 #[cfg(feature = "dynamodb")]
 pub mod tables;

@@ -54,6 +54,7 @@ pub const TABLES: &[Table] = &[
     crate::leases::LEASES,
     crate::people::PEOPLE,
     crate::routes::ROUTES,
+    crate::starts::STARTS,
     crate::suspects::SUSPECTS,
     crate::timers::TIMERS,
 ];

@@ -45,6 +45,7 @@ impl Rig {
             bus,
             homes: outside.clone(),
             compute: outside.clone(),
+            starts: None,
             leases: memory.clone(),
             routes: memory.clone(),
             suspects: memory.clone(),

@@ -88,6 +88,7 @@ impl System {
             bus,
             homes: outside.clone(),
             compute: outside.clone(),
+            starts: None,
             leases: local.leases(),
             routes: local.routes(),
             suspects: local.suspects(),
