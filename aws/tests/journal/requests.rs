@@ -59,7 +59,8 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
         Put E#01997d3e-0000-7000-8000-000000000001 E |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000002 E |  | attribute_not_exists(pk)
         with a token
-    "#]].assert_eq(&all.join("\n"));
+    "#]]
+    .assert_eq(&all.join("\n"));
 }
 
 #[tokio::test]
@@ -93,5 +94,6 @@ async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pendi
         Put F#5 00000000000000000005
         Update W#ann V#00000000000000000002 | REMOVE #pending, #since | attribute_exists(#pending)
         with a token
-    "#]].assert_eq(&conditions(body));
+    "#]]
+    .assert_eq(&conditions(body));
 }
