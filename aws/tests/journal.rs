@@ -6,6 +6,8 @@ mod answers;
 mod crowds;
 #[path = "journal/facts.rs"]
 mod facts;
+#[path = "journal/requests.rs"]
+mod requests;
 mod rig;
 
 use aws::journal::{DynamoJournal, JOURNAL};

@@ -136,8 +136,7 @@ impl Store {
             .table_name(self.table())
             .item("pk", s(pk))
             .item("sk", s(sk))
-            .item("facts", AttributeValue::L(facts))
-            .condition_expression("attribute_not_exists(pk)");
+            .item("facts", AttributeValue::L(facts));
         let mut actions = vec![self.count(number)?, super::list::put(written)?];
         for item in row {
             let done = self.update(&item.key, "REMOVE #pending, #since");

@@ -18,7 +18,7 @@ use crate::facts::{person, projection, started};
 const TABLE: &str = "tc-t-journal";
 
 /// A journal that meets these answers, each a status and a body.
-async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, StaticReplayClient) {
+pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, StaticReplayClient) {
     let event = |(status, body): &(u16, Value)| {
         let status = (*status).try_into().expect("a status");
         let answer = HttpResponse::new(status, SdkBody::from(body.to_string()));
