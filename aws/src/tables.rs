@@ -56,6 +56,7 @@ pub const TABLES: &[Table] = &[
     crate::routes::ROUTES,
     crate::suspects::SUSPECTS,
     crate::timers::TIMERS,
+    crate::usage::USAGE,
 ];
 
 /// The service, as an operator knows it.
