@@ -49,7 +49,7 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: &[Table] = &[
+pub const TABLES: [Table; 7] = [
     crate::journal::JOURNAL,
     crate::leases::LEASES,
     crate::people::PEOPLE,

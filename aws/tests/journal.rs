@@ -1,5 +1,11 @@
-//! The promises of [`ports::Journal`], on a local AWS.
+//! The promises of [`ports::Journal`], on a local AWS, and what only a real one does.
 
+#[path = "journal/answers.rs"]
+mod answers;
+#[path = "journal/crowds.rs"]
+mod crowds;
+#[path = "journal/facts.rs"]
+mod facts;
 mod rig;
 
 use aws::journal::{DynamoJournal, JOURNAL};

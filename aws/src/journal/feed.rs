@@ -28,11 +28,9 @@ impl Store {
         loop {
             let mut found = self.read(after, most).await?;
             if found.is_empty() && most > 0 {
-                match self.sequence().await {
-                    // A conflict: others order it at this moment.
-                    Ok(_) | Err(Fault::Conflict) => found = self.read(after, most).await?,
-                    Err(fault) => return Err(fault),
-                }
+                // Where others order it at this moment, their rows are read.
+                self.round().await?;
+                found = self.read(after, most).await?;
             }
             let left = until.saturating_duration_since(Instant::now());
             if !found.is_empty() || left.is_zero() {

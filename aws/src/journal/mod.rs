@@ -47,7 +47,6 @@ use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 
 use crate::Environment;
 use crate::tables::{Index, Table};
-use cancelled::Unwritten;
 pub(crate) use item::{nonsense, s};
 pub(crate) use keys::{List, ROTATIONS};
 pub(crate) use list::Fold;
@@ -153,17 +152,9 @@ impl Journal for DynamoJournal {
 
     async fn record(&self, events: &[Envelope]) -> Result<(), Fault> {
         for event in events {
-            let put = pending::pending(
-                self.store.table(),
-                &keys::event(event.id),
-                std::slice::from_ref(event),
-            )?;
-            match self.store.write(vec![list::put(put)?]).await {
-                // Recorded already.
-                Ok(()) | Err(Unwritten::Conditions(_)) => {}
-                Err(Unwritten::Busy) => return Err(Fault::Conflict),
-                Err(Unwritten::Fault(fault)) => return Err(fault),
-            }
+            let one = std::slice::from_ref(event);
+            let put = pending::pending(self.store.table(), &keys::event(event.id), one)?;
+            self.store.put(put).await?;
         }
         Ok(())
     }

@@ -24,11 +24,20 @@ use super::order::{self, Pending};
 use super::store::{Store, items};
 
 /// How many items one look takes from each part of the index.
-const LOOK: i32 = 100;
-/// How often in a row somebody else may be faster before it is left to them.
+const LOOK: usize = 100;
+/// How often in a row there may be nothing to order though there is more: somebody else was faster,
+/// and it is left to them.
 const LOST_MAX: u32 = 6;
 /// The pause after the first of those; each further one is twice as long.
 const LOST_PAUSE: Duration = Duration::from_millis(20);
+
+/// What one look at what is pending came to.
+pub(crate) struct Round {
+    /// How many items have their place now.
+    ordered: usize,
+    /// Whether there may be more: somebody else was faster, or there was more than one look shows.
+    more: bool,
+}
 
 impl Store {
     /// Orders everything that is pending, and gives how many items that were.
@@ -38,25 +47,12 @@ impl Store {
     pub(crate) async fn sequence(&self) -> Result<usize, Fault> {
         let (mut ordered, mut lost) = (0, 0);
         loop {
-            let pending = self.pending().await?;
-            if pending.is_empty() {
+            let round = self.round().await?;
+            ordered += round.ordered;
+            if !round.more {
                 return Ok(ordered);
             }
-            let mut number = self.rows().await?;
-            for row in order::rows(pending) {
-                match self.write(self.row(number, &row)?).await {
-                    Ok(()) => {
-                        number = number.saturating_add(1);
-                        ordered += row.len();
-                        lost = 0;
-                    }
-                    Err(Unwritten::Fault(fault)) => return Err(fault),
-                    Err(Unwritten::Busy | Unwritten::Conditions(_)) => {
-                        lost += 1;
-                        break;
-                    }
-                }
-            }
+            lost = if round.ordered > 0 { 0 } else { lost + 1 };
             if lost >= LOST_MAX {
                 return Err(Fault::Conflict);
             }
@@ -66,22 +62,48 @@ impl Store {
         }
     }
 
+    /// Looks once at what is pending, and orders it as far as nobody else is faster.
+    pub(crate) async fn round(&self) -> Result<Round, Fault> {
+        let (pending, more) = self.pending().await?;
+        let mut round = Round { ordered: 0, more };
+        if pending.is_empty() {
+            return Ok(round);
+        }
+        let mut number = self.rows().await?;
+        for row in order::rows(pending) {
+            match self.write(self.row(number, &row)?).await {
+                Ok(()) => {
+                    number = number.saturating_add(1);
+                    round.ordered += row.len();
+                }
+                Err(Unwritten::Fault(fault)) => return Err(fault),
+                Err(Unwritten::Busy | Unwritten::Conditions(_)) => {
+                    round.more = true;
+                    break;
+                }
+            }
+        }
+        Ok(round)
+    }
+
     /// How many rows the feed has.
     pub(crate) async fn rows(&self) -> Result<u64, Fault> {
         self.get(&keys::counter()).await?.map_or(Ok(0), |counter| counter.number("rows"))
     }
 
-    /// What is pending, as far as the index tells, and all that must come before it.
-    async fn pending(&self) -> Result<Vec<Pending>, Fault> {
+    /// What is pending, as far as one look at the index tells, with all that must come before it, and
+    /// whether the index has more than that.
+    async fn pending(&self) -> Result<(Vec<Pending>, bool), Fault> {
         let mut looks = tokio::task::JoinSet::new();
         for shard in 0..SHARDS {
             let store = self.clone();
             looks.spawn(async move { store.part_of_pending(shard).await });
         }
-        let mut next = BTreeSet::new();
+        let (mut next, mut more) = (BTreeSet::new(), false);
         while let Some(look) = looks.join_next().await {
-            let keys = look.map_err(|died| Fault::unavailable(super::SERVICE, died))?;
-            next.extend(keys?);
+            let keys = look.map_err(|died| Fault::unavailable(super::SERVICE, died))??;
+            more |= keys.len() >= LOOK;
+            next.extend(keys);
         }
         let (mut seen, mut pending) = (BTreeSet::new(), BTreeMap::new());
         while !next.is_empty() {
@@ -93,17 +115,17 @@ impl Store {
                 pending.insert(item.key.clone(), item);
             }
         }
-        Ok(pending.into_values().collect())
+        Ok((pending.into_values().collect(), more))
     }
 
     async fn part_of_pending(&self, shard: u8) -> Result<Vec<Key>, Fault> {
-        let query = self.query().index_name(super::PENDING.name).limit(LOOK);
+        let page = i32::try_from(LOOK).unwrap_or(i32::MAX);
+        let query = self.query().index_name(super::PENDING.name).limit(page);
         let query = query.key_condition_expression("#pending = :part");
         let query = query.expression_attribute_names("#pending", super::PENDING.hash);
         let part = s(keys::part("pending", shard));
         let query = query.expression_attribute_values(":part", part);
-        let most = usize::try_from(LOOK).unwrap_or(usize::MAX);
-        items(query, most).await?.iter().map(Item::key).collect()
+        items(query, LOOK).await?.iter().map(Item::key).collect()
     }
 
     /// The transaction that makes a row of these items, if it is the next.

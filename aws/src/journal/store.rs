@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 use ports::Fault;
 
@@ -93,6 +95,26 @@ impl Store {
     /// The beginning of a query.
     pub(crate) fn query(&self) -> QueryFluentBuilder {
         self.client.query().table_name(&self.table)
+    }
+
+    /// Puts one item by itself, which costs half of what a transaction of one costs, and gives whether
+    /// its condition held.
+    pub(crate) async fn put(&self, put: PutBuilder) -> Result<bool, Fault> {
+        let put = put.build().map_err(cancelled::unbuilt)?;
+        let request = self.client.put_item().table_name(put.table_name);
+        let request = request.set_item(Some(put.item));
+        let request = request.set_condition_expression(put.condition_expression);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                // A transaction has it in hand just now; the next try finds it free.
+                Some(PutItemError::TransactionConflictException(_)) => {
+                    Err(Fault::unavailable(SERVICE, "a transaction has the item in hand"))
+                }
+                _ => Err(fault(SERVICE, &error)),
+            },
+        }
     }
 
     /// Makes all of these changes or none. A repeat by the SDK itself changes nothing more: it has a
