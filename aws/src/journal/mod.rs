@@ -32,6 +32,7 @@ mod item;
 pub(crate) mod keys;
 mod list;
 mod order;
+pub(crate) mod packed;
 pub(crate) mod pending;
 mod search;
 mod sequence;

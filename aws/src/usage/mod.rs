@@ -7,7 +7,7 @@
 //!
 //! **Once.** A part of a batch is one transaction: the sums that change, each if its version is the
 //! one that was read; the ids of what is new; and the records themselves, pending in the journal's
-//! table. Whatever comes again, in the same batch or cut anew, has its id in the rows of its hour by
+//! table, packed, for their text would be nine tenths of the cost. Whatever comes again, in the same batch or cut anew, has its id in the rows of its hour by
 //! then. Those who count for one workspace at once meet at the version of its hour, and whoever
 //! comes second reads again.
 //!
@@ -45,6 +45,7 @@ use crate::Environment;
 use crate::journal::JOURNAL;
 use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
 use crate::journal::keys::Key;
+use crate::journal::packed::packed;
 use crate::journal::pending::pending;
 use crate::rows::{self, contended, failed, text};
 use crate::tables::{Index, Table};
@@ -136,7 +137,10 @@ impl DynamoUsage {
         let facts: Vec<Envelope> = fresh.iter().map(|counted| counted.envelope.clone()).collect();
         let first = facts.first().map(|fact| fact.id.to_string()).unwrap_or_default();
         let key = Key { pk: format!("U#{user}"), sk: first };
-        let put = pending(&self.journal, &key, &facts)?.build().map_err(unbuilt)?;
+        let json =
+            serde_json::to_string(&facts).map_err(|error| rows::unreadable(error.to_string()))?;
+        let put = pending(&self.journal, &key, &facts)?.item("envelopes", text(packed(&json)?));
+        let put = put.build().map_err(unbuilt)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
