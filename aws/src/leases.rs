@@ -28,8 +28,9 @@ use events::{Attempt, Gen, LimitsBook, Reason, ReasonClass, Secret, WorkspaceId}
 use ports::{Fault, Lease, LeaseLookup, Leases};
 
 use crate::Environment;
+use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
 use crate::rows::{
-    self, Item, PART, Turned, contended, failed, fence, parsed, part, text, text_in, try_of, turned,
+    self, Item, PART, contended, failed, fence, parsed, part, text, text_in, try_of,
 };
 use crate::tables::{Index, Table};
 
@@ -156,16 +157,15 @@ impl Leases for DynamoLeases {
         let token = self.token(&lease.workspace, lease.generation, lease.attempt);
         let hash = token_hash(token.expose());
         for _ in 0..TRIES {
-            let writes =
-                self.granting(&hash, lease).map_err(|it| rows::unreadable(it.to_string()))?;
+            let writes = self.granting(&hash, lease).map_err(unbuilt)?;
             let write = self.client.transact_write_items().set_transact_items(Some(writes.into()));
             let Err(error) = write.send().await else { return Ok(()) };
-            match turned(&error) {
-                Turned::Conditions(places) if places.contains(&0) => return Err(revoked(lease)),
+            match unwritten(&error) {
+                Unwritten::Conditions(places) if places.contains(&0) => return Err(revoked(lease)),
                 // The token is good already.
-                Turned::Conditions(_) => return Ok(()),
-                Turned::Contended => {}
-                Turned::Failed(fault) => return Err(fault),
+                Unwritten::Conditions(_) => return Ok(()),
+                Unwritten::Busy => {}
+                Unwritten::Fault(fault) => return Err(fault),
             }
         }
         Err(contended())

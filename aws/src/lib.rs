@@ -26,5 +26,7 @@ pub mod suspects;
 pub mod tables;
 #[cfg(feature = "dynamodb")]
 pub mod timers;
+#[cfg(feature = "dynamodb")]
+pub mod usage;
 
 pub use environment::Environment;

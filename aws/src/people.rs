@@ -24,10 +24,8 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Fault, Ids, People, Person, Session};
 
 use crate::Environment;
-use crate::rows::{
-    self, Item, Turned, contended, failed, missing, number, number_in, parsed, text, time, turned,
-    unreadable,
-};
+use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
+use crate::rows::{self, Item, contended, failed, missing, number, number_in, parsed, text, time};
 use crate::tables::{Index, Table};
 
 /// The links and sessions of a person.
@@ -101,13 +99,13 @@ impl DynamoPeople {
                 TransactWriteItem::builder().put(put).build(),
             ])
         };
-        let writes = built().map_err(|error| unreadable(error.to_string()))?;
+        let writes = built().map_err(unbuilt)?;
         let write = self.client.transact_write_items().set_transact_items(Some(writes.into()));
         let Err(error) = write.send().await else { return Ok(Some(true)) };
-        match turned(&error) {
-            Turned::Conditions(_) => Ok(Some(false)),
-            Turned::Contended => Ok(None),
-            Turned::Failed(fault) => Err(fault),
+        match unwritten(&error) {
+            Unwritten::Conditions(_) => Ok(Some(false)),
+            Unwritten::Busy => Ok(None),
+            Unwritten::Fault(fault) => Err(fault),
         }
     }
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -199,49 +198,6 @@ pub(crate) fn held<T, E: ProvideErrorMetadata>(
             if turned { Ok(None) } else { Err(failed(&error)) }
         }
     }
-}
-
-/// Why a transaction was not made. Nothing of it was.
-#[derive(Debug)]
-pub(crate) enum Turned {
-    /// The conditions of these actions did not hold, by their place in the transaction.
-    Conditions(Vec<usize>),
-    /// Another write of one of its rows was under way.
-    Contended,
-    /// Anything else.
-    Failed(Fault),
-}
-
-/// Sorts a transaction's failure by the reasons that it gives for its actions
-/// (amazondynamodb/latest/APIReference/API_TransactWriteItems.html, "Errors"). What can never be
-/// comes first, then what is certain, then what passes.
-pub(crate) fn turned(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Turned {
-    let canceled = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled,
-        _ => return Turned::Failed(failed(error)),
-    };
-    let reasons = canceled.cancellation_reasons();
-    let of = |codes: &[&str]| {
-        let places = reasons.iter().enumerate();
-        let places =
-            places.filter(|(_, reason)| reason.code().is_some_and(|it| codes.contains(&it)));
-        places.map(|(place, _)| place).collect::<Vec<_>>()
-    };
-    if let Some(place) = of(&["ValidationError", "ItemCollectionSizeLimitExceeded"]).first() {
-        let words = reasons[*place].message().unwrap_or_default();
-        return Turned::Failed(unreadable(format!("action {place} of a transaction: {words}")));
-    }
-    let conditions = of(&["ConditionalCheckFailed"]);
-    if !conditions.is_empty() {
-        return Turned::Conditions(conditions);
-    }
-    if !of(&["ThrottlingError", "ProvisionedThroughputExceeded"]).is_empty() {
-        return Turned::Failed(Fault::Throttled { service: SERVICE, after: None });
-    }
-    if of(&["TransactionConflict"]).is_empty() {
-        return Turned::Failed(failed(error));
-    }
-    Turned::Contended
 }
 
 #[cfg(test)]

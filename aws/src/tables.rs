@@ -57,6 +57,7 @@ pub const TABLES: &[Table] = &[
     crate::starts::STARTS,
     crate::suspects::SUSPECTS,
     crate::timers::TIMERS,
+    crate::usage::USAGE,
 ];
 
 /// The service, as an operator knows it.

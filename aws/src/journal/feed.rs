@@ -7,6 +7,7 @@ use ports::{Cursor, Fault};
 use tokio::time::{Instant, sleep};
 
 use super::keys;
+use super::packed::unpacked;
 use super::store::Store;
 
 /// How many rows one look at the feed reads at once.
@@ -55,7 +56,7 @@ impl Store {
                 }
                 let mut facts: Vec<Envelope> = Vec::new();
                 for json in row.texts("facts")? {
-                    facts.extend(row.parse::<Vec<Envelope>>(json)?);
+                    facts.extend(row.parse::<Vec<Envelope>>(&unpacked(json)?)?);
                 }
                 let of = facts.len();
                 let news = facts.into_iter().enumerate().skip(known);

@@ -26,12 +26,13 @@
 //! `"envelopes":<$.dynamodb.NewImage.envelopes.S>}`: `types` is for the patterns of rules, `envelopes`
 //! is the JSON array of the facts as text.
 
-mod cancelled;
+pub(crate) mod cancelled;
 mod feed;
 mod item;
 pub(crate) mod keys;
 mod list;
 mod order;
+pub(crate) mod packed;
 pub(crate) mod pending;
 mod search;
 mod sequence;

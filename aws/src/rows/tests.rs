@@ -2,12 +2,14 @@
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
 use super::*;
+use crate::journal::cancelled::{Unwritten, unwritten};
 
 /// A service that gives these answers, one after the other, and nothing more.
 fn answering(status: u16, bodies: &[&'static str]) -> Client {
@@ -29,9 +31,9 @@ fn refusing(body: &'static str) -> Client {
     answering(400, &[body])
 }
 
-async fn transaction(body: &'static str) -> Turned {
+async fn transaction(body: &'static str) -> Unwritten {
     let answer = refusing(body).transact_write_items().send().await;
-    turned(&answer.expect_err("it is turned away"))
+    unwritten(&answer.expect_err("it is turned away"))
 }
 
 macro_rules! canceled {
@@ -53,7 +55,7 @@ async fn conditions_that_did_not_hold_are_told_by_their_place() {
            {"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"}"#
     );
     let turned = transaction(body).await;
-    assert!(matches!(&turned, Turned::Conditions(places) if *places == [1]), "{turned:?}");
+    assert!(matches!(&turned, Unwritten::Conditions(places) if *places == [1]), "{turned:?}");
 }
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn a_transaction_that_met_another_write_is_contended() {
         r#"{"Code":"None"},{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"}"#
     );
     let turned = transaction(body).await;
-    assert!(matches!(turned, Turned::Contended), "{turned:?}");
+    assert!(matches!(turned, Unwritten::Busy), "{turned:?}");
 }
 
 #[tokio::test]
@@ -72,7 +74,7 @@ async fn a_transaction_that_was_too_much_is_throttled() {
         canceled!(r#"{"Code":"ProvisionedThroughputExceeded","Message":"slow down"}"#),
     ] {
         let turned = transaction(body).await;
-        assert!(matches!(turned, Turned::Failed(Fault::Throttled { .. })), "{turned:?}");
+        assert!(matches!(turned, Unwritten::Fault(Fault::Throttled { .. })), "{turned:?}");
     }
 }
 
@@ -83,15 +85,15 @@ async fn a_transaction_that_can_never_be_made_is_nonsense_whatever_else_it_met()
            {"Code":"ValidationError","Message":"Item size has exceeded the maximum allowed size"}"#
     );
     let turned = transaction(body).await;
-    let Turned::Failed(Fault::Nonsense { words, .. }) = turned else { panic!("{turned:?}") };
-    assert!(words.contains("action 1") && words.contains("Item size"), "{words}");
+    let Unwritten::Fault(Fault::Nonsense { words, .. }) = turned else { panic!("{turned:?}") };
+    assert!(words.contains("Item size"), "{words}");
 }
 
 #[tokio::test]
 async fn a_token_that_was_used_for_another_transaction_is_nonsense() {
     let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException","message":"m"}"#;
     let turned = transaction(body).await;
-    assert!(matches!(turned, Turned::Failed(Fault::Nonsense { .. })), "{turned:?}");
+    assert!(matches!(turned, Unwritten::Fault(Fault::Nonsense { .. })), "{turned:?}");
 }
 
 async fn deletion(body: &'static str) -> Result<Option<()>, Fault> {
@@ -113,7 +115,7 @@ async fn a_condition_that_did_not_hold_is_an_answer_and_another_write_of_the_row
 #[tokio::test]
 async fn no_answer_is_no_answer_to_a_condition() {
     let failure = SdkError::<TransactWriteItemsError, HttpResponse>::timeout_error("late");
-    assert!(matches!(turned(&failure), Turned::Failed(Fault::Unavailable { .. })));
+    assert!(matches!(unwritten(&failure), Unwritten::Fault(Fault::Unavailable { .. })));
 }
 
 #[tokio::test]
