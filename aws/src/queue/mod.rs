@@ -30,7 +30,6 @@ pub(crate) use answers::{SERVICE, sorted};
 pub use create::{create, create_usage};
 
 use crate::Environment;
-use crate::error::fault;
 
 /// The queues of an environment.
 pub struct SqsQueue {
