@@ -4,14 +4,19 @@
 //! Adapters decide nothing. What a service answers becomes a [`ports::Fault`] in [`error`] and in the
 //! pure functions beside each adapter; names follow from the [`Environment`] alone.
 
+pub mod broker;
 pub mod environment;
 pub mod error;
 #[cfg(feature = "dynamodb")]
 pub mod journal;
+#[cfg(feature = "secrets")]
+pub mod keys;
 #[cfg(feature = "dynamodb")]
 pub mod leases;
 #[cfg(feature = "dynamodb")]
 pub mod people;
+#[cfg(feature = "sqs")]
+pub mod queue;
 #[cfg(feature = "dynamodb")]
 pub mod rotations;
 #[cfg(feature = "dynamodb")]
@@ -28,5 +33,6 @@ pub mod tables;
 pub mod timers;
 #[cfg(feature = "dynamodb")]
 pub mod usage;
+pub mod usage_queue;
 
 pub use environment::Environment;

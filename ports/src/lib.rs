@@ -16,6 +16,7 @@ pub mod journal;
 pub mod keys;
 pub mod leases;
 pub mod people;
+pub mod pool;
 pub mod queue;
 pub mod rotations;
 pub mod routes;

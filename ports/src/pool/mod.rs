@@ -2,7 +2,8 @@
 //!
 //! `{"providers":{"anthropic":{"authType":"apiKey","keys":["…"]}}}`, and the older
 //! `{"anthropic":["…"]}`, which the first change turns into the newer. Fields that we do not know
-//! stay as they are. Nothing here touches a file, and no error tells a key.
+//! stay as they are. Nothing here touches a file or a store, and no error tells a key. Every adapter of
+//! [`Keys`](crate::Keys) and [`Staging`](crate::Staging) reads and writes the pool by these rules.
 //!
 //! Two fields of ours may stand beside `keys`, both by fingerprint, as `teamclaw keys list` shows
 //! it: `"groups":{"acme":["0123456789ab"]}` names keys that share their provider's limits, and
@@ -12,14 +13,16 @@
 //! (`{"authType":"oauthToken","accessToken":…,"refreshToken":…,"expiresAt":…}`), or an object with
 //! the same fields among `keys`, where there are several.
 
+mod stage;
 mod token;
 
 use events::{KeyPrint, ProviderId, Secret, token::key_print};
-use ports::{Fault, KeyInfo, PoolKey, Renewed};
 use serde_json::{Map, Value, json};
 
+use crate::{Fault, KeyInfo, PoolKey, Renewed};
+
 /// As an operator knows it.
-pub(crate) const SERVICE: &str = "key pool";
+pub const SERVICE: &str = "key pool";
 /// The longest key: it goes into a header.
 const KEY_LENGTH_MAX: usize = 4_096;
 /// The longest provider id that an error shows: longer than those of all known providers, shorter
@@ -33,11 +36,11 @@ const OAUTH: [&str; 3] = ["oauthToken", "oauth", "token"];
 
 /// The pool, in the newer form. No `Debug`: it holds keys.
 #[derive(Clone, PartialEq)]
-pub(crate) struct Pool(Map<String, Value>);
+pub struct Pool(Map<String, Value>);
 
 impl Pool {
     /// Reads the text of the file; an empty object is an empty pool.
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         // serde_json tells a line and a column, and never the text there.
         let value: Value = serde_json::from_str(text)
             .map_err(|error| bad(format!("it is not JSON: {}", place(&error))))?;
@@ -49,12 +52,12 @@ impl Pool {
     }
 
     /// No key at all.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self(Map::from_iter([("providers".to_owned(), json!({}))]))
     }
 
     /// The text for the file.
-    pub(crate) fn text(&self) -> Result<String, Fault> {
+    pub fn text(&self) -> Result<String, Fault> {
         serde_json::to_string_pretty(&self.0).map_err(|_| bad("it cannot be written as JSON"))
     }
 
@@ -75,7 +78,7 @@ impl Pool {
     }
 
     /// The keys of a provider, in order.
-    pub(crate) fn of(&self, provider: &str) -> Vec<PoolKey> {
+    pub fn of(&self, provider: &str) -> Vec<PoolKey> {
         let entry = self.providers().and_then(|providers| providers.get(provider));
         let Some(entry) = entry.and_then(Value::as_object) else { return Vec::new() };
         let itself = signs_in(entry).then(|| token::read(entry)).flatten();
@@ -95,7 +98,7 @@ impl Pool {
     }
 
     /// Every key, without its text.
-    pub(crate) fn list(&self) -> Vec<KeyInfo> {
+    pub fn list(&self) -> Vec<KeyInfo> {
         let providers = self.providers().into_iter().flat_map(Map::keys);
         let lines = providers.flat_map(|provider| {
             let keys = self.of(provider).into_iter();
@@ -105,7 +108,7 @@ impl Pool {
     }
 
     /// Adds a key at the end; gives its fingerprint and whether it was new.
-    pub(crate) fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), Fault> {
+    pub fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), Fault> {
         check_provider(provider)?;
         check_key(key)?;
         let (text, print) = (key.expose(), key_print(key));
@@ -124,7 +127,7 @@ impl Pool {
     }
 
     /// Removes a key by its fingerprint; gives whether it was there.
-    pub(crate) fn remove(&mut self, provider: &str, key: &KeyPrint) -> Result<bool, Fault> {
+    pub fn remove(&mut self, provider: &str, key: &KeyPrint) -> Result<bool, Fault> {
         if !self.of(provider).iter().any(|known| known.print == *key) {
             return Ok(false);
         }
@@ -146,7 +149,7 @@ impl Pool {
     }
 
     /// Renews the token whose refresh token has the fingerprint `spent`; gives whether it was there.
-    pub(crate) fn renew(&mut self, provider: &str, spent: &KeyPrint, to: &Renewed) -> bool {
+    pub fn renew(&mut self, provider: &str, spent: &KeyPrint, to: &Renewed) -> bool {
         let providers = self.0.get_mut("providers").and_then(Value::as_object_mut);
         let entry = providers.and_then(|providers| providers.get_mut(provider)?.as_object_mut());
         let Some(entry) = entry else { return false };
@@ -161,7 +164,7 @@ impl Pool {
     }
 
     /// Puts keys at the beginning, in their order; those that are there already stay where they are.
-    pub(crate) fn put_first(&mut self, provider: &str, keys: Vec<String>) -> Result<(), Fault> {
+    fn put_first(&mut self, provider: &str, keys: Vec<String>) -> Result<(), Fault> {
         let known = self.of(provider);
         let missing = |key: &String| !known.iter().any(|known| known.secret.matches(key));
         let missing: Vec<Value> = keys.into_iter().filter(missing).map(Value::String).collect();
@@ -175,12 +178,12 @@ impl Pool {
     }
 
     /// A part of the text that is none of the providers.
-    pub(crate) fn text_of(&self, part: &str) -> Option<&Value> {
+    fn text_of(&self, part: &str) -> Option<&Value> {
         self.0.get(part)
     }
 
     /// All of the text.
-    pub(crate) fn root(&mut self) -> &mut Map<String, Value> {
+    fn root(&mut self) -> &mut Map<String, Value> {
         &mut self.0
     }
 
@@ -279,7 +282,7 @@ fn check_provider(provider: &str) -> Result<(), Fault> {
 }
 
 /// A key goes into a header.
-pub(crate) fn check_key(key: &Secret) -> Result<(), Fault> {
+fn check_key(key: &Secret) -> Result<(), Fault> {
     let text = key.expose();
     let length = (1..=KEY_LENGTH_MAX).contains(&text.len());
     if length && text.bytes().all(|b| b.is_ascii_graphic()) {
@@ -293,9 +296,9 @@ fn place(error: &serde_json::Error) -> String {
 }
 
 /// The text cannot be used.
-pub(crate) fn bad(words: impl AsRef<str>) -> Fault {
+fn bad(words: impl AsRef<str>) -> Fault {
     let words = words.as_ref();
-    nonsense(format!("keys.json cannot be used, and is left as it is: {words}"))
+    nonsense(format!("the key pool cannot be used, and is left as it is: {words}"))
 }
 
 fn nonsense(words: impl Into<String>) -> Fault {
@@ -303,93 +306,4 @@ fn nonsense(words: impl Into<String>) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn prints(pool: &Pool, provider: &str) -> Vec<String> {
-        pool.of(provider).iter().map(|key| key.secret.expose().to_owned()).collect()
-    }
-
-    #[test]
-    fn the_older_form_is_read_and_written_as_the_newer() {
-        let mut pool = Pool::parse(r#"{"openai":["k1"]}"#).expect("a pool");
-        pool.add("openai", &Secret::new("k2")).expect("added");
-        let text = pool.text().expect("text");
-        assert!(text.contains("\"providers\"") && text.contains("\"authType\": \"apiKey\""));
-        assert_eq!(prints(&Pool::parse(&text).expect("a pool"), "openai"), ["k1", "k2"]);
-    }
-
-    #[test]
-    fn fields_that_nobody_here_knows_stay() {
-        let text = r#"{"note":1,"providers":{"x":{"keys":["k"],"region":"eu"}}}"#;
-        let mut pool = Pool::parse(text).expect("a pool");
-        pool.add("x", &Secret::new("l")).expect("added");
-        let written: Value = serde_json::from_str(&pool.text().expect("text")).expect("JSON");
-        assert_eq!(written, json!({"note":1,"providers":{"x":{"keys":["k","l"],"region":"eu"}}}));
-    }
-
-    #[test]
-    fn a_provider_that_signs_in_has_its_token_and_gets_no_keys() {
-        let text = r#"{"providers":{"x":{"authType":"oauthToken","token":"t","keys":["k"]}}}"#;
-        let mut pool = Pool::parse(text).expect("a pool");
-        assert_eq!(prints(&pool, "x"), ["t"]);
-        assert!(pool.add("x", &Secret::new("l")).is_err());
-        assert!(pool.remove("x", &key_print(&Secret::new("t"))).expect("removed"));
-        assert!(pool.of("x").is_empty());
-    }
-
-    #[test]
-    fn only_who_still_has_the_spent_refresh_token_is_renewed() {
-        let text = r#"{"providers":{"x":{"keys":["k",
-            {"access":"t1","refresh":"r1","expires":1795651200},{"access":"u","refresh":"s"}]}}}"#;
-        let mut pool = Pool::parse(text).expect("a pool");
-        let grant = ports::Grant { ends: None, refresh: Some(Secret::new("r2")) };
-        let to = Renewed { token: Secret::new("t2"), grant };
-        let spent = key_print(&Secret::new("r1"));
-        let lineage = key_print(&Secret::new("t1"));
-        assert!(pool.renew("x", &spent, &to));
-        assert_eq!(prints(&pool, "x"), ["k", "t2", "u"]);
-        assert!(!pool.renew("x", &spent, &to), "the second finds the first one's");
-        assert!(!pool.renew("y", &spent, &to));
-        assert_eq!(pool.of("x")[1].print, lineage);
-        assert!(pool.remove("x", &lineage).expect("removed"));
-        assert_eq!(prints(&pool, "x"), ["k", "u"]);
-    }
-
-    #[test]
-    fn a_key_has_the_group_and_the_weight_that_stand_beside_it() {
-        let print = key_print(&Secret::new("k")).0;
-        let text = json!({"providers":{"x":{"keys":["k","l"],
-            "groups":{"acme":[print]},"weights":{print.clone():3}}}});
-        let keys = Pool::parse(&text.to_string()).expect("a pool").of("x");
-        assert_eq!((keys[0].group.as_deref(), keys[0].weight), (Some("acme"), 3));
-        assert_eq!((keys[1].group.as_deref(), keys[1].weight), (None, 1));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_without_the_text() {
-        for broken in [
-            "{\"providers\":{\"x\":{\"keys\":[\"sk-secret\"]}}",
-            "[\"sk-secret\"]",
-            "{\"providers\":{\"x\":\"sk-secret\"}}",
-            "{\"providers\":{\"x\":{\"keys\":[\"sk-secret\",1]}}}",
-            "{\"x\":\"sk-secret\"}",
-            "{\"x\":[\"sk-secret\",{}]}",
-            // The key in the place of the provider.
-            "{\"sk-secret-0123456789abcdef\":\"anthropic\"}",
-            "{\"providers\":{\"sk-secret-0123456789abcdef\":\"anthropic\"}}",
-            "{\"providers\":{\"sk-secret-0123456789ABC\":{\"keys\":\"anthropic\"}}}",
-            "{\"providers\":\"sk-secret\"}",
-            "{\"providers\":{\"x\":{\"groups\":[\"sk-secret\"]}}}",
-            "{\"providers\":{\"x\":{\"groups\":{\"sk-secret\":\"sk-secret\"}}}}",
-            "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":0}}}}",
-            "{\"providers\":{\"x\":{\"weights\":{\"sk-secret\":1001}}}}",
-            "{\"providers\":{\"x\":{\"authType\":\"oauthToken\",\"refreshToken\":\"sk-secret\"}}}",
-            "{\"providers\":{\"x\":{\"keys\":[{\"access\":\"sk-secret\",\"expires\":\"sk-secret\"}]}}}",
-        ] {
-            let fault = Pool::parse(broken).err().expect("broken");
-            assert!(!format!("{fault} {fault:?}").contains("sk-secret"), "{fault}");
-            assert!(fault.to_string().contains("left as it is"), "{fault}");
-        }
-    }
-}
+mod tests;

@@ -12,8 +12,9 @@
 use events::token::key_print;
 use events::{KeyPrint, Secret};
 use jiff::Timestamp;
-use ports::{Grant, PoolKey, Renewed};
 use serde_json::{Map, Value, json};
+
+use crate::{Grant, PoolKey, Renewed};
 
 /// Under which names a token stands, the one that wins first.
 const TOKEN: [&str; 3] = ["token", "accessToken", "access"];

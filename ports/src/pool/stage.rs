@@ -7,11 +7,11 @@
 
 use events::rotation::Number;
 use events::{KeyPrint, ProviderId, Reason, ReasonClass, Secret, token::key_print};
-use ports::{Fault, PoolKey, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::pool::{Pool, bad};
+use super::{Pool, bad, check_key};
+use crate::{Fault, PoolKey, Turn};
 
 /// Where in the pool's text it stands.
 const ROTATIONS: &str = "rotations";
@@ -30,7 +30,7 @@ struct Stage {
 
 impl Pool {
     /// Puts keys beside the pool.
-    pub(crate) fn stage(
+    pub fn stage(
         &mut self,
         provider: &ProviderId,
         rotation: Number,
@@ -38,7 +38,7 @@ impl Pool {
     ) -> Result<Vec<KeyPrint>, Fault> {
         let mut stage = self.staged_for(provider, rotation)?.unwrap_or_default();
         for key in keys {
-            crate::pool::check_key(key)?;
+            check_key(key)?;
             if !stage.pending.iter().any(|known| key.matches(known)) {
                 stage.pending.push(key.expose().to_owned());
             }
@@ -52,7 +52,7 @@ impl Pool {
     }
 
     /// The keys that lie beside the pool.
-    pub(crate) fn staged(
+    pub fn staged(
         &self,
         provider: &ProviderId,
         rotation: Number,
@@ -62,7 +62,7 @@ impl Pool {
     }
 
     /// Adds staged keys to the pool; gives those that it did not have.
-    pub(crate) fn promote(
+    pub fn promote(
         &mut self,
         provider: &ProviderId,
         turn: Turn,
@@ -85,7 +85,7 @@ impl Pool {
     }
 
     /// Takes the old keys out and keeps them beside the pool; gives those that it has taken out.
-    pub(crate) fn retire(
+    pub fn retire(
         &mut self,
         provider: &ProviderId,
         turn: Turn,
@@ -107,7 +107,7 @@ impl Pool {
     }
 
     /// Puts what was retired back.
-    pub(crate) fn restore(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+    pub fn restore(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
         self.take_back(provider, turn, |pool, stage| {
             let previous = std::mem::take(&mut stage.previous);
             pool.put_first(provider.as_str(), previous)
@@ -115,7 +115,7 @@ impl Pool {
     }
 
     /// Takes what was added out again.
-    pub(crate) fn withdraw(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+    pub fn withdraw(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
         self.take_back(provider, turn, |pool, stage| {
             for print in std::mem::take(&mut stage.added) {
                 pool.remove(provider.as_str(), &print)?;
@@ -125,7 +125,7 @@ impl Pool {
     }
 
     /// Forgets what lies there for rotations up to this one.
-    pub(crate) fn forget(&mut self, provider: &ProviderId, up_to: Number) -> Result<(), Fault> {
+    pub fn forget(&mut self, provider: &ProviderId, up_to: Number) -> Result<(), Fault> {
         let Some(all) = self.root().get_mut(ROTATIONS) else { return Ok(()) };
         let all = all.as_object_mut().ok_or_else(unreadable)?;
         if let Some(of) = all.get_mut(provider.as_str()) {
