@@ -4,8 +4,20 @@
 //! Adapters decide nothing. What a service answers becomes a [`ports::Fault`] in [`error`] and in the
 //! pure functions beside each adapter; names follow from the [`Environment`] alone.
 
+#[cfg(feature = "cloudwatch")]
+pub mod alarms;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "sts")]
+pub mod identity;
+#[cfg(feature = "ssm")]
+pub mod published;
+#[cfg(feature = "quotas")]
+pub mod quotas;
+#[cfg(feature = "sqs")]
+pub mod set_aside;
+#[cfg(feature = "cloudformation")]
+pub mod stacks;
 #[cfg(feature = "dynamodb")]
 pub mod tables;
 
