@@ -19,6 +19,24 @@ pub mod set_aside;
 #[cfg(feature = "cloudformation")]
 pub mod stacks;
 #[cfg(feature = "dynamodb")]
+pub mod journal;
+#[cfg(feature = "dynamodb")]
+pub mod leases;
+#[cfg(feature = "dynamodb")]
+pub mod people;
+#[cfg(feature = "dynamodb")]
+pub mod rotations;
+#[cfg(feature = "dynamodb")]
+pub mod routes;
+#[cfg(feature = "dynamodb")]
+mod rows;
+#[cfg(feature = "dynamodb")]
+pub mod starts;
+#[cfg(feature = "dynamodb")]
+pub mod suspects;
+#[cfg(feature = "dynamodb")]
 pub mod tables;
+#[cfg(feature = "dynamodb")]
+pub mod timers;
 
 pub use environment::Environment;

@@ -2,7 +2,6 @@
 //!
 //! What is recorded is durable when a call returns. Nothing outside this crate knows where it is.
 
-pub mod clock;
 mod columns;
 pub mod compute;
 pub mod confine;
@@ -18,7 +17,6 @@ mod people;
 mod pool;
 mod purge;
 mod queue;
-pub mod random;
 mod readers;
 mod rotations;
 mod routes;
@@ -36,11 +34,9 @@ mod turns;
 mod usage;
 mod writer;
 
-pub use clock::SystemClock;
 pub use database::Database;
 pub use error::{Error, OpenError};
 pub use keys::keys_at;
 pub use lock::DirectoryLock;
-pub use random::SystemIds;
 pub use signals::{News, Topic};
 pub use store::Local;

@@ -208,6 +208,7 @@ fn world(
         bus,
         homes: Arc::new(processes.homes()),
         compute: processes,
+        starts: None,
         leases: local.leases(),
         routes: local.routes(),
         suspects: local.suspects(),

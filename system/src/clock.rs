@@ -88,7 +88,7 @@ fn tell(known: bool, away: SignedDuration) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the root from which everybody has the time")]
-fn wall() -> Timestamp {
+pub(crate) fn wall() -> Timestamp {
     Timestamp::now()
 }
 

@@ -1,0 +1,53 @@
+// The key pool and the secret from which tokens are derived. Who may read the pool is written twice: in
+// the roles, and here, where a role that was given too much is refused all the same.
+
+import { SecretValue } from 'aws-cdk-lib';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { EnvironmentStack } from '../stack.js';
+
+/** An empty pool in the format that sidecars read. It holds no secret, so it may stand in a template. */
+const EMPTY_POOL = '{"providers":{}}';
+/** 64 characters of letters and digits are more than 256 bits. */
+const TOKEN_SECRET_LENGTH = 64;
+
+/** The two secrets. */
+export class Secrets extends Construct {
+  constructor(stack: EnvironmentStack, key: IKey) {
+    super(stack, 'Secrets');
+    const { names } = stack;
+    const role = (name: string) => `arn:aws:iam::${stack.account}:role/${name}`;
+    const pool = new Secret(this, 'Pool', {
+      secretName: names.poolSecret(),
+      description: 'The key pool: sidecars read it, the rotation of keys writes it',
+      secretStringValue: SecretValue.unsafePlainText(EMPTY_POOL),
+      encryptionKey: key,
+      removalPolicy: stack.removal,
+    });
+    pool.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'TwoRolesReadThePool',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['secretsmanager:GetSecretValue', 'secretsmanager:BatchGetSecretValue'],
+        resources: ['*'],
+        conditions: {
+          StringNotEquals: {
+            'aws:PrincipalArn': [role(names.leaseRole()), role(names.functionRole('keys'))],
+          },
+        },
+      }),
+    );
+    const token = new Secret(this, 'Token', {
+      secretName: names.tokenSecret(),
+      description: 'Lease tokens and passes are derived from it; whoever changes it ends every lease',
+      generateSecretString: { passwordLength: TOKEN_SECRET_LENGTH, excludePunctuation: true },
+      encryptionKey: key,
+      removalPolicy: stack.removal,
+    });
+    stack.publish('poolSecret', pool.secretArn);
+    stack.publish('tokenSecret', token.secretArn);
+  }
+}
