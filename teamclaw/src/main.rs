@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod demo;
+pub mod estimate;
 #[cfg(test)]
 #[path = "../../tests/fuzz/src/arguments.rs"]
 pub mod fuzzed;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Task => return task::run(),
         Command::DemoAgent => return demo::agent::run(),
         Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(*args)),
+        Command::Estimate(args) => commands::estimate(&args),
         Command::Completions(args) => commands::completions(&args),
         Command::Operate(operation) => {
             block_on(&mut Builder::new_current_thread(), commands::run(operation))
