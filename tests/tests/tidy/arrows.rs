@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("agent", &["events", "ports"]),
     // The roots: they alone see the adapters.
     ("lambdas", &["agent", "aws", "consumers", "events", "ports", "producers"]),
-    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar"]),
+    ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar"]),
     (
         "teamclaw",
         &["agent", "consumers", "events", "local", "ports", "producers", "router", "sidecar"],
