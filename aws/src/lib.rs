@@ -9,6 +9,8 @@ pub mod environment;
 pub mod error;
 #[cfg(feature = "secrets")]
 pub mod keys;
+#[cfg(feature = "ssm")]
+pub mod parameters;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "dynamodb")]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws::broker::policy::{Grants, session_policy};
-use aws::broker::{Refusal, StsBroker};
+use aws::broker::{Refusal, StsBroker, used};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sts::{Client, Config};
 use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::token::{agent_key, token_hash};
-use events::{Attempt, Gen, Limits, Secret};
-use ports::{Fault, Lease, LeaseLookup};
+use events::{Attempt, Envelope, Gen, Limits, Secret, WorkspaceId};
+use jiff::Timestamp;
+use ports::{Fault, Lease, LeaseLookup, Spending, UsageSink, UsageTotals};
 
 const TOKEN: &str = "tc_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -117,9 +118,11 @@ async fn who_has_no_lease_is_turned_away_without_a_call() {
 #[tokio::test]
 async fn what_cannot_be_told_now_is_no_refusal_for_good() {
     let denied = r#"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"#;
-    for (answers, leases) in
-        [(vec![(403, denied)], table()), (vec![(500, "")], table()), (vec![], Arc::new(Table(None)))]
-    {
+    for (answers, leases) in [
+        (vec![(403, denied)], table()),
+        (vec![(500, "")], table()),
+        (vec![], Arc::new(Table(None))),
+    ] {
         let (broker, _) = over(&answers, leases);
         let answer = broker.trade(TOKEN).await.err().expect("refused");
         assert!(matches!(answer, Refusal::Unavailable(_)), "{answer:?}");
@@ -132,4 +135,33 @@ fn a_policy_names_the_environments_own_things() {
     let policy = session_policy(&environment, &grants()).expect("a policy");
     assert!(policy.contains(&environment.pool_secret()));
     assert!(policy.contains(&environment.usage_queue()));
+}
+
+/// A ledger in which ann has used something.
+struct Ledger;
+
+#[async_trait]
+impl UsageSink for Ledger {
+    async fn count(&self, _batch: &[Envelope]) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl UsageTotals for Ledger {
+    async fn total(&self, workspace: &WorkspaceId, _since: Timestamp) -> Result<Spending, Fault> {
+        Ok(Spending { name: workspace.to_string(), requests: 7, ..Spending::default() })
+    }
+}
+
+/// A token tells its own workspace's usage and nobody else's.
+#[tokio::test]
+async fn what_was_used_is_told_to_who_has_the_lease() {
+    let since = Timestamp::UNIX_EPOCH;
+    let told = used(&*table(), &Ledger, TOKEN, since).await.expect("told");
+    assert_eq!((told.name.as_str(), told.requests), ("ann", 7));
+    let other = used(&*table(), &Ledger, "tc_other", since).await;
+    assert!(matches!(other, Err(Refusal::Unknown)), "{other:?}");
+    let away = used(&Table(None), &Ledger, TOKEN, since).await;
+    assert!(matches!(away, Err(Refusal::Unavailable(_))), "{away:?}");
 }

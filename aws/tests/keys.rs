@@ -16,8 +16,7 @@ use ports::{Fault, Grant, Keys, Renewed};
 
 /// A pool that nobody else uses.
 async fn fresh() -> (Client, Environment) {
-    let (client, environment) =
-        (Client::new(&rig::ministack().config().await), rig::environment());
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
     create(&client, &environment).await.expect("the secret is made");
     (client, environment)
 }
@@ -197,9 +196,10 @@ async fn a_change_is_made_on_what_was_read() {
 /// Who edits meanwhile moves it first.
 #[tokio::test]
 async fn a_change_that_comes_second_is_made_anew_on_the_first() {
-    let theirs = r#"{"VersionId":"v2","SecretString":"{\"providers\":{\"x\":{\"keys\":[\"theirs\"]}}}"}"#;
-    let answers =
-        [READ, DONE, MOVED, theirs, theirs, DONE, DONE].map(|body| (if body == MOVED { 400 } else { 200 }, body));
+    let theirs =
+        r#"{"VersionId":"v2","SecretString":"{\"providers\":{\"x\":{\"keys\":[\"theirs\"]}}}"}"#;
+    let answers = [READ, DONE, MOVED, theirs, theirs, DONE, DONE]
+        .map(|body| (if body == MOVED { 400 } else { 200 }, body));
     let (keys, http) = over(&answers);
     keys.add("x", Secret::new("ours")).await.expect("added");
     let text = asked(&http, 5)["SecretString"].as_str().expect("text").to_owned();

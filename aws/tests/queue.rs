@@ -16,8 +16,7 @@ use ports::{Fault, Handle, Nudge, Outgoing, Queue};
 
 /// Queues that nobody else uses.
 async fn fresh() -> SqsQueue {
-    let (client, environment) =
-        (Client::new(&rig::ministack().config().await), rig::environment());
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
     create(&client, &environment).await.expect("the queues are made");
     SqsQueue::new(client, &environment)
 }
@@ -121,7 +120,8 @@ async fn a_stale_handle_changes_nothing_in_any_of_the_services_words() {
         r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}"#,
     ] {
         let (queue, _) = answering(&[(400, body)]);
-        let changed = queue.change_visibility(Class::Compute, &handle, Duration::from_secs(5)).await;
+        let changed =
+            queue.change_visibility(Class::Compute, &handle, Duration::from_secs(5)).await;
         assert!(changed.is_ok(), "{body}: {changed:?}");
     }
 }

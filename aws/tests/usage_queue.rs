@@ -2,6 +2,7 @@
 
 mod replay;
 mod rig;
+mod sample;
 
 use aws::queue::create_usage;
 use aws::usage_queue::{SqsUsage, accept};
@@ -10,29 +11,11 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::{Client, Config};
 use events::Envelope;
 use ports::{Fault, UsageSink};
-use serde_json::json;
-
-/// A record as a sidecar makes it.
-fn usage(of: &str) -> Envelope {
-    let envelope = json!({
-        "specversion": "1.0", "id": "01970000-0000-7000-8000-000000000001", "source": "/sidecar",
-        "subject": of, "time": "2026-11-26T04:00:00Z",
-        "correlationid": "01970000-0000-7000-8000-000000000001",
-        "type": "usage.recorded",
-        "data": { "generation": 1, "team": "red", "provider": "anthropic", "model": "m",
-            "key": "0123456789ab", "started": "2026-11-26T04:00:00Z", "durationMs": 5,
-            "status": 200, "completion": "complete", "estimated": false,
-            "tokens": { "uncachedInput": 1, "cacheRead": 0, "cacheWrite5m": 0, "cacheWrite1h": 0,
-                "output": 2, "reasoning": 0 },
-            "cost": { "unknown": { "why": "no price" } } },
-    });
-    serde_json::from_value(envelope).expect("an envelope")
-}
+use sample::usage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_is_one_message_and_its_receiver_reads_what_was_sent() {
-    let (client, environment) =
-        (Client::new(&rig::ministack().config().await), rig::environment());
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
     create_usage(&client, &environment).await.expect("the queue is made");
     let batch = vec![usage("ann"), usage("ann")];
     SqsUsage::new(client.clone(), &environment).count(&batch).await.expect("sent");

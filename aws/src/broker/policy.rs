@@ -43,9 +43,8 @@ pub struct BadRole(String);
 pub fn session_policy(environment: &Environment, grants: &Grants) -> Result<String, BadRole> {
     let (partition, account) = account(&grants.role)?;
     let region = &grants.region;
-    let arn = |service: &str, what: &str| {
-        format!("arn:{partition}:{service}:{region}:{account}:{what}")
-    };
+    let arn =
+        |service: &str, what: &str| format!("arn:{partition}:{service}:{region}:{account}:{what}");
     // Six characters of Secrets Manager's own end the ARN of a secret
     // (secretsmanager/latest/userguide/auth-and-access_resource-policies.html).
     let secret = arn("secretsmanager", &format!("secret:{}-??????", environment.pool_secret()));

@@ -196,7 +196,7 @@ impl Settings {
                 (stores, format!("workspaces {}\n", names.join(" ")))
             }
             #[cfg(feature = "aws")]
-            Stores::Aws(place) => (format!("aws        {place}\n"), String::new()),
+            Stores::Aws(place) => (format!("aws        {}\n", place.summary()), String::new()),
         };
         let listen = self.listen;
         format!("listen     {listen}\n{stores}journal    {journal}\n{names}operator   {operator}\n")

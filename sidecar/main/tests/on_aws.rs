@@ -6,6 +6,7 @@ mod rig;
 mod support;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,6 +43,8 @@ struct World {
     queues: Queues,
     /// What the broker answers with.
     broker: Arc<AtomicU16>,
+    /// What the lease may be used for.
+    limits: Arc<Mutex<Limits>>,
     broker_url: String,
     /// Which keys the provider was shown.
     shown: Arc<Mutex<Vec<String>>>,
@@ -60,9 +63,12 @@ impl World {
         scratch.put("sidecar.toml", "keys_believed = \"1s\"\n");
         let broker = Arc::new(AtomicU16::new(GOOD));
         let shown = Arc::new(Mutex::new(Vec::new()));
+        let limits = Arc::new(Mutex::new(Limits::default()));
         let (status, seen) = (Arc::clone(&broker), Arc::clone(&shown));
+        let allowed = Arc::clone(&limits);
         let broker_url = provider(move |stream, request| {
-            trade(stream, request, status.load(Ordering::SeqCst))
+            let limits = allowed.lock().expect("nobody panics here").clone();
+            trade(stream, request, status.load(Ordering::SeqCst), limits)
         })
         .await;
         let provider_url = provider(move |stream, request| {
@@ -73,7 +79,7 @@ impl World {
         })
         .await;
         let queues = Queues::new(&config);
-        Self { scratch, environment, keys, queues, broker, broker_url, shown, provider_url }
+        Self { scratch, environment, keys, queues, broker, limits, broker_url, shown, provider_url }
     }
 
     async fn create_queue(&self) {
@@ -127,12 +133,14 @@ fn header(request: &str, name: &str) -> Option<String> {
 
 async fn answer(mut stream: TcpStream, status: u16, body: String) {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    );
     let _gone = stream.write_all(format!("{head}{body}").as_bytes()).await;
 }
 
 /// The broker.
-async fn trade(stream: TcpStream, request: String, status: u16) {
+async fn trade(stream: TcpStream, request: String, status: u16, limits: Limits) {
     let known = header(&request, "authorization") == Some(format!("Bearer {TOKEN}"));
     let status = if known { status } else { REVOKED };
     if status != GOOD {
@@ -148,7 +156,7 @@ async fn trade(stream: TcpStream, request: String, status: u16) {
         generation: Gen(1),
         attempt: Attempt(1),
         team: "red".parse().expect("a name"),
-        limits: Limits::default(),
+        limits,
     };
     let traded = Traded {
         lease,
@@ -233,4 +241,17 @@ async fn a_revoked_lease_serves_nobody() {
     }
     assert_eq!(world.last_key(), None);
     running.end("-TERM");
+}
+
+/// The ledger had 18 tokens of today before this sidecar began, by the broker's word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_counts_what_was_used_before_the_sidecar_began() {
+    let world = World::new("limits").await;
+    for (most, status) in [(1_000, 200), (18, 402)] {
+        let limits = Limits { tokens_per_day: NonZeroU64::new(most), ..Limits::default() };
+        *world.limits.lock().expect("nobody panics here") = limits;
+        let running = world.start();
+        assert_eq!(call(&running, &agents()).await, status, "of {most}");
+        running.end("-KILL");
+    }
 }

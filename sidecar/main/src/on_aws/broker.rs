@@ -74,7 +74,8 @@ impl Broker {
             let answer = self.http.request(request).await.map_err(away)?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), BODY_MAX).collect().await;
-            let body = body.map_err(|error| Refusal::Unavailable(Fault::unavailable(SERVICE, error)));
+            let body =
+                body.map_err(|error| Refusal::Unavailable(Fault::unavailable(SERVICE, error)));
             Ok((status, body?.to_bytes()))
         };
         let (status, body) = timeout(ANSWER_MAX, asked).await.map_err(away)??;
@@ -84,7 +85,10 @@ impl Broker {
                 Ok(Secret::new(text))
             }
             StatusCode::UNAUTHORIZED => Err(Refusal::Unknown),
-            other => Err(Refusal::Unavailable(Fault::unavailable(SERVICE, format!("it answers {other}")))),
+            other => Err(Refusal::Unavailable(Fault::unavailable(
+                SERVICE,
+                format!("it answers {other}"),
+            ))),
         }
     }
 }

@@ -111,7 +111,9 @@ impl ProvideCredentials for Current {
 fn given(standing: &Standing) -> provider::Result {
     match standing {
         Standing::Waiting => Err(CredentialsError::provider_error("the broker does not answer")),
-        Standing::Refused => Err(CredentialsError::provider_error("the lease is not good any more")),
+        Standing::Refused => {
+            Err(CredentialsError::provider_error("the lease is not good any more"))
+        }
         Standing::Good(traded) => Ok(Credentials::new(
             traded.access_key.clone(),
             traded.secret_key.expose(),

@@ -11,9 +11,11 @@ mod place;
 mod usage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::keys::SecretsKeys;
 use aws::usage_queue::SqsUsage;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use events::price::PriceTable;
 use sidecar::Outside;
@@ -26,6 +28,11 @@ pub(crate) use place::{KEYS_BELIEVED_DEFAULT, Place};
 
 use crate::settings::Problem;
 
+/// How long one try of a call may take, and all of them: a request of the agent may wait for a key,
+/// and the calls take milliseconds.
+const TRY_MAX: Duration = Duration::from_secs(5);
+const CALL_MAX: Duration = Duration::from_secs(15);
+
 /// What the sidecar needs of the outside, there. Credentials are traded from now on, as long as the
 /// runtime lives.
 ///
@@ -35,9 +42,12 @@ pub(crate) async fn outside(place: &Place) -> Result<Outside, Problem> {
     let (clock, ids) = (Arc::new(local::SystemClock::new()), Arc::new(local::SystemIds::default()));
     let broker = Arc::new(Broker::new(&place.broker, place.token.clone())?);
     let held = Arc::new(Held::new(&place.token));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TRY_MAX);
+    let timeouts = timeouts.operation_timeout(CALL_MAX).build();
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(place.region.clone()))
         .credentials_provider(held.credentials())
+        .timeout_config(timeouts)
         .load()
         .await;
     let queue = SqsUsage::new(aws_sdk_sqs::Client::new(&config), &place.environment);

@@ -1,6 +1,5 @@
 //! Where the sidecar finds itself on AWS: what its task definition says in the environment.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ const JOURNAL_DEFAULT: &str = "/var/lib/teamclaw-sidecar/journal";
 /// sidecars is far below Secrets Manager's 10,000 a second.
 pub(crate) const KEYS_BELIEVED_DEFAULT: Duration = Duration::from_secs(60);
 
-/// What the environment says. `Debug` leaves the token out.
+/// What the environment says. No `Debug`: it holds the token.
 pub(crate) struct Place {
     pub(super) environment: Environment,
     pub(super) region: String,
@@ -57,12 +56,11 @@ impl Place {
             journal: PathBuf::from(journal),
         })
     }
-}
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Where that is, for a person.
+    pub(crate) fn summary(&self) -> String {
         let Self { environment, region, broker, .. } = self;
-        write!(f, "{environment} in {region}, with the broker at {broker}")
+        format!("{environment} in {region}, with the broker at {broker}")
     }
 }
 
