@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("admin", &["consumers", "events", "ports", "producers"]),
     // The roots: they alone see the adapters.
     ("lambdas", &["admin", "agent", "aws", "consumers", "events", "ports", "producers", "system"]),
-    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar", "system"]),
+    ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
         &[
