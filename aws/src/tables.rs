@@ -49,7 +49,12 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: [Table; 0] = [];
+pub const TABLES: &[Table] = &[
+    #[cfg(any(feature = "ecs", feature = "efs"))]
+    crate::homes::HOMES,
+    #[cfg(feature = "ecs")]
+    crate::compute::TASKS,
+];
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "DynamoDB";
