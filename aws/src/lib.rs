@@ -4,12 +4,16 @@
 //! Adapters decide nothing. What a service answers becomes a [`ports::Fault`] in [`error`] and in the
 //! pure functions beside each adapter; names follow from the [`Environment`] alone.
 
+#[cfg(feature = "elb")]
+pub mod alb_routes;
 #[cfg(feature = "ecs")]
 pub mod compute;
 pub mod environment;
 pub mod error;
 #[cfg(any(feature = "ecs", feature = "efs"))]
 pub mod homes;
+#[cfg(any(feature = "ecs", feature = "elb"))]
+mod marks;
 #[cfg(any(feature = "ecs", feature = "efs", feature = "elb"))]
 mod rows;
 #[cfg(feature = "dynamodb")]

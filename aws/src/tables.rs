@@ -50,6 +50,8 @@ pub struct Index {
 
 /// Every table.
 pub const TABLES: &[Table] = &[
+    #[cfg(feature = "elb")]
+    crate::alb_routes::ALB_ROUTES,
     #[cfg(any(feature = "ecs", feature = "efs"))]
     crate::homes::HOMES,
     #[cfg(feature = "ecs")]

@@ -74,12 +74,7 @@ async fn an_access_point_that_somebody_removed_leads_to_the_same_files_again() {
     let world = world().await;
     let ann = id("ann");
     let before = world.homes.ensure(&ann, Gen(1)).await.expect("a home");
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .region(aws_config::Region::new(fake_aws::REGION))
-        .endpoint_url(world.fake.url())
-        .test_credentials()
-        .load()
-        .await;
+    let config = fake::config(&world.fake).await;
     let point = before.split_once('/').expect("a place").1;
     let by_hand = aws_sdk_efs::Client::new(&config).delete_access_point().access_point_id(point);
     by_hand.send().await.expect("removed");

@@ -20,7 +20,6 @@ use aws_smithy_types::error::operation::BuildError;
 use events::WorkspaceId;
 use events::token::{agent_token, token_hash};
 use ports::TaskSpec;
-use serde_json::json;
 
 use super::role::{ENVIRONMENT_TAG, WORKSPACE_TAG};
 use super::settings::{Architecture, TaskSettings};
@@ -62,8 +61,13 @@ pub(super) struct Person<'a> {
 }
 
 /// By what two definitions of a person are the same: all that goes into them.
-pub(super) fn template(settings: &TaskSettings, home: &Home) -> String {
-    token_hash(&json!([TEMPLATE, settings, home.place(), home.arn, home.uid]).to_string())
+///
+/// # Errors
+/// None: every part has a form in JSON.
+pub(super) fn template(settings: &TaskSettings, home: &Home) -> Result<String, serde_json::Error> {
+    let Home { file_system, access_point, arn, uid } = home;
+    let parts = (TEMPLATE, settings, file_system, access_point, arn, uid);
+    Ok(token_hash(&serde_json::to_string(&parts)?))
 }
 
 /// The definition of a person's task.
@@ -73,6 +77,7 @@ pub(super) fn template(settings: &TaskSettings, home: &Home) -> String {
 pub(super) fn definition(
     settings: &TaskSettings,
     person: &Person<'_>,
+    template: &str,
 ) -> Result<RegisterTaskDefinitionInputBuilder, BuildError> {
     let architecture = match settings.architecture {
         Architecture::Arm64 => CpuArchitecture::Arm64,
@@ -95,7 +100,7 @@ pub(super) fn definition(
         .volumes(Volume::builder().name(SIDECAR).build())
         .tags(tag(ENVIRONMENT_TAG, person.environment))
         .tags(tag(WORKSPACE_TAG, person.workspace.as_str()))
-        .tags(tag(TEMPLATE_TAG, &template(settings, person.home))))
+        .tags(tag(TEMPLATE_TAG, template)))
 }
 
 fn home_volume(home: &Home) -> Result<Volume, BuildError> {

@@ -4,6 +4,8 @@
 //! true after a stop, tokens for longer than a day) is a row of the table [`TASKS`]. No call here
 //! waits for a task: the observer is told by EventBridge ([`task_of`]).
 
+#[cfg(test)]
+mod canonical;
 mod definition;
 mod look;
 mod names;
@@ -33,8 +35,8 @@ pub use settings::{Architecture, TaskSettings};
 use crate::Environment;
 use crate::error::{Said, fault};
 use crate::homes::FindHome;
+use crate::marks::mark;
 use crate::rows::Rows;
-use names::mark;
 use record::Record;
 use role::Roles;
 use run::Sight;

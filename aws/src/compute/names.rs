@@ -52,12 +52,6 @@ pub(crate) fn role(environment: &Environment, id: &WorkspaceId) -> String {
     environment.named(&format!("agent-{id}"))
 }
 
-/// A generation and try as a text that is greater exactly when they are later, so that one
-/// condition of DynamoDB compares both.
-pub(crate) fn mark(generation: Gen, attempt: Attempt) -> String {
-    format!("{:020}.{:010}", generation.0, attempt.0)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -69,14 +63,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_later_generation_or_try_has_a_greater_mark(
-            one in (any::<u64>(), any::<u32>()), two in (any::<u64>(), any::<u32>()),
-        ) {
-            let of = |(generation, attempt)| mark(Gen(generation), Attempt(attempt));
-            prop_assert_eq!(of(one).cmp(&of(two)), one.cmp(&two));
-        }
-
         #[test]
         fn a_start_is_told_from_its_name(
             name in "[a-z0-9]{1,36}", generation in any::<u64>(), attempt in any::<u32>(),

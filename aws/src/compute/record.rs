@@ -7,7 +7,7 @@
 use events::{Attempt, Gen, TaskId, WorkspaceId};
 use ports::{Fault, TaskSpec};
 
-use super::names::mark;
+use crate::marks::mark;
 use crate::rows::{Change, Changed, Row, Rows, number, text};
 use crate::tables::Table;
 

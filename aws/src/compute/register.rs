@@ -25,7 +25,7 @@ impl EcsCompute {
         let known = self.record.register(id, generation).await?;
         let known = known.map_err(|_| deregistered(generation))?;
         let Some(home) = self.homes.find(id).await? else { return Ok(None) };
-        let wanted = template(&self.settings, &home);
+        let wanted = template(&self.settings, &home).map_err(sorting::broken)?;
         if let Some(same) = known.definition.filter(|known| known.template == wanted) {
             return Ok(Some(same));
         }
@@ -33,7 +33,7 @@ impl EcsCompute {
         let role = roles.ensure(id, &self.settings, &home.file_system, &home.arn).await?;
         let arn = match self.find_definition(id, &wanted).await? {
             Some(arn) => arn,
-            None => self.make_definition(id, role, &home).await?,
+            None => self.make_definition(id, role, &home, &wanted).await?,
         };
         let made = Registered { arn, template: wanted, home: home.place() };
         match self.record.define(id, generation, &made).await? {
@@ -74,11 +74,12 @@ impl EcsCompute {
         id: &WorkspaceId,
         role: String,
         home: &Home,
+        template: &str,
     ) -> Result<String, Fault> {
         let environment = self.environment.to_string();
         let family = names::family(&self.environment, id);
         let person = Person { environment: &environment, workspace: id, family, role, home };
-        let input = definition(&self.settings, &person).map_err(sorting::broken)?;
+        let input = definition(&self.settings, &person, template).map_err(sorting::broken)?;
         let made = input.send_with(&self.ecs).await.map_err(|error| match Said::of(&error) {
             Some(said) => sorting::register(said),
             None => failed(&error),

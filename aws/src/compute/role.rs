@@ -177,6 +177,7 @@ pub(super) fn sort(said: Said) -> Fault {
 mod tests {
     use expect_test::expect;
 
+    use super::super::canonical::canonical;
     use super::*;
 
     const POINT: &str = "arn:aws:elasticfilesystem:eu-central-1:123456789012:access-point/fsap-1";
@@ -205,7 +206,7 @@ mod tests {
               ],
               "Version": "2012-10-17"
             }"#]]
-        .assert_eq(&format!("{:#}", policy("fs-1", POINT).expect("a policy")));
+        .assert_eq(&format!("{:#}", canonical(&policy("fs-1", POINT).expect("a policy"))));
     }
 
     #[test]

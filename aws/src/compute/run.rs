@@ -12,12 +12,13 @@ use events::{Reason, ReasonClass, TaskId, WorkspaceId};
 use ports::{Fault, Task, TaskSpec, TaskStatus};
 
 use super::definition::{overrides, tag};
-use super::names::{mark, started_by};
+use super::names::started_by;
 use super::record::{Registered, Start};
 use super::role::{ENVIRONMENT_TAG, WORKSPACE_TAG};
 use super::sorting::{self, Refusal, broken, failure};
 use super::{EcsCompute, SERVICE, UNSEEN_MAX_MS, failed};
 use crate::error::Said;
+use crate::marks::mark;
 
 /// How long a client token is believed: an hour less than the 24 that ECS keeps it at the most
 /// (`ECS_Idempotency`).

@@ -41,7 +41,7 @@ pub(crate) struct World {
 }
 
 /// A configuration that leads to the fake. It retries nothing, so that adapters see what happens.
-async fn config(fake: &Fake) -> SdkConfig {
+pub(crate) async fn config(fake: &Fake) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(fake_aws::REGION))
         .endpoint_url(fake.url())

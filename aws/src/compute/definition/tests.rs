@@ -9,6 +9,7 @@ use events::{Attempt, Gen, Secret};
 use expect_test::expect_file;
 use serde_json::Value;
 
+use super::super::canonical::canonical;
 use super::super::settings::tests::settings;
 use super::*;
 
@@ -39,7 +40,7 @@ async fn body(settings: &TaskSettings) -> Value {
         role: "arn:aws:iam::123456789012:role/teamclaw/agents/prod/tc-prod-agent-ann".to_owned(),
         home: &home,
     };
-    let definition = definition(settings, &person).expect("a definition");
+    let definition = definition(settings, &person, "hash").expect("a definition");
     // The answer means nothing here.
     let _ = definition.send_with(&Client::from_conf(config)).await;
     let request = request.expect_request();
@@ -50,7 +51,7 @@ async fn body(settings: &TaskSettings) -> Value {
 #[tokio::test]
 async fn a_definition_is_exactly_this() {
     let body = body(&settings()).await;
-    expect_file!["definition.json"].assert_eq(&format!("{body:#}\n"));
+    expect_file!["definition.json"].assert_eq(&format!("{:#}\n", canonical(&body)));
 }
 
 #[tokio::test]
@@ -114,15 +115,14 @@ fn the_lease_token_is_the_sidecars_alone() {
 #[test]
 fn a_template_is_another_as_soon_as_anything_in_it_is() {
     let (settings, home) = (settings(), home());
-    let first = template(&settings, &home);
-    assert_eq!(template(&settings.clone(), &home.clone()), first);
-    let image =
-        TaskSettings { agent_image: "registry/agent@sha256:c".to_owned(), ..settings.clone() };
+    let of = |settings: &TaskSettings, home: &Home| template(settings, home).expect("JSON");
+    let first = of(&settings, &home);
+    assert_eq!(of(&settings.clone(), &home.clone()), first);
+    let agent_image = "registry/agent@sha256:c".to_owned();
+    let image = TaskSettings { agent_image, ..settings.clone() };
     let moved = Home { access_point: "fsap-2".to_owned(), ..home.clone() };
     let other = Home { uid: 10_002, ..home.clone() };
-    for changed in
-        [template(&image, &home), template(&settings, &moved), template(&settings, &other)]
-    {
+    for changed in [of(&image, &home), of(&settings, &moved), of(&settings, &other)] {
         assert_ne!(changed, first);
     }
 }
