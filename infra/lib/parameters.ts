@@ -4,7 +4,6 @@
 /** Every parameter, by what comes after `/tc/{env}/`. */
 export const PARAMETERS = {
   vpcId: 'vpc/id',
-  vpcCidr: 'vpc/cidr',
   privateSubnets: 'vpc/private-subnets',
   publicSubnets: 'vpc/public-subnets',
   key: 'kms/key-arn',
