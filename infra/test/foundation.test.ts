@@ -30,7 +30,7 @@ describe('the network', () => {
   });
 
   it('has three zones where three are wanted', () => {
-    const three = synthesised({ zones: 3 });
+    const three = synthesised('other');
     expect(three.resources('foundation', 'AWS::EC2::Subnet')).toHaveLength(6);
     expect(three.resources('foundation', 'AWS::EFS::MountTarget')).toHaveLength(3);
   });
@@ -50,7 +50,7 @@ describe('the network', () => {
     for (const endpoint of interfaces) {
       expect(statements(endpoint.PolicyDocument!).map((s) => at(s.conditions, 'StringEquals', 'aws:PrincipalAccount'))).toEqual([{ Ref: 'AWS::AccountId' }]);
     }
-    const cheap = synthesised({ interfaceEndpoints: false }).resources('foundation', 'AWS::EC2::VPCEndpoint');
+    const cheap = synthesised('dev').resources('foundation', 'AWS::EC2::VPCEndpoint');
     expect(cheap.map(([, endpoint]) => endpoint.Properties!.VpcEndpointType)).toEqual(['Gateway', 'Gateway']);
   });
 });

@@ -44,7 +44,10 @@ export class People extends Construct {
       deletionProtection: config.production,
       removalPolicy: this.stack.removal,
     });
-    if (!config.production) because(pool, 'AwsSolutions-COG3', 'Threat protection is paid by the user and month; a trial does without');
+    if (!config.production) {
+      const reason = 'Threat protection is paid by the user and month; a trial does without';
+      for (const rule of ['AwsSolutions-COG3', 'AwsSolutions-COG8']) because(pool, rule, reason);
+    }
     pool.addDomain('Domain', { cognitoDomain: { domainPrefix: `${names.cluster()}-${this.stack.account}` } });
     new CfnUserPoolGroup(this, 'Operators', {
       userPoolId: pool.userPoolId,
