@@ -57,7 +57,7 @@ export class People extends Construct {
     const front = this.stack.found('front');
     const people = this.client(pool, 'people', [`${front}/teamclaw/callback`]);
     const operators = this.client(pool, 'operators', [COMMAND_CALLBACK]);
-    this.stack.publish('issuer', pool.userPoolProviderUrl);
+    this.stack.publish('issuer', `https://cognito-idp.${this.stack.region}.amazonaws.com/${pool.userPoolId}`);
     this.stack.publish('peopleAudience', people.userPoolClientId);
     this.stack.publish('operatorsAudience', operators.userPoolClientId);
   }
