@@ -4,9 +4,47 @@
 //! Adapters decide nothing. What a service answers becomes a [`ports::Fault`] in [`error`] and in the
 //! pure functions beside each adapter; names follow from the [`Environment`] alone.
 
+#[cfg(feature = "cloudwatch")]
+pub mod alarms;
+pub mod broker;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "sts")]
+pub mod identity;
+#[cfg(feature = "dynamodb")]
+pub mod journal;
+#[cfg(feature = "secrets")]
+pub mod keys;
+#[cfg(feature = "dynamodb")]
+pub mod leases;
+#[cfg(feature = "dynamodb")]
+pub mod people;
+#[cfg(feature = "ssm")]
+pub mod published;
+#[cfg(feature = "sqs")]
+pub mod queue;
+#[cfg(feature = "quotas")]
+pub mod quotas;
+#[cfg(feature = "dynamodb")]
+pub mod rotations;
+#[cfg(feature = "dynamodb")]
+pub mod routes;
+#[cfg(feature = "dynamodb")]
+mod rows;
+#[cfg(feature = "sqs")]
+pub mod set_aside;
+#[cfg(feature = "cloudformation")]
+pub mod stacks;
+#[cfg(feature = "dynamodb")]
+pub mod starts;
+#[cfg(feature = "dynamodb")]
+pub mod suspects;
 #[cfg(feature = "dynamodb")]
 pub mod tables;
+#[cfg(feature = "dynamodb")]
+pub mod timers;
+#[cfg(feature = "dynamodb")]
+pub mod usage;
+pub mod usage_queue;
 
 pub use environment::Environment;

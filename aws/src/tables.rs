@@ -49,7 +49,16 @@ pub struct Index {
 }
 
 /// Every table.
-pub const TABLES: [Table; 0] = [];
+pub const TABLES: &[Table] = &[
+    crate::journal::JOURNAL,
+    crate::leases::LEASES,
+    crate::people::PEOPLE,
+    crate::routes::ROUTES,
+    crate::starts::STARTS,
+    crate::suspects::SUSPECTS,
+    crate::timers::TIMERS,
+    crate::usage::USAGE,
+];
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "DynamoDB";
@@ -121,4 +130,28 @@ fn secondary(index: &Index) -> Result<GlobalSecondaryIndex, Fault> {
         .projection(Projection::builder().projection_type(kind).build())
         .build()
         .map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stacks read the file. `UPDATE_EXPECT=1 cargo test -p aws --lib tables` writes it anew.
+    #[test]
+    fn the_stacks_read_the_tables_as_they_are_here() {
+        let json = serde_json::to_string_pretty(&TABLES).expect("JSON") + "\n";
+        expect_test::expect_file!["../tables.json"].assert_eq(&json);
+    }
+
+    #[test]
+    fn no_two_tables_or_indexes_of_one_table_have_the_same_name() {
+        let mut tables: Vec<_> = TABLES.iter().map(|table| table.name).collect();
+        tables.sort_unstable();
+        assert!(tables.is_sorted_by(|a, b| a < b), "{tables:?}");
+        for table in TABLES {
+            let mut indexes: Vec<_> = table.indexes.iter().map(|index| index.name).collect();
+            indexes.sort_unstable();
+            assert!(indexes.is_sorted_by(|a, b| a < b), "{}: {indexes:?}", table.name);
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Staging, Suspects, Trial};
+use ports::{
+    Agents, Compute, Homes, Leases, Reach, Routes, Staging, Starts, Suspects, Trial,
+};
 use producers::{Bus, Pools};
 
 /// Every port that a consumer may need. Cheap to clone.
@@ -16,6 +18,9 @@ pub struct World {
     pub homes: Arc<dyn Homes>,
     /// Tasks.
     pub compute: Arc<dyn Compute>,
+    /// The line in front of the compute, where that launches tasks at a rate of its own. One machine
+    /// has none: what bounds its starts is its room, and a start waits for nothing else there.
+    pub starts: Option<Arc<dyn Starts>>,
     /// Tokens.
     pub leases: Arc<dyn Leases>,
     /// Addresses.

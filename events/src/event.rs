@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Deferral;
 use crate::ids::{Attempt, Gen, KeyPrint, TaskId, TeamId};
 use crate::provider::ProviderId;
 use crate::reason::Reason;
@@ -102,6 +103,9 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+    /// A step's turn has not come: it waits in line, which is no failure.
+    #[serde(rename = "teamclaw.step.deferred.v1")]
+    StepDeferred(Deferral),
     /// A step can never reach its goal; the start unwinds, this step included.
     #[serde(rename = "teamclaw.step.refused.v1")]
     StepRefused {

@@ -3,6 +3,7 @@
 //! Nothing here knows a clock, randomness, a network, a file or async; time comes in as an
 //! argument. Everything else in the workspace depends on this crate, and it depends on none.
 
+pub mod admission;
 pub mod envelope;
 pub mod event;
 pub mod ids;
@@ -21,6 +22,7 @@ pub mod token;
 pub mod usage;
 pub mod workspace;
 
+pub use admission::{Deferral, InLine};
 pub use envelope::{Envelope, Stamp};
 pub use event::{Activity, Event, StartCause, StopReason, TaskState};
 pub use ids::{Attempt, EventId, Gen, KeyPrint, TaskId, TeamId, Version, WorkspaceId};

@@ -26,6 +26,13 @@ pub fn pass(pool: &Secret, workspace: &WorkspaceId, generation: Gen, attempt: At
     Secret::new(format!("x-teamclaw-{}", &digits[..32]))
 }
 
+/// What the agent itself shows to the sidecar beside it, where the lease token can be traded for more
+/// than that (on AWS, for credentials that read the pool): it follows from the token, and nobody can
+/// tell the token from it.
+pub fn agent_key(token: &Secret) -> Secret {
+    Secret::new(format!("tc_{}", mac(token, "agent")))
+}
+
 /// The idempotency key of a task's start, at most 64 ASCII characters: ECS's `clientToken`
 /// (AmazonECS/latest/APIReference/ECS_Idempotency.html).
 pub fn client_token(workspace: &WorkspaceId, generation: Gen, attempt: Attempt) -> String {
@@ -63,6 +70,15 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agents_key_follows_from_its_token_and_is_another() {
+        let (one, two) = (Secret::new("tc_1"), Secret::new("tc_2"));
+        assert!(agent_key(&one).matches(agent_key(&one).expose()));
+        assert!(!agent_key(&one).matches(agent_key(&two).expose()));
+        assert!(!agent_key(&one).matches(one.expose()));
+        assert_eq!(agent_key(&one).expose().len(), "tc_".len() + 64);
+    }
 
     #[test]
     fn a_token_differs_by_person_generation_and_try_and_in_nothing_else() {

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use events::rotation::Number;
 use events::{KeyPrint, ProviderId, Secret};
+use ports::pool::{Pool, SERVICE};
 use ports::{Fault, KeyInfo, Keys, PoolKey, Renewed, Staging, Turn};
 
 use crate::lock::DirectoryLock;
-use crate::pool::{Pool, SERVICE};
 use crate::secrets::{close_to_others, replace};
 
 /// The pool of one machine.

@@ -2,7 +2,6 @@
 //!
 //! What is recorded is durable when a call returns. Nothing outside this crate knows where it is.
 
-pub mod clock;
 mod columns;
 pub mod compute;
 pub mod confine;
@@ -15,10 +14,8 @@ mod leases;
 pub mod lock;
 mod messages;
 mod people;
-mod pool;
 mod purge;
 mod queue;
-pub mod random;
 mod readers;
 mod rotations;
 mod routes;
@@ -27,7 +24,6 @@ mod scratch;
 mod search;
 mod secrets;
 pub mod signals;
-mod stage;
 mod steady;
 pub mod store;
 mod suspects;
@@ -36,11 +32,9 @@ mod turns;
 mod usage;
 mod writer;
 
-pub use clock::SystemClock;
 pub use database::Database;
 pub use error::{Error, OpenError};
 pub use keys::keys_at;
 pub use lock::DirectoryLock;
-pub use random::SystemIds;
 pub use signals::{News, Topic};
 pub use store::Local;

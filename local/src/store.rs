@@ -17,8 +17,8 @@ use ports::{
     Timers, Usage, UsageTotals,
 };
 use rusqlite::Transaction;
+use system::{SystemClock, SystemIds};
 
-use crate::clock::SystemClock;
 use crate::database::Database;
 use crate::error::{Error, OpenError};
 use crate::journal::{self, SqliteJournal};
@@ -28,7 +28,6 @@ use crate::lock::DirectoryLock;
 use crate::messages;
 use crate::people::SqlitePeople;
 use crate::queue::SqliteQueue;
-use crate::random::SystemIds;
 use crate::rotations::SqliteRotations;
 use crate::routes::SqliteRoutes;
 use crate::secrets::pool_secret;

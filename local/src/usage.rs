@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use events::price::{Cost, PICO_PER_DOLLAR};
-use events::usage::Completion;
+use events::price::PICO_PER_DOLLAR;
 use events::{Envelope, Event, UsageRecord, WorkspaceId};
 use jiff::Timestamp;
 use ports::{Fault, Grouping, Spending, Usage, UsageSink, UsageTotals};
@@ -85,37 +84,6 @@ fn hour(at: Timestamp) -> i64 {
     at.as_second().div_euclid(SECONDS_PER_HOUR)
 }
 
-/// The request's own line.
-fn line(record: &UsageRecord) -> Spending {
-    let tokens = &record.tokens;
-    let (pico_dollars, unpriced) = match record.cost {
-        Cost::Known { pico_dollars, .. } => (i128::from(pico_dollars), 0),
-        Cost::Unknown { .. } => (0, 1),
-    };
-    Spending {
-        name: String::new(),
-        requests: 1,
-        aborted: u64::from(record.completion == Completion::Aborted),
-        input: tokens.input(),
-        cache_read: tokens.cache_read,
-        cache_write: tokens.cache_write5m.saturating_add(tokens.cache_write1h),
-        output: tokens.output,
-        pico_dollars,
-        unpriced,
-    }
-}
-
-fn sum(one: &mut Spending, other: &Spending) {
-    one.requests = one.requests.saturating_add(other.requests);
-    one.aborted = one.aborted.saturating_add(other.aborted);
-    one.input = one.input.saturating_add(other.input);
-    one.cache_read = one.cache_read.saturating_add(other.cache_read);
-    one.cache_write = one.cache_write.saturating_add(other.cache_write);
-    one.output = one.output.saturating_add(other.output);
-    one.pico_dollars = one.pico_dollars.saturating_add(other.pico_dollars);
-    one.unpriced = one.unpriced.saturating_add(other.unpriced);
-}
-
 /// The columns that hold a line, in the order in which [`spending`] reads them.
 const SUMS: &str =
     "requests, aborted, input, cache_read, cache_write, output, unpriced, dollars, pico_dollars";
@@ -147,9 +115,9 @@ fn add(connection: &Connection, user: &WorkspaceId, record: &UsageRecord) -> Res
         .prepare_cached(&sql)?
         .query_row(params![hour, user, team, key[0], key[1], key[2]], |row| Ok(spending(row, 0)))
         .optional()?;
-    let mut total = line(record);
+    let mut total = Spending::of(record);
     if let Some(known) = known {
-        sum(&mut total, &known?);
+        total.add(&known?);
     }
     // A number beyond 63 bits can only be a provider's nonsense; it must not stop the others.
     let stored = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -186,7 +154,7 @@ fn total(connection: &Connection, user: &WorkspaceId, since: i64) -> Result<Spen
     let mut rows = statement.query(params![since, user.as_str()])?;
     let mut total = Spending { name: user.to_string(), ..Spending::default() };
     while let Some(row) = rows.next()? {
-        sum(&mut total, &spending(row, 0)?);
+        total.add(&spending(row, 0)?);
     }
     Ok(total)
 }
@@ -204,11 +172,7 @@ fn report(connection: &Connection, by: Grouping, since: i64) -> Result<Vec<Spend
     let mut rows = statement.query([since])?;
     let mut lines: BTreeMap<String, Spending> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        sum(lines.entry(row.get(0)?).or_default(), &spending(row, 1)?);
+        lines.entry(row.get(0)?).or_default().add(&spending(row, 1)?);
     }
-    let named = lines.into_iter().map(|(name, line)| Spending { name, ..line });
-    let mut report: Vec<_> = named.collect();
-    // Stable: equals stay in the order of their names.
-    report.sort_by_key(|line| std::cmp::Reverse(line.pico_dollars));
-    Ok(report)
+    Ok(Spending::report(lines))
 }

@@ -1,7 +1,11 @@
 //! Who spent what: every usage event counted exactly once, by its id.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use events::{Envelope, WorkspaceId};
+use events::price::Cost;
+use events::usage::Completion;
+use events::{Envelope, UsageRecord, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +49,49 @@ pub struct Spending {
     pub pico_dollars: i128,
     /// How many requests nobody can price.
     pub unpriced: u64,
+}
+
+impl Spending {
+    /// What one request used, without a name.
+    pub fn of(record: &UsageRecord) -> Self {
+        let tokens = &record.tokens;
+        let (pico_dollars, unpriced) = match record.cost {
+            Cost::Known { pico_dollars, .. } => (i128::from(pico_dollars), 0),
+            Cost::Unknown { .. } => (0, 1),
+        };
+        Self {
+            name: String::new(),
+            requests: 1,
+            aborted: u64::from(record.completion == Completion::Aborted),
+            input: tokens.input(),
+            cache_read: tokens.cache_read,
+            cache_write: tokens.cache_write5m.saturating_add(tokens.cache_write1h),
+            output: tokens.output,
+            pico_dollars,
+            unpriced,
+        }
+    }
+
+    /// Adds another's numbers to these. A sum that could not be held stays at the largest number.
+    pub fn add(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.aborted = self.aborted.saturating_add(other.aborted);
+        self.input = self.input.saturating_add(other.input);
+        self.cache_read = self.cache_read.saturating_add(other.cache_read);
+        self.cache_write = self.cache_write.saturating_add(other.cache_write);
+        self.output = self.output.saturating_add(other.output);
+        self.pico_dollars = self.pico_dollars.saturating_add(other.pico_dollars);
+        self.unpriced = self.unpriced.saturating_add(other.unpriced);
+    }
+
+    /// Lines as a report has them: one for each name, the most expensive first, and those that cost
+    /// the same in the order of their names.
+    pub fn report(lines: BTreeMap<String, Self>) -> Vec<Self> {
+        let named = lines.into_iter().map(|(name, line)| Self { name, ..line });
+        let mut report: Vec<_> = named.collect();
+        report.sort_by_key(|line| std::cmp::Reverse(line.pico_dollars));
+        report
+    }
 }
 
 /// How much one call to a [`UsageSink`] brings at the most.

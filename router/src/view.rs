@@ -1,6 +1,6 @@
 //! A workspace as its person sees it: where it stands, in plain words, and what they can do.
 
-use events::{Attempt, Gen, Policy, Reason, Status, Step, TeamId, Workspace, WorkspaceId};
+use events::{Attempt, Gen, InLine, Policy, Reason, Status, Step, TeamId, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,6 +24,9 @@ pub struct View {
     pub requested: Option<Timestamp>,
     /// The step at hand, while starting.
     pub step: Option<Step>,
+    /// Where it stands in the line of those that start, while it waits there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_line: Option<InLine>,
     /// Why it failed or is parked.
     pub trouble: Option<TroubleView>,
     /// Why the step at hand is tried again, while it is.
@@ -85,15 +88,18 @@ impl View {
         let retrying = workspace.last_retry().filter(|_| coming);
         let notice = workspace.notice(policy, now);
         let step = workspace.current_step().filter(|_| coming);
+        let in_line = workspace.in_line(looked(now)).or_else(|| workspace.in_line(now));
         Self {
             person: id.clone(),
             team: workspace.team().cloned(),
             status,
-            words: sentence(status, step, trouble.as_ref()),
+            words: in_line
+                .map_or_else(|| sentence(status, step, trouble.as_ref()), |line| line.words()),
             generation: workspace.generation(),
             attempt: workspace.attempt(),
             requested: workspace.requested().map(|(at, _)| at),
             step,
+            in_line,
             trouble,
             retrying: retrying.map(|(_, times, reason)| format!("{reason} (seen {times} times)")),
             notice: notice.map(|n| NoticeView { idle_since: n.idle_since, stop_at: n.stop_at }),
@@ -106,6 +112,13 @@ impl View {
             now,
         }
     }
+}
+
+/// The time by which a line is looked at: a page that follows it is told anew every other second,
+/// however often it looks.
+fn looked(now: Timestamp) -> Timestamp {
+    let second = now.as_second();
+    Timestamp::from_second(second - second.rem_euclid(2)).unwrap_or(now)
 }
 
 fn sentence(status: Status, step: Option<Step>, trouble: Option<&TroubleView>) -> String {
@@ -155,6 +168,27 @@ fn at_step(step: Step) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_in_line_is_told_their_place_and_a_page_hears_of_it_every_other_second() {
+        let id = "ann".parse().expect("a name");
+        let at = |ms: i64| Timestamp::from_millisecond(1_790_000_000_000 + ms).expect("in range");
+        let (generation, attempt) = (Gen(1), Attempt(1));
+        let mut workspace = Workspace::default();
+        let cause = events::StartCause::Login;
+        workspace.absorb(at(500), &events::Event::StartRequested { generation, cause });
+        let step = Step::PrepareHome;
+        let wait = events::Deferral { generation, attempt, step, until: at(20_500), place: 400 };
+        workspace.absorb(at(500), &events::Event::StepDeferred(wait));
+        let view = |ms| View::of(&id, &workspace, &Policy::default(), at(ms));
+        let said = |ms| view(ms).words;
+        let words = "Your agent is number 396 in line and starts in about 20 seconds.";
+        assert_eq!(said(700), words);
+        let words = "Your agent is number 370 in line and starts in about 19 seconds.";
+        assert_eq!((said(2_000), said(3_999)), (words.to_owned(), words.to_owned()));
+        assert_eq!(view(2_000).in_line, view(3_999).in_line);
+        assert_eq!(said(22_000), "Your agent is starting: preparing your files.");
+    }
 
     #[test]
     fn what_went_wrong_and_what_to_do_are_sentences() {

@@ -221,14 +221,14 @@ fn prepare(
     body: &mut Taken,
     tally: Option<&mut Tally>,
 ) -> Result<bool, Refusal> {
-    let (Some(api), Taken::Whole { bytes, .. }, Some(tally)) = (api, &mut *body, tally) else {
+    let (Some(api), Taken::Whole { parts, .. }, Some(tally)) = (api, &mut *body, tally) else {
         return Ok(false);
     };
     if !api.takes_json() {
-        tally.asked_for(&form::field(bytes, "model").unwrap_or_default());
+        tally.asked_for(&form::field(&parts.joined(), "model").unwrap_or_default());
         return Ok(false);
     }
-    let asked = Asked::read(bytes).ok_or_else(|| {
+    let asked = Asked::read(parts).ok_or_else(|| {
         let words = "the body is not a JSON object with each key once, so it cannot be metered";
         Refusal::new(Kind::BadRequest, words)
     })?;
@@ -236,9 +236,9 @@ fn prepare(
         tally.asked_for(model);
     }
     let asks = api.is_chat() && provider.asks_usage();
-    let edited = if asks { asked.with_usage(bytes) } else { None };
+    let edited = if asks { asked.with_usage(parts) } else { None };
     let Some(edited) = edited else { return Ok(false) };
-    *bytes = edited;
+    *parts = edited;
     Ok(true)
 }
 

@@ -1,19 +1,19 @@
 //! Bodies on their way to a provider: held whole when they are small enough to be sent again with
 //! another key, passed on as they come when they are not.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::parts::{Coming, Parts};
 use crate::refusal::{Kind, Refusal};
 
 /// Whatever a body can fail with.
@@ -34,7 +34,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// A request's body.
 pub(crate) enum Taken {
     /// All of it, and its room until it is dropped.
-    Whole { bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
+    Whole { parts: Parts, _room: Option<OwnedSemaphorePermit> },
     /// Too large to be held: what came by now and what is still to come.
     Passing(Passing),
 }
@@ -48,7 +48,7 @@ impl Taken {
     /// How many bytes it has, as far as that is known.
     pub(crate) fn length(&self) -> u64 {
         match self {
-            Self::Whole { bytes, .. } => bytes.len() as u64,
+            Self::Whole { parts, .. } => parts.len() as u64,
             Self::Passing(passing) => passing.size_hint().lower(),
         }
     }
@@ -56,11 +56,12 @@ impl Taken {
     /// The body to send. A body that passes can be sent once; after that it is empty.
     pub(crate) fn send(&mut self) -> Out {
         match self {
-            Self::Whole { bytes, .. } => full(bytes.clone()),
+            Self::Whole { parts, .. } => UnsyncBoxBody::new(parts.clone()),
             Self::Passing(_) => {
-                match std::mem::replace(self, Self::Whole { bytes: Bytes::new(), _room: None }) {
+                let nothing = Self::Whole { parts: Parts::default(), _room: None };
+                match std::mem::replace(self, nothing) {
                     Self::Passing(passing) => UnsyncBoxBody::new(passing),
-                    Self::Whole { bytes, .. } => full(bytes),
+                    Self::Whole { parts, .. } => UnsyncBoxBody::new(parts),
                 }
             }
         }
@@ -81,7 +82,7 @@ pub(crate) async fn take(mut body: Incoming, holding: &Arc<Semaphore>) -> Result
     if body.size_hint().lower() > BODY_LENGTH_MAX as u64 {
         return Err(too_large());
     }
-    let (mut held, mut length) = (VecDeque::new(), 0);
+    let mut held = Coming::default();
     let mut room: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| {
         Refusal::new(Kind::BadRequest, "the request's body did not come in time; send it again")
@@ -90,16 +91,17 @@ pub(crate) async fn take(mut body: Incoming, holding: &Arc<Semaphore>) -> Result
             Refusal::new(Kind::BadRequest, "the request's body broke off; send it again")
         })?;
         let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        held.push_back(data);
+        held.push(data);
+        let length = held.length();
         hold(holding, &mut room, length)?;
         if length > REPLAY_LENGTH_MAX {
             let left = BODY_LENGTH_MAX.checked_sub(length).ok_or_else(too_large)?;
             let pause = Box::pin(tokio::time::sleep(SILENCE_MAX));
+            let held = held.end();
             return Ok(Taken::Passing(Passing { held, rest: body, left, pause, room }));
         }
     }
-    Ok(Taken::Whole { bytes: joined(held), _room: room })
+    Ok(Taken::Whole { parts: held.end(), _room: room })
 }
 
 /// Widens the room of a body to `length` bytes. Never waits: two that wait for each other's room
@@ -123,19 +125,9 @@ fn hold(
     Ok(())
 }
 
-/// The parts of a body as one; a single one is not copied.
-pub(crate) fn joined(mut parts: VecDeque<Bytes>) -> Bytes {
-    if parts.len() == 1 {
-        return parts.pop_front().unwrap_or_default();
-    }
-    let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    parts.iter().for_each(|part| all.extend_from_slice(part));
-    all.freeze()
-}
-
 /// A body that passes as it comes.
 pub(crate) struct Passing {
-    held: VecDeque<Bytes>,
+    held: Parts,
     rest: Incoming,
     left: usize,
     pause: Pin<Box<tokio::time::Sleep>>,
@@ -150,7 +142,7 @@ impl Body for Passing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(data) = self.held.pop_front() {
+        if let Some(data) = self.held.next() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         self.room = None;
@@ -175,7 +167,7 @@ impl Body for Passing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let held: u64 = self.held.iter().map(|data| data.len() as u64).sum();
+        let held = self.held.len() as u64;
         match self.rest.size_hint().exact() {
             Some(rest) => SizeHint::with_exact(held + rest),
             None => {

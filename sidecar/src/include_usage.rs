@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::members::Members;
+use crate::parts::Parts;
 use crate::sse::{Piece, Sse};
 
 /// The longest event that is held back to look at it; a longer one passes as it comes. The chunk
@@ -29,61 +30,57 @@ pub(crate) struct Asked {
 impl Asked {
     /// Reads a body; `None` when it is no JSON object or has one of our keys twice, which every
     /// reader takes in its own way.
-    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &Parts) -> Option<Self> {
         let mut asked = Self::default();
-        let (mut model, mut stream) = (None, None);
-        for member in Members::of(body) {
-            let (name, place) = member.ok()?;
-            let twice = match &*name {
-                "model" => model.replace(place).is_some(),
-                "stream" => stream.replace(place).is_some(),
-                "stream_options" => asked.options.replace(place).is_some(),
-                _ => false,
-            };
-            if twice {
-                return None;
-            }
+        let (mut model, mut stream, mut twice) = (None, None, false);
+        let mut members = Members::default();
+        for part in body.iter() {
+            let told = members.feed(part, |name, place| {
+                twice |= match name {
+                    "model" => model.replace(place).is_some(),
+                    "stream" => stream.replace(place).is_some(),
+                    "stream_options" => asked.options.replace(place).is_some(),
+                    _ => false,
+                };
+            });
+            told.ok()?;
+        }
+        members.end().ok()?;
+        if twice {
+            return None;
         }
         if let Some(place) = model {
-            asked.model = serde_json::from_slice(&body[place]).ok()?;
+            asked.model = serde_json::from_slice(&body.cut(place).joined()).ok()?;
         }
         if let Some(place) = stream {
-            asked.stream = serde_json::from_slice(&body[place]).ok()?;
+            asked.stream = serde_json::from_slice(&body.cut(place).joined()).ok()?;
         }
         Some(asked)
     }
 
     /// The body with the question put in; `None` when the client itself asks, or wants no stream.
-    pub(crate) fn with_usage(&self, body: &[u8]) -> Option<Bytes> {
+    pub(crate) fn with_usage(&self, body: &Parts) -> Option<Parts> {
         if self.stream != Some(true) {
             return None;
         }
         let Some(options) = self.options.clone() else {
-            let brace = memchr::memchr(b'{', body)? + 1;
-            let empty = body[brace..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'}');
-            let comma = if empty { "" } else { "," };
-            let added = format!("\"stream_options\":{{\"include_usage\":true}}{comma}");
-            return Some(splice(body, brace, brace, added.as_bytes()));
+            let brace = body.iter().flatten().position(|byte| *byte == b'{')? + 1;
+            // A `stream` is in it, so that a member follows.
+            let added = r#""stream_options":{"include_usage":true},"#;
+            return Some(body.with(brace..brace, Bytes::from_static(added.as_bytes())));
         };
-        let mut wanted: Map<String, Value> = match serde_json::from_slice(&body[options.clone()]) {
-            Ok(Value::Object(map)) => map,
-            _ => Map::new(),
-        };
+        let mut wanted: Map<String, Value> =
+            match serde_json::from_slice(&body.cut(options.clone()).joined()) {
+                Ok(Value::Object(map)) => map,
+                _ => Map::new(),
+            };
         if wanted.get("include_usage") == Some(&Value::Bool(true)) {
             return None;
         }
         wanted.insert("include_usage".to_owned(), Value::Bool(true));
         let wanted = Value::Object(wanted).to_string();
-        Some(splice(body, options.start, options.end, wanted.as_bytes()))
+        Some(body.with(options, wanted.into()))
     }
-}
-
-fn splice(body: &[u8], from: usize, to: usize, middle: &[u8]) -> Bytes {
-    let mut edited = BytesMut::with_capacity(body.len() + middle.len());
-    edited.extend_from_slice(&body[..from]);
-    edited.extend_from_slice(middle);
-    edited.extend_from_slice(&body[to..]);
-    edited.freeze()
 }
 
 /// Takes the usage-only chunk out of a stream. Holds back at most one event, until it is whole.
@@ -152,9 +149,9 @@ mod tests {
     use super::*;
 
     fn asked(body: &str) -> Option<String> {
-        let asked = Asked::read(body.as_bytes()).expect("an object");
-        let edited = asked.with_usage(body.as_bytes())?;
-        Some(String::from_utf8(edited.to_vec()).expect("UTF-8"))
+        let parts = Parts::from(body.to_owned());
+        let edited = Asked::read(&parts).expect("an object").with_usage(&parts)?;
+        Some(String::from_utf8(edited.joined().to_vec()).expect("UTF-8"))
     }
 
     #[test]
@@ -197,7 +194,7 @@ mod tests {
     #[test]
     fn a_doubled_key_is_not_read_either_way() {
         let body = r#"{"stream":true,"stream":false}"#;
-        assert!(Asked::read(body.as_bytes()).is_none());
+        assert!(Asked::read(&body.to_owned().into()).is_none());
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod oauth;
 mod offer;
 mod operator;
 mod outbox;
+mod parts;
 mod patience;
 mod pool;
 mod providers;

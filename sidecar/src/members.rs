@@ -1,142 +1,236 @@
-//! The members of a JSON object with the places of their values. No value is read: prompts are long,
-//! and their strings are gone over at the speed of memory. So what is wrong deep within a value is
-//! left for the provider to refuse; where a member begins and ends, every reader agrees.
+//! The members of a JSON object with the places of their values, found while the object is gone over
+//! part by part. No value is read: prompts are long, and their strings are gone over at the speed of
+//! memory. So what is wrong deep within a value is left for the provider to refuse; where a member
+//! begins and ends, every reader agrees.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// What is read is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoObject;
 
-/// The members of one object, in their order.
-pub(crate) struct Members<'a> {
-    text: &'a [u8],
-    at: usize,
-    begun: bool,
-    over: bool,
+/// Goes over one object; places count from its text's first byte.
+#[derive(Default)]
+pub(crate) struct Members {
+    state: State,
+    /// How much has been gone over in the parts before this one.
+    before: usize,
+    /// The name of the member at hand, quotes included.
+    name: Vec<u8>,
+    /// Where its value begins.
+    from: usize,
+    /// What is open around the place within a value.
+    outer: Open,
+    within_object: bool,
 }
 
-/// A member: its name, and where its value is.
-pub(crate) type Member<'a> = (Cow<'a, str>, Range<usize>);
+/// What is to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Begin,
+    FirstName,
+    NextName,
+    Name(Text),
+    Colon,
+    Value,
+    Scalar,
+    /// A value that is a string.
+    String(Text),
+    /// Within a list or an object, and not in a string.
+    Nested,
+    NestedString(Text),
+    Comma,
+    /// Nothing but space.
+    Over,
+}
 
-impl<'a> Members<'a> {
-    /// Those of the object that is all of this text.
-    pub(crate) fn of(text: &'a [u8]) -> Self {
-        Self { text, at: 0, begun: false, over: false }
+/// Within a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    Plain,
+    /// The byte to come is no end, whatever it is.
+    Escaped,
+}
+
+impl Members {
+    /// Goes over the next part, and tells of each member that ends in it: its name, and where its
+    /// value is.
+    ///
+    /// # Errors
+    /// [`NoObject`]; nothing more is to be fed then.
+    pub(crate) fn feed(
+        &mut self,
+        part: &[u8],
+        mut found: impl FnMut(&str, Range<usize>),
+    ) -> Result<(), NoObject> {
+        let mut at = 0;
+        while at < part.len() {
+            at = match self.state {
+                State::Name(text) => self.name_goes_on(text, part, at)?,
+                State::String(text) => self.string(text, part, at, &mut found)?,
+                State::NestedString(text) => {
+                    let (at, after) = string(text, part, at);
+                    self.state = after.map_or(State::Nested, State::NestedString);
+                    at
+                }
+                State::Nested => self.nested(part, at, &mut found)?,
+                State::Scalar => match part[at..].iter().position(|byte| !scalar(*byte)) {
+                    Some(length) => {
+                        self.ended(at + length, &mut found)?;
+                        at + length
+                    }
+                    None => part.len(),
+                },
+                State::Begin
+                | State::FirstName
+                | State::NextName
+                | State::Colon
+                | State::Value
+                | State::Comma
+                | State::Over => {
+                    if !space(part[at]) {
+                        self.between(part[at], at)?;
+                    }
+                    at + 1
+                }
+            };
+        }
+        self.before += part.len();
+        Ok(())
     }
 
-    fn member(&mut self) -> Option<Option<Member<'a>>> {
-        let first = !std::mem::replace(&mut self.begun, true);
-        self.space();
-        match (self.byte()?, first) {
-            (b'{', true) => {
-                self.space();
-                if self.peek()? == b'}' {
-                    self.at += 1;
-                    return self.end();
+    /// # Errors
+    /// [`NoObject`] when the text has ended and the object has not.
+    pub(crate) fn end(&self) -> Result<(), NoObject> {
+        if self.state == State::Over { Ok(()) } else { Err(NoObject) }
+    }
+
+    /// A byte that is no space, outside of names and values.
+    fn between(&mut self, byte: u8, at: usize) -> Result<(), NoObject> {
+        self.state = match (self.state, byte) {
+            (State::Begin, b'{') => State::FirstName,
+            (State::FirstName | State::NextName, b'"') => {
+                self.name.clear();
+                self.name.push(byte);
+                State::Name(Text::Plain)
+            }
+            (State::FirstName | State::Comma, b'}') => State::Over,
+            (State::Colon, b':') => State::Value,
+            (State::Comma, b',') => State::NextName,
+            (State::Value, _) => {
+                self.from = self.before + at;
+                match byte {
+                    b'"' => State::String(Text::Plain),
+                    b'{' | b'[' => {
+                        self.within_object = byte == b'{';
+                        State::Nested
+                    }
+                    byte if scalar(byte) => State::Scalar,
+                    _ => return Err(NoObject),
                 }
             }
-            (b',', false) => self.space(),
-            (b'}', false) => return self.end(),
-            _ => return None,
-        }
-        let name = self.name()?;
-        self.space();
-        if self.byte()? != b':' {
-            return None;
-        }
-        self.space();
-        let from = self.at;
-        self.value()?;
-        Some(Some((name, from..self.at)))
+            _ => return Err(NoObject),
+        };
+        Ok(())
     }
 
-    /// After the object there is nothing.
-    fn end(&mut self) -> Option<Option<Member<'a>>> {
-        self.space();
-        (self.at == self.text.len()).then_some(None)
+    fn name_goes_on(&mut self, text: Text, part: &[u8], at: usize) -> Result<usize, NoObject> {
+        let (end, after) = string(text, part, at);
+        self.name.extend_from_slice(&part[at..end]);
+        self.state = after.map_or(State::Colon, State::Name);
+        Ok(end)
     }
 
-    fn name(&mut self) -> Option<Cow<'a, str>> {
-        let from = self.at;
-        if self.byte()? != b'"' {
-            return None;
+    fn string(
+        &mut self,
+        text: Text,
+        part: &[u8],
+        at: usize,
+        found: &mut impl FnMut(&str, Range<usize>),
+    ) -> Result<usize, NoObject> {
+        let (end, after) = string(text, part, at);
+        match after {
+            Some(text) => self.state = State::String(text),
+            None => self.ended(end, found)?,
         }
-        self.string()?;
-        let quoted = &self.text[from..self.at];
-        if memchr::memchr(b'\\', quoted).is_some() {
-            return serde_json::from_slice(quoted).ok().map(Cow::Owned);
-        }
-        std::str::from_utf8(&quoted[1..quoted.len() - 1]).ok().map(Cow::Borrowed)
+        Ok(end)
     }
 
-    fn value(&mut self) -> Option<()> {
-        match self.byte()? {
-            b'"' => self.string(),
-            byte @ (b'{' | b'[') => self.nested(byte == b'{'),
-            byte if scalar(byte) => {
-                let rest = &self.text[self.at..];
-                self.at += rest.iter().position(|byte| !scalar(*byte)).unwrap_or(rest.len());
-                Some(())
-            }
-            _ => None,
-        }
-    }
-
-    /// To the end of a list or an object whose first byte is behind us. However deep it is: a bit is
-    /// kept for each that is open.
-    fn nested(&mut self, object: bool) -> Option<()> {
-        let mut outer = Open::default();
-        let mut within_object = object;
-        loop {
-            match self.byte()? {
-                b'"' => self.string()?,
+    /// However deep it is: a bit is kept for each that is open.
+    fn nested(
+        &mut self,
+        part: &[u8],
+        at: usize,
+        found: &mut impl FnMut(&str, Range<usize>),
+    ) -> Result<usize, NoObject> {
+        for (offset, byte) in part[at..].iter().enumerate() {
+            let next = at + offset + 1;
+            match *byte {
+                b'"' => {
+                    self.state = State::NestedString(Text::Plain);
+                    return Ok(next);
+                }
                 byte @ (b'{' | b'[') => {
-                    outer.push(within_object);
-                    within_object = byte == b'{';
+                    self.outer.push(self.within_object);
+                    self.within_object = byte == b'{';
                 }
                 byte @ (b'}' | b']') => {
-                    if within_object != (byte == b'}') {
-                        return None;
+                    if self.within_object != (byte == b'}') {
+                        return Err(NoObject);
                     }
-                    match outer.pop() {
-                        Some(object) => within_object = object,
-                        None => return Some(()),
+                    match self.outer.pop() {
+                        Some(object) => self.within_object = object,
+                        None => {
+                            self.ended(next, found)?;
+                            return Ok(next);
+                        }
                     }
                 }
                 _ => {}
             }
         }
+        Ok(part.len())
     }
 
-    /// To the end of a string whose first quote is behind us.
-    fn string(&mut self) -> Option<()> {
-        loop {
-            let found = memchr::memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
-            let quote = self.text[self.at + found] == b'"';
-            self.at += found + if quote { 1 } else { 2 };
-            if quote {
-                return Some(());
-            }
+    /// A value has ended before the byte at `at` of this part.
+    fn ended(
+        &mut self,
+        at: usize,
+        found: &mut impl FnMut(&str, Range<usize>),
+    ) -> Result<(), NoObject> {
+        let place = self.from..self.before + at;
+        if memchr::memchr(b'\\', &self.name).is_some() {
+            let name: String = serde_json::from_slice(&self.name).map_err(|_| NoObject)?;
+            found(&name, place);
+        } else {
+            let name = &self.name[1..self.name.len() - 1];
+            found(std::str::from_utf8(name).map_err(|_| NoObject)?, place);
+        }
+        self.state = State::Comma;
+        Ok(())
+    }
+}
+
+/// To behind the end of a string, or of the part; and how the string goes on, if it does.
+fn string(text: Text, part: &[u8], mut at: usize) -> (usize, Option<Text>) {
+    if text == Text::Escaped {
+        at += 1;
+    }
+    while let Some(offset) = memchr::memchr2(b'"', b'\\', &part[at..]) {
+        if part[at + offset] == b'"' {
+            return (at + offset + 1, None);
+        }
+        at += offset + 2;
+        if at > part.len() {
+            return (part.len(), Some(Text::Escaped));
         }
     }
+    (part.len(), Some(Text::Plain))
+}
 
-    fn space(&mut self) {
-        let rest = &self.text[self.at..];
-        let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        self.at += rest.iter().position(|byte| !space(byte)).unwrap_or(rest.len());
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
-    }
+fn space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Which of those that are open are objects, 64 in a word.
@@ -167,19 +261,6 @@ fn scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-impl<'a> Iterator for Members<'a> {
-    type Item = Result<Member<'a>, NoObject>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        let member = self.member();
-        self.over = !matches!(member, Some(Some(_)));
-        member.ok_or(NoObject).transpose()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -187,13 +268,23 @@ mod tests {
 
     use super::*;
 
+    fn places(text: &[u8], step: usize) -> Result<Vec<(String, Range<usize>)>, NoObject> {
+        let (mut members, mut places) = (Members::default(), Vec::new());
+        for part in text.chunks(step) {
+            members.feed(part, |name, place| places.push((name.to_owned(), place)))?;
+        }
+        members.end().map(|()| places)
+    }
+
     fn all(text: &[u8]) -> Result<Vec<(String, Value)>, NoObject> {
-        let read = |member: Result<Member<'_>, NoObject>| {
-            let (name, place) = member?;
-            let value = serde_json::from_slice(&text[place]).map_err(|_| NoObject)?;
-            Ok((name.into_owned(), value))
+        let whole = places(text, text.len().max(1));
+        for step in 1..=text.len().min(9) {
+            assert_eq!(places(text, step), whole, "in parts of {step}");
+        }
+        let read = |(name, place): (String, Range<usize>)| {
+            Ok((name, serde_json::from_slice(&text[place]).map_err(|_| NoObject)?))
         };
-        Members::of(text).map(read).collect()
+        whole?.into_iter().map(read).collect()
     }
 
     #[test]
@@ -209,7 +300,8 @@ mod tests {
     #[test]
     fn what_is_no_object_or_ends_elsewhere_is_none() {
         let deep = |close: &str| format!("{{\"a\":{}{close}}}", "[{\"b\":".repeat(500));
-        assert_eq!(Members::of(deep(&format!("1{}", "}]".repeat(500))).as_bytes()).count(), 1);
+        let closed = deep(&format!("1{}", "}]".repeat(500)));
+        assert_eq!(places(closed.as_bytes(), 7).map(|places| places.len()), Ok(1));
         let crossed = deep(&format!("1{}]}}{}", "}]".repeat(250), "}]".repeat(249)));
         for text in [
             "",
@@ -233,7 +325,9 @@ mod tests {
             "{\"a\":1",
             &crossed,
         ] {
-            assert!(Members::of(text.as_bytes()).any(|member| member.is_err()), "{text}");
+            for step in 1..=text.len().max(1) {
+                assert_eq!(places(text.as_bytes(), step), Err(NoObject), "{text}");
+            }
         }
     }
 

@@ -8,8 +8,9 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::timeout;
 
-use crate::body::{BoxError, joined};
+use crate::body::BoxError;
 use crate::call::Account;
+use crate::parts::Parts;
 use crate::relay::SILENCE_MAX;
 use crate::tally::Tally;
 use crate::upstream::Answer;
@@ -43,5 +44,5 @@ pub(crate) async fn whole(
     if let Some(ending) = account.tally.take().and_then(Tally::end) {
         ending.written().await;
     }
-    Ok(joined(held))
+    Ok(Parts::from(held).joined())
 }

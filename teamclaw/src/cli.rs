@@ -3,6 +3,7 @@
 mod args;
 mod choices;
 mod delete;
+mod estimate;
 mod examples;
 mod parked;
 mod rotate;
@@ -19,6 +20,7 @@ pub use args::{
 };
 pub use choices::{By, Format, LogFormat, UsageFormat};
 pub use delete::DeleteArgs;
+pub use estimate::EstimateArgs;
 #[cfg(test)]
 pub use examples::EXIT_CODES;
 pub use parked::{Decision, LeaveArgs, ParkedArgs, RedriveArgs};
@@ -47,6 +49,8 @@ pub enum Command {
     /// What an operator asks of an engine that runs.
     #[command(flatten)]
     Operate(Operation),
+    /// Estimate what a deployment on AWS costs a month, line by line
+    Estimate(EstimateArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
     /// Set a task up, confine it and become the agent; the engine runs this
@@ -104,6 +108,7 @@ impl Command {
     pub fn wants_json(&self) -> bool {
         match self {
             Self::Operate(operation) => operation.wants_json(),
+            Self::Estimate(args) => args.format == UsageFormat::Json,
             Self::Up(_) | Self::Completions(_) | Self::Task | Self::DemoAgent => false,
         }
     }

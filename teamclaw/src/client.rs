@@ -16,11 +16,11 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::api::{ROOT, Trouble};
 use crate::problem::{
     EXIT_BUG, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Problem,
 };
 use crate::target::{self, Target};
+use admin::api::{ROOT, Trouble};
 
 /// The longest answer that is read: a page of a thousand rows with long reasons fits.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -3,11 +3,11 @@
 //! Reads the arguments, chooses a runtime and turns the outcome into an exit code. Nothing else.
 
 // `pub`, so that the lints for what is public hold within this program too.
-pub mod api;
 pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod demo;
+pub mod estimate;
 #[cfg(test)]
 #[path = "../../tests/fuzz/src/arguments.rs"]
 pub mod fuzzed;
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Task => return task::run(),
         Command::DemoAgent => return demo::agent::run(),
         Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(*args)),
+        Command::Estimate(args) => commands::estimate(&args),
         Command::Completions(args) => commands::completions(&args),
         Command::Operate(operation) => {
             block_on(&mut Builder::new_current_thread(), commands::run(operation))

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use events::Secret;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::api::OperatorFile;
 use crate::problem::{EXIT_UNREACHABLE, EXIT_USAGE, Problem};
 
 /// The operator file's name in the data directory.
@@ -23,6 +23,16 @@ pub const DEMO_DATA_DIR_DEFAULT: &str = "~/.local/share/teamclaw-demo";
 
 /// What root has in place of `~/.local/share`.
 const ROOT_SHARE: &str = "/var/lib";
+
+/// What the commands need to find the engine; kept in the data directory, readable by its owner.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorFile {
+    /// The front door's address: `http://127.0.0.1:7700`.
+    pub url: String,
+    /// The operator's token.
+    pub token: String,
+}
 
 /// Where the engine is and what lets us in. No `Debug`: it holds the token.
 pub struct Target {

@@ -83,6 +83,7 @@ impl Timeline {
             Event::StepRetried { step, undoing, failures, reason, .. } => {
                 steps::retried(*step, *undoing, *failures, reason)
             }
+            Event::StepDeferred(wait) => steps::deferred(wait, at),
             Event::StepRefused { step, reason, .. } => self.refused(*step, reason, at),
             Event::StepUndone { step, .. } => self.undone(*step, at),
             Event::StepSkipped { step, undoing, .. } => self.skipped(*step, *undoing, at),

@@ -63,6 +63,17 @@ fn every_command_of_the_readme_is_one() {
 }
 
 #[test]
+fn the_table_of_costs_is_what_the_command_prints() {
+    let asked = "teamclaw estimate --users 10,100,1000,10000,100000";
+    let text = readme();
+    assert!(text.contains(&format!("`{asked}`")));
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(asked.split(' ').skip(1)).output().expect("run");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains(&format!("```\n{}\n```", printed.trim_end())), "it prints:\n{printed}");
+}
+
+#[test]
 fn every_picture_and_page_of_the_readme_is_there() {
     let text = readme();
     let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -14,6 +14,7 @@ def end_with_parent() -> None:
 threading.Thread(target=end_with_parent, daemon=True).start()
 sys.argv = ["ministack"]
 
-from ministack.app import main  # noqa: E402  (after the thread: importing it takes a moment)
+import aws_contract  # noqa: E402, F401  (after the thread: importing it takes a moment)
+from ministack.app import main  # noqa: E402
 
 main()

@@ -27,6 +27,25 @@ ports::rotations_rules!(suite);
 ports::staging_rules!(suite);
 ports::keys_rules!(suite);
 
+/// The line's rules, each with a line of the suite's own rate.
+macro_rules! starts {
+    ($port:ident: $($rule:ident),+) => {
+        mod starts {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $rule() {
+                    let mut state = super::State::default();
+                    state.line.rate = Some(ports::conformance::starts::RATE);
+                    let seat = super::World::new(super::Pace::Live, state).start_process(0);
+                    ports::conformance::starts::$rule(&seat, "t").await;
+                }
+            )+
+        }
+    };
+}
+
+ports::starts_rules!(starts);
+
 /// Those of a compute's rules that need no socket: nobody listens at a simulated address.
 macro_rules! compute {
     ($($rule:ident,)+) => {

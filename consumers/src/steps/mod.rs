@@ -15,7 +15,8 @@ pub mod run_task;
 
 use std::time::Duration;
 
-use events::{Attempt, Event, Gen, Output, Reason, ReasonClass, Step, Workspace, WorkspaceId};
+use events::{Attempt, Deferral, Event, Gen, Output, Reason, ReasonClass, Step, Workspace, WorkspaceId};
+use jiff::Timestamp;
 use ports::Fault;
 
 use crate::world::World;
@@ -31,6 +32,13 @@ pub enum Outcome {
     Wait,
     /// Not yet; look again after this.
     Later(Duration),
+    /// Its turn comes then, after so many others.
+    Deferred {
+        /// When.
+        until: Timestamp,
+        /// The place in line.
+        place: u32,
+    },
 }
 
 /// Which step of which try of which workspace, and what is known of it.
@@ -67,7 +75,8 @@ pub async fn apply(world: &World, at: At<'_>, step: Step) -> Result<Outcome, Fau
         }
         Step::RunTask => {
             let plan = run_task::plan(at)?;
-            run_task::apply(&plan, &*world.compute, &*world.leases).await
+            let line = world.starts.as_deref().map(|line| (line, world.bus.now()));
+            run_task::apply(&plan, line, &*world.compute, &*world.leases).await
         }
         Step::AwaitAddress => {
             await_address::apply(&await_address::plan(at)?, &*world.compute).await
@@ -121,6 +130,9 @@ pub fn fact(trace: &Trace, step: Step, outcome: Outcome) -> Option<Event> {
     match outcome {
         Outcome::Done(output) => Some(Event::StepDone { generation, attempt, step, output }),
         Outcome::Undone => Some(Event::StepUndone { generation, attempt, step }),
+        Outcome::Deferred { until, place } => {
+            Some(Event::StepDeferred(Deferral { generation, attempt, step, until, place }))
+        }
         Outcome::Wait | Outcome::Later(_) => None,
     }
 }

@@ -1,15 +1,16 @@
-//! Starts the agent's task.
+//! Starts the agent's task, when its turn has come where there is a line in front of the compute.
 //!
 //! | | |
 //! |---|---|
-//! | safe to repeat | the client token follows from person, generation and try; the same token never starts a second task |
+//! | safe to repeat | the slot in line and the client token follow from person, generation and try; the same token never starts a second task |
 //! | taken back by | [`undo`]: asked to end, then ended, with everything it started |
 
 use std::time::Duration;
 
 use events::token::client_token;
 use events::{Attempt, Gen, Output, Step, WorkspaceId};
-use ports::{Compute, Fault, Leases, TaskSpec};
+use jiff::Timestamp;
+use ports::{Compute, Fault, Leases, Starts, TaskSpec};
 
 use super::{At, Outcome, Trace};
 
@@ -29,6 +30,8 @@ pub struct Plan {
     lease_attempt: Attempt,
     client_token: String,
     home: String,
+    /// Whether it has waited for its turn, on record.
+    has_turn: bool,
 }
 
 /// Decides; touches nothing.
@@ -42,19 +45,28 @@ pub fn plan(at: At<'_>) -> Result<Plan, Fault> {
         return Err(at.lacks("home"));
     };
     let client_token = client_token(id, generation, attempt);
-    let home = place.clone();
-    Ok(Plan { id: id.clone(), generation, attempt, lease_attempt, client_token, home })
+    let (id, home) = (id.clone(), place.clone());
+    let has_turn = workspace.has_turn(generation, Step::RunTask);
+    Ok(Plan { id, generation, attempt, lease_attempt, client_token, home, has_turn })
 }
 
-/// Does what was decided.
+/// Does what was decided. A turn is asked for once: who was told to wait for theirs has it on
+/// record, and starts when it has come.
 ///
 /// # Errors
-/// What the compute said.
+/// What the line or the compute said.
 pub async fn apply(
     plan: &Plan,
+    line: Option<(&dyn Starts, Timestamp)>,
     compute: &dyn Compute,
     leases: &dyn Leases,
 ) -> Result<Outcome, Fault> {
+    if let Some((line, now)) = line.filter(|_| !plan.has_turn) {
+        let admitted = line.admit(&plan.id, plan.generation, plan.attempt, now).await?;
+        if admitted.slot > now {
+            return Ok(Outcome::Deferred { until: admitted.slot, place: admitted.place });
+        }
+    }
     let spec = TaskSpec {
         workspace: plan.id.clone(),
         generation: plan.generation,

@@ -14,6 +14,7 @@ impl Event {
             Self::ReplayRequested { .. } => "teamclaw.workspace.replay_requested.v1",
             Self::StepDone { .. } => "teamclaw.step.done.v1",
             Self::StepRetried { .. } => "teamclaw.step.retried.v1",
+            Self::StepDeferred(_) => "teamclaw.step.deferred.v1",
             Self::StepRefused { .. } => "teamclaw.step.refused.v1",
             Self::StepUndone { .. } => "teamclaw.step.undone.v1",
             Self::StepSkipped { .. } => "teamclaw.step.skipped.v1",

@@ -20,6 +20,7 @@ macro_rules! about_no_rotation {
             | Event::ReplayRequested { .. }
             | Event::StepDone { .. }
             | Event::StepRetried { .. }
+            | Event::StepDeferred(_)
             | Event::StepRefused { .. }
             | Event::StepUndone { .. }
             | Event::StepSkipped { .. }

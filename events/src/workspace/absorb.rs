@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use super::{Done, Ending, Life, Notice, Retried, TaskSeen, Trouble, Workspace};
+use super::{Deferred, Done, Ending, Life, Notice, Retried, TaskSeen, Trouble, Workspace};
+use crate::admission::Deferral;
 use crate::event::{Activity, Event, StopReason};
 use crate::ids::{Attempt, Gen};
 use crate::step::{Output, Step};
@@ -87,7 +88,8 @@ impl Workspace {
             | Event::Ready { generation, .. }
             | Event::Failed { generation, .. }
             | Event::NoticeGiven { generation, .. }
-            | Event::Snoozed { generation, .. } => {
+            | Event::Snoozed { generation, .. }
+            | Event::StepDeferred(Deferral { generation, .. }) => {
                 self.live(*generation, |life| life.absorb(at, event));
             }
             Event::UsageRecorded(_) | about_a_pool!() => {}
@@ -134,6 +136,10 @@ impl Life {
                 let reason = reason.clone();
                 let new = Retried { attempt, at, step, undoing, failures, reason };
                 join_max(&mut self.retried, new);
+            }
+            Event::StepDeferred(Deferral { attempt, step, until, place, .. }) => {
+                let (attempt, step, until, place) = (*attempt, *step, *until, *place);
+                join_max(&mut self.deferred, Deferred { attempt, step, at, until, place });
             }
             Event::StepRefused { attempt, step, reason, .. } => {
                 join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));

@@ -34,6 +34,47 @@ fn a_step_has_its_deadline_from_the_last_progress() {
 }
 
 #[test]
+fn a_step_that_waits_in_line_is_due_at_its_turn_and_has_all_its_time_then() {
+    let to_run = "start 1; done 1.1 prepare_home; done 1.1 register_task; done 1.1 grant_lease;
+        deferred 1.1 run_task 10m";
+    assert_eq!(after(&told(to_run)), SignedDuration::from_mins(10));
+    let mut story = told(to_run);
+    assert_eq!(story.tell("+9m look"), "wait for a fact or 59s");
+    assert_eq!(story.tell("+1m look"), "do 1.1 run_task");
+    let deadline = Step::RunTask.deadline(&story.policy);
+    assert_eq!(after(&story), deadline - SignedDuration::from_secs(2));
+    // What fails after the turn has come is tried as often as ever.
+    assert_eq!(story.tell("retried 1.1 run_task forward 1"), "do 1.1 run_task");
+    assert_eq!(story.tell("retried 1.1 run_task forward 8"), "record step.refused");
+}
+
+#[test]
+fn a_turn_holds_for_its_step_and_try_alone_and_no_stop_waits_for_it() {
+    let to_run = "start 1; done 1.1 prepare_home; done 1.1 register_task; done 1.1 grant_lease;
+        deferred 1.1 run_task 10m";
+    let next = |lines: &str| told(to_run).tell(lines);
+    assert_eq!(next("stop 1 admin"), "undo 1.1 stop_task");
+    assert_eq!(next("done 1.1 run_task"), "do 1.1 await_address");
+    let place = |story: &Story| story.workspace.in_line(story.now).map(|line| line.place);
+    let mut story = told(&format!("{to_run}; +5m look"));
+    assert_eq!(place(&story), Some(4));
+    story.tell("parked 1.1 run_task forward");
+    assert_eq!(place(&story), None);
+    story.tell("replay 1.2 run_task");
+    assert_eq!(place(&story), None, "the new try has no turn yet");
+}
+
+#[test]
+fn a_turn_that_a_clock_ahead_wrote_down_holds_up_nobody() {
+    let mut story = told("start 1; done 1.1 prepare_home; done 1.1 register_task");
+    story.tell("done 1.1 grant_lease");
+    let right = story.now;
+    story.tell("+1h deferred 1.1 run_task 10m");
+    story.now = right;
+    assert_eq!(story.tell("look"), "do 1.1 run_task");
+}
+
+#[test]
 fn an_undo_has_its_deadline_from_the_last_progress() {
     let story = told("start 1; done 1.1 prepare_home; refused 1.1 grant_lease; +30s look");
     assert_eq!(after(&story), UNDO_DEADLINE - SignedDuration::from_secs(31));

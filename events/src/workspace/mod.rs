@@ -48,7 +48,7 @@ use crate::step::{Output, STEPS, Step};
 ///
 /// Raise it whenever [`absorb`](Workspace::absorb) comes to another result for the same facts, or
 /// the shape of [`Workspace`] changes: else what older rules folded is taken for the truth.
-pub const RULES: u32 = 3;
+pub const RULES: u32 = 4;
 
 /// One workspace, as far as its journal tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ struct Life {
     parked: Option<Trouble>,
     /// The latest failed try of the step at hand.
     retried: Option<Retried>,
+    /// The latest wait for one's turn.
+    deferred: Option<Deferred>,
     /// When a try was ready.
     ready: Option<(Attempt, Timestamp)>,
     /// Which try was declared failed, and when.
@@ -150,6 +152,16 @@ struct Retried {
     undoing: bool,
     failures: u32,
     reason: Reason,
+}
+
+/// A step's turn comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Deferred {
+    attempt: Attempt,
+    step: Step,
+    at: Timestamp,
+    until: Timestamp,
+    place: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -274,6 +286,11 @@ impl Life {
 
     fn is_ready(&self) -> bool {
         self.ready.is_some_and(|(attempt, _)| attempt == self.attempt()) && self.refusal().is_none()
+    }
+
+    /// The turn that this try's step was given, if it had to wait for one.
+    fn turn(&self, step: Step) -> Option<Deferred> {
+        self.deferred.filter(|turn| turn.attempt == self.attempt() && turn.step == step)
     }
 
     fn last_failure(&self, step: Step, undoing: bool) -> Option<&Retried> {

@@ -172,8 +172,12 @@ fn forward(
     // step is tried once more.
     let deadline = deadline(workspace, life, step, policy, now);
     let over = |by: &&Retried| by.failures >= FAILURES_MAX || by.at >= deadline;
-    match retried.filter(over) {
-        Some(retried) => refuse(retried.reason.clone()),
+    if let Some(retried) = retried.filter(over) {
+        return refuse(retried.reason.clone());
+    }
+    // What seems to have been written down in the future was so by a clock that is ahead.
+    match life.turn(step).filter(|turn| turn.at <= now && now < turn.until) {
+        Some(turn) => Next::Wait { until: Some(turn.until) },
         None => Next::Do { generation, attempt, step },
     }
 }
@@ -286,7 +290,10 @@ fn deadline(
     // A start that waited for an older generation's teardown, or for a purge, begins when that is
     // over.
     let ended = workspace.ended.as_ref().map(|ending| ending.at);
-    let base = life.progressed.max(ended).max(workspace.purge.progressed()).unwrap_or(now);
+    // Its time begins with its turn.
+    let turn = life.turn(step).map(|turn| turn.until);
+    let base = life.progressed.max(ended).max(workspace.purge.progressed()).max(turn);
+    let base = base.unwrap_or(now);
     base.saturating_add(step.deadline(policy)).unwrap_or(base)
 }
 

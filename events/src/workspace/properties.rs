@@ -33,6 +33,7 @@ const OF_GENERATIONS: &[&str] = &[
     "done GA STEP",
     "retried GA STEP forward N",
     "retried GA STEP undoing N",
+    "deferred GA STEP 5m",
     "refused GA STEP",
     "undone GA STEP",
     "parked GA STEP forward",

@@ -41,6 +41,8 @@ pub(super) enum Ends {
     Parked,
     /// It does not act this time.
     Failed,
+    /// Its turn comes later.
+    Deferred,
 }
 
 pub(super) fn turn() -> impl Strategy<Value = Turn> {
@@ -50,6 +52,7 @@ pub(super) fn turn() -> impl Strategy<Value = Turn> {
         1 => Just(Turn::Act(Ends::Refused)),
         1 => Just(Turn::Act(Ends::Parked)),
         2 => Just(Turn::Act(Ends::Failed)),
+        2 => Just(Turn::Act(Ends::Deferred)),
         2 => Just(Turn::Start),
         1 => Just(Turn::Stop),
         2 => prop::option::of(0..STEPS.len()).prop_map(Turn::Replay),
@@ -146,6 +149,9 @@ impl Run {
                 Next::Wait { until: Some(at) } if at.duration_since(self.now).as_secs() <= 5 => {
                     self.now = at;
                 }
+                Next::Wait { until: Some(at) } if self.workspace.in_line(self.now).is_some() => {
+                    self.now = at;
+                }
                 Next::Wait { .. } if self.workspace.status() == Status::Parked => {
                     self.take(Turn::Leave(WayOut::Retry));
                 }
@@ -217,7 +223,7 @@ impl Run {
     fn forward(&mut self, generation: Gen, attempt: Attempt, step: Step, ends: Ends) {
         assert!(!self.down.contains(&generation), "a stopped generation starts");
         let it = format!("{generation}.{attempt} {}", step.name());
-        if ends != Ends::Failed {
+        if !matches!(ends, Ends::Failed | Ends::Deferred) {
             self.make(generation, attempt, step);
         }
         match ends {
@@ -225,6 +231,9 @@ impl Run {
             Ends::Refused => self.tell(&format!("refused {it}")),
             Ends::Parked => self.tell(&format!("parked {it} forward")),
             Ends::Failed => self.fail(generation, step, false),
+            // A slot is taken once: who has one is not sent to the end of the line.
+            Ends::Deferred if self.workspace.has_turn(generation, step) => {}
+            Ends::Deferred => self.tell(&format!("deferred {it} 4m")),
             Ends::Forgotten => {}
         }
     }
@@ -236,7 +245,7 @@ impl Run {
             Ends::Parked => {
                 return self.tell(&format!("parked {generation}.{of} {} undoing", step.name()));
             }
-            Ends::Well | Ends::Refused | Ends::Forgotten => {}
+            Ends::Well | Ends::Refused | Ends::Forgotten | Ends::Deferred => {}
         }
         self.remove(generation, attempt, step);
         if ends != Ends::Forgotten {

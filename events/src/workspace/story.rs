@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Next, Workspace, next};
+use crate::admission::Deferral;
 use crate::event::{Activity, Event, StartCause, StopReason, TaskState};
 use crate::ids::{Attempt, Gen, TaskId};
 use crate::policy::Policy;
@@ -84,6 +85,13 @@ pub(super) fn event(words: &[&str], now: Timestamp) -> Event {
             failures: word(words.len() - 1).parse().expect("a count"),
             reason: reason(),
         },
+        "deferred" => Event::StepDeferred(Deferral {
+            generation,
+            attempt,
+            step: step(),
+            until: now + word(3).parse::<SignedDuration>().expect("a duration"),
+            place: 7,
+        }),
         "refused" => Event::StepRefused { generation, attempt, step: step(), reason: reason() },
         "undone" => Event::StepUndone { generation, attempt, step: step() },
         "skipped" => Event::StepSkipped { generation, attempt, step: step(), undoing },

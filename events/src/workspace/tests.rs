@@ -21,7 +21,8 @@ const EVERYTHING: &str = "
     done 2.1 run_task; done 2.1 await_address; done 2.1 open_route; done 2.1 probe_ready;
     ready 2.1; active 2; busy 2 1; wake 2 9h; snoozed 2 10m; +2h notice; ended 2.1;
     refused 2.1 run_task; undone 2.1 open_route; undone 2.1 run_task; undone 2.1 grant_lease;
-    failed 2.1; restart 2.2 grant_lease; done 2.2 grant_lease; retried 2.2 run_task forward 3;
+    failed 2.1; restart 2.2 grant_lease; done 2.2 grant_lease;
+    deferred 2.2 run_task 5s; retried 2.2 run_task forward 3;
     refused 2.2 run_task; parked 2.2 run_task; quiesced 2; stop 2 admin; start 3";
 
 #[test]
@@ -62,6 +63,13 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "2026-01-01T00:00:23Z",
                   1
                 ],
+                "deferred": {
+                  "at": "2026-01-01T02:00:35Z",
+                  "attempt": 2,
+                  "place": 7,
+                  "step": "run_task",
+                  "until": "2026-01-01T02:00:40Z"
+                },
                 "done": {
                   "await_address": {
                     "attempt": 1,
@@ -120,7 +128,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "stop_at": "2026-01-01T02:02:26Z"
                 },
                 "parked": {
-                  "at": "2026-01-01T02:00:37Z",
+                  "at": "2026-01-01T02:00:38Z",
                   "attempt": 2,
                   "reason": {
                     "class": "agent_exited",
@@ -129,14 +137,14 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "step": "run_task",
                   "undoing": false
                 },
-                "progressed": "2026-01-01T02:00:39Z",
+                "progressed": "2026-01-01T02:00:40Z",
                 "quiesced": true,
                 "ready": [
                   1,
                   "2026-01-01T00:00:21Z"
                 ],
                 "refused": {
-                  "at": "2026-01-01T02:00:36Z",
+                  "at": "2026-01-01T02:00:37Z",
                   "attempt": 2,
                   "reason": {
                     "class": "agent_exited",
@@ -159,7 +167,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                   "2": null
                 },
                 "retried": {
-                  "at": "2026-01-01T02:00:35Z",
+                  "at": "2026-01-01T02:00:36Z",
                   "attempt": 2,
                   "failures": 3,
                   "reason": {
@@ -171,7 +179,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
                 },
                 "snoozed": "2026-01-01T00:10:25Z",
                 "stop": [
-                  "2026-01-01T02:00:39Z",
+                  "2026-01-01T02:00:40Z",
                   {
                     "kind": "admin"
                   }
@@ -196,17 +204,18 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
               },
               "3": {
                 "busy": null,
+                "deferred": null,
                 "done": {},
                 "failed": null,
                 "notice": null,
                 "parked": null,
-                "progressed": "2026-01-01T02:00:40Z",
+                "progressed": "2026-01-01T02:00:41Z",
                 "quiesced": false,
                 "ready": null,
                 "refused": null,
                 "replay": null,
                 "requested": [
-                  "2026-01-01T02:00:40Z",
+                  "2026-01-01T02:00:41Z",
                   "login"
                 ],
                 "restarts": {},
@@ -270,7 +279,7 @@ fn the_shape_of_a_fold_changes_only_with_the_number_of_its_rules() {
               "2026-01-01T09:00:24Z"
             ]
           },
-          "rules": 3
+          "rules": 4
         }"#]]
     .assert_eq(&shape.expect("to JSON"));
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Ending, Life, Status, Trouble, Workspace};
+use crate::admission::InLine;
 use crate::event::{StartCause, StopReason};
 use crate::ids::{Attempt, Gen, TaskId, TeamId};
 use crate::policy::Policy;
@@ -101,6 +102,18 @@ impl Workspace {
     pub fn current_step(&self) -> Option<Step> {
         let (_, life) = self.lives.last_key_value()?;
         if life.refusal().is_some() || life.stop.is_some() { None } else { life.frontier() }
+    }
+
+    /// Where the newest generation stands in the line of those that start, while it waits there.
+    pub fn in_line(&self, now: Timestamp) -> Option<InLine> {
+        let (_, life) = self.lives.last_key_value().filter(|_| self.status() == Status::Starting)?;
+        let turn = life.turn(self.current_step()?)?;
+        InLine::of(turn.at, turn.until, turn.place, now)
+    }
+
+    /// Whether a step of a generation's present try was given its turn, which may have come since.
+    pub fn has_turn(&self, generation: Gen, step: Step) -> bool {
+        self.lives.get(&generation).is_some_and(|life| life.turn(step).is_some())
     }
 
     /// The newest generation's refusal or parking, while it stands.

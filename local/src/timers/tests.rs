@@ -3,10 +3,10 @@
 
 use events::{Envelope, Event, Gen, Stamp, StartCause, Version, WorkspaceId};
 use ports::{Ids as _, Journal as _, Projection};
+use system::SystemIds;
 
 use super::*;
 use crate::journal::SqliteJournal;
-use crate::random::SystemIds;
 use crate::scratch::Scratch;
 
 const NOW: Duration = Duration::ZERO;

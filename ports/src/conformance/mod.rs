@@ -35,6 +35,7 @@ pub mod queue;
 pub mod rotations;
 pub mod routes;
 pub mod staging;
+pub mod starts;
 pub mod suspects;
 pub mod timers;
 pub mod totals;

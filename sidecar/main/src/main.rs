@@ -72,8 +72,8 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         keys: local::keys_at(&settings.keys),
         usage: Arc::clone(&ledger) as _,
         totals: ledger,
-        clock: Arc::new(local::SystemClock::new()),
-        ids: Arc::new(local::SystemIds::default()),
+        clock: Arc::new(system::SystemClock::new()),
+        ids: Arc::new(system::SystemIds::default()),
         prices: Arc::new(PriceTable::built_in()),
         on_activity: Arc::new(|_, _| {}),
     };

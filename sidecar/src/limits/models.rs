@@ -51,12 +51,12 @@ impl Models {
             _ if !limits.lists_models() && !limits.limits_dollars() => Self::Named(Vec::new()),
             (Some(_), Some(model), _) => Self::named(model),
             (Some(_), None, Taken::Passing(_)) => Self::Unreadable,
-            (Some(api), None, Taken::Whole { bytes, .. }) if api.takes_json() => {
-                Self::of_json(bytes)
+            (Some(api), None, Taken::Whole { parts, .. }) if api.takes_json() => {
+                Self::of_json(&parts.joined())
             }
-            (Some(_), None, Taken::Whole { bytes, .. }) => {
+            (Some(_), None, Taken::Whole { parts, .. }) => {
                 let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-                let model = parts::field(bytes, kind.unwrap_or_default(), "model");
+                let model = parts::field(&parts.joined(), kind.unwrap_or_default(), "model");
                 model.map_or(Self::Unreadable, |model| Self::named(&model))
             }
         }

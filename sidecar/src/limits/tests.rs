@@ -99,7 +99,7 @@ fn the_model_in_a_path_counts_and_a_body_too_large_to_be_held_has_none() {
     let mut headers = HeaderMap::new();
     headers
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=b"));
-    let body = |text: &str| Taken::Whole { bytes: text.to_owned().into(), _room: None };
+    let body = |text: &str| Taken::Whole { parts: text.to_owned().into(), _room: None };
     let of = |api, path, text: &str| Models::of(&limits, api, path, &headers, &body(text));
     let (chat, sound) = (Some(Api::OpenAiChat), Some(Api::OpenAiTranscription));
     assert_eq!(of(chat, Some("gpt-5"), r#"{"model":"other"}"#), named(&["gpt-5"]));

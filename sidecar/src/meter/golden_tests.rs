@@ -34,7 +34,7 @@ impl Known {
         let target = target.unwrap_or_else(|odd| panic!("{}: {odd}", case.name));
         let provider = upstreams.providers.find(target.provider).expect("in the table");
         let found = provider.route(&Method::POST, target.path).expect("served");
-        let asked = Asked::read(case.request.as_bytes()).and_then(|asked| asked.model);
+        let asked = Asked::read(&case.request.clone().into()).and_then(|asked| asked.model);
         let asked = asked.or_else(|| form::field(case.request.as_bytes(), "model"));
         let mut headers = HeaderMap::new();
         let kind = ("content-type".to_owned(), case.content_type.clone());

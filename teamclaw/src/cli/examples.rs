@@ -183,6 +183,13 @@ pub(super) const FEED: &str = examples! {
     "teamclaw feed --type 'teamclaw.step.*' --follow        every step"
 };
 
+pub(super) const ESTIMATE: &str = examples! {
+    "teamclaw estimate --users 200                              by line, beside always on"
+    "teamclaw estimate --users 200 --hours 4 --spot 100 --explain"
+    "teamclaw estimate --users 10,100,1000,10000,100000         side by side"
+    "teamclaw estimate --users 200 --format csv > estimate.csv"
+};
+
 pub(super) const COMPLETIONS: &str = examples! {
     "teamclaw completions bash > ~/.local/share/bash-completion/completions/teamclaw"
     "teamclaw completions zsh > ~/.zfunc/_teamclaw"

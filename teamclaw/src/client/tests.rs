@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::api::{Changed, KeyList};
+use admin::api::{Changed, KeyList};
 
 /// Long enough for a request's head, which is all that the test server reads.
 const HEAD_BYTES: usize = 16 * 1024;

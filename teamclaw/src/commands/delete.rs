@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal};
 use ::events::WorkspaceId;
 
 use super::follow::{self, Goal};
-use crate::api::{DeleteRequest, Deletion};
 use crate::cli::DeleteArgs;
 use crate::client::Engine;
 use crate::output;
 use crate::problem::{EXIT_USAGE, Problem};
 use crate::words;
+use admin::api::{DeleteRequest, Deletion};
 
 /// Asks whether that is meant, deletes the person, and waits until nothing is left.
 pub(super) async fn run(args: &DeleteArgs) -> Result<(), Problem> {

@@ -3,12 +3,12 @@
 use ::events::{Version, WorkspaceId};
 
 use super::follow;
-use crate::api::{Entry, History};
 use crate::cli::EventsArgs;
 use crate::client::Engine;
 use crate::output::{self, DIM, styled};
 use crate::problem::Problem;
 use crate::timeline::Timeline;
+use admin::api::{Entry, History};
 
 /// How many events one question asks for.
 const PAGE: usize = 500;

@@ -5,11 +5,11 @@
 
 use ports::Cursor;
 
-use crate::api::Feed;
 use crate::cli::FeedArgs;
 use crate::client::{Engine, WAIT_SECS};
 use crate::output;
 use crate::problem::{EXIT_QUIET, Problem};
+use admin::api::Feed;
 
 /// How many events one question asks for.
 const PAGE: usize = 500;

@@ -2,13 +2,13 @@
 
 use ::events::{Gen, Status, Version, WorkspaceId};
 
-use crate::api::{History, WorkspaceView};
 use crate::cli::Format;
 use crate::client::{Engine, WAIT_SECS};
 use crate::output::Live;
 use crate::problem::Problem;
 use crate::timeline::{Outcome, Timeline};
 use crate::words;
+use admin::api::{History, WorkspaceView};
 
 /// Where the person wants the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

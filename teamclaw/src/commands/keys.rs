@@ -3,12 +3,12 @@
 use ::events::KeyPrint;
 
 use super::{rotate, secret_input, table::Rows};
-use crate::api::{KeyChanged, KeyList, KeyRequest};
 use crate::cli::KeysCommand;
 use crate::client::Engine;
 use crate::output::{self, PLAIN};
 use crate::problem::{EXIT_NOT_FOUND, Problem};
 use crate::words;
+use admin::api::{KeyChanged, KeyList, KeyRequest};
 
 /// Changes the pool, or lists it.
 pub(super) async fn run(command: &KeysCommand) -> Result<(), Problem> {

@@ -6,13 +6,13 @@ use ::events::{Reason, Step, WorkspaceId};
 use jiff::Timestamp;
 
 use super::troubled;
-use crate::api::{LeaveRequest, LeftMany, RedriveRequest, Redriven};
 use crate::cli::{Decision, LeaveArgs, RedriveArgs};
 use crate::client::Engine;
 use crate::output;
 use crate::problem::{EXIT_REFUSED, Problem};
 use crate::target;
 use crate::words;
+use admin::api::{LeaveRequest, LeftMany, RedriveRequest, Redriven};
 
 /// Does what was decided, and says what came of it.
 pub(super) async fn run(engine: &Engine, decision: &Decision) -> Result<(), Problem> {

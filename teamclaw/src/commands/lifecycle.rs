@@ -3,11 +3,11 @@
 use ::events::{Status, WorkspaceId};
 
 use super::follow::{self, Goal};
-use crate::api::Changed;
 use crate::cli::{Format, OneArgs};
 use crate::client::Engine;
 use crate::output;
 use crate::problem::Problem;
+use admin::api::Changed;
 
 /// Wakes an agent.
 pub(super) async fn start(engine: &Engine, args: &OneArgs) -> Result<(), Problem> {

@@ -3,13 +3,13 @@
 use ::events::Status;
 
 use super::follow::{self, Goal};
-use crate::api::{LoginAnswer, LoginRequest};
 use crate::cli::LoginArgs;
 use crate::client::Engine;
 use crate::output::{self, BOLD, styled};
 use crate::problem::Problem;
 use crate::target;
 use crate::words;
+use admin::api::{LoginAnswer, LoginRequest};
 
 /// Logs the person in and, unless told otherwise, waits until their agent is ready.
 pub(super) async fn run(engine: &Engine, args: &LoginArgs) -> Result<(), Problem> {

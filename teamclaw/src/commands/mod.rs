@@ -2,6 +2,7 @@
 //! anything that the engine should decide.
 
 mod delete;
+mod estimate;
 mod events;
 mod feed;
 mod follow;
@@ -24,6 +25,8 @@ mod usage_csv;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+
+pub use estimate::run as estimate;
 
 use crate::cli::{Cli, CompletionsArgs, Operation};
 use crate::client::Engine;

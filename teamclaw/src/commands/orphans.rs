@@ -4,13 +4,13 @@ use consumers::sweeper::Fate;
 use jiff::Timestamp;
 
 use super::table::Rows;
-use crate::api::{Orphan, Orphans};
 use crate::cli::OrphansArgs;
 use crate::client::Engine;
 use crate::output::{self, BAD, PLAIN, WARN};
 use crate::problem::Problem;
 use crate::target;
 use crate::words;
+use admin::api::{Orphan, Orphans};
 
 /// Lists what the sweeper suspects.
 pub(super) async fn run(engine: &Engine, args: &OrphansArgs) -> Result<(), Problem> {

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::leave;
 use super::status::all_rows;
-use crate::api::EngineStatus;
 use crate::cli::ParkedArgs;
 use crate::client::Engine;
 use crate::output::{self, BAD, BOLD, DIM, styled};
@@ -15,6 +14,7 @@ use crate::problem::Problem;
 use crate::target;
 use crate::timeline::name_of;
 use crate::words;
+use admin::api::EngineStatus;
 
 /// How much of a message that was set aside is shown.
 const BODY_WIDTH: usize = 100;

@@ -2,13 +2,13 @@
 
 use super::follow::Goal;
 use super::{lifecycle, troubled};
-use crate::api::{Changed, ReplayMany, ReplayRequest, ReplayedMany};
 use crate::cli::ReplayArgs;
 use crate::client::Engine;
 use crate::output;
 use crate::problem::Problem;
 use crate::target;
 use crate::words;
+use admin::api::{Changed, ReplayMany, ReplayRequest, ReplayedMany};
 
 /// Replays one workspace and waits for it, or many without waiting.
 pub(super) async fn run(engine: &Engine, args: &ReplayArgs) -> Result<(), Problem> {

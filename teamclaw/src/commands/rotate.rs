@@ -4,9 +4,6 @@ use ::events::rotation::{RotationId, Standing};
 use ::events::{KeyPrint, ProviderId};
 
 use super::{secret_input, table::Rows};
-use crate::api::{
-    History, RotateRequest, RotationBegun, RotationPlan, RotationReplay, RotationRow, RotationRows,
-};
 use crate::cli::{Format, RotateArgs, RotationsArgs};
 use crate::client::{Engine, WAIT_SECS};
 use crate::output::{self, BAD, GOOD, Live, PLAIN, WARN};
@@ -14,6 +11,9 @@ use crate::problem::{EXIT_USAGE, Problem};
 use crate::target;
 use crate::timeline::rotation::{RotationEnd, RotationTimeline};
 use crate::words;
+use admin::api::{
+    History, RotateRequest, RotationBegun, RotationPlan, RotationReplay, RotationRow, RotationRows,
+};
 
 /// Begins a rotation, or replays one, and follows it to its end.
 pub(super) async fn run(args: &RotateArgs) -> Result<(), Problem> {

@@ -1,12 +1,12 @@
 //! `teamclaw snooze` and `teamclaw set`: how long an agent may be left alone.
 
 use super::follow;
-use crate::api::{Changed, SettingsRequest, SnoozeRequest};
 use crate::cli::{IdleWish, SetArgs, SnoozeArgs};
 use crate::client::Engine;
 use crate::output;
 use crate::problem::Problem;
 use crate::words;
+use admin::api::{Changed, SettingsRequest, SnoozeRequest};
 
 /// Puts an idle stop off.
 pub(super) async fn snooze(engine: &Engine, args: &SnoozeArgs) -> Result<(), Problem> {

@@ -6,12 +6,12 @@ mod one;
 use ports::Row;
 use serde::Serialize;
 
-use crate::api::{EngineStatus, Rows, WorkspaceView};
 use crate::cli::StatusArgs;
 use crate::client::Engine;
 use crate::output;
 use crate::problem::Problem;
 use crate::target;
+use admin::api::{EngineStatus, Rows, WorkspaceView};
 
 /// How many workspaces one question asks for.
 const PAGE: usize = 500;

@@ -3,13 +3,13 @@
 use ports::Spending;
 
 use super::{table::Rows, usage_csv};
-use crate::api::UsageReport;
 use crate::cli::{By, UsageArgs, UsageFormat};
 use crate::client::Engine;
 use crate::output::{self, BOLD, PLAIN};
 use crate::problem::Problem;
 use crate::target;
 use crate::words;
+use admin::api::UsageReport;
 
 /// Reports who spent what.
 pub(super) async fn run(engine: &Engine, args: &UsageArgs) -> Result<(), Problem> {

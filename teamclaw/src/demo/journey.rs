@@ -15,9 +15,9 @@ use std::time::Duration;
 use events::{Event, Gen, Status, StopReason, WorkspaceId};
 use tokio::time::Instant;
 
-use crate::api::Entry;
 use crate::problem::Problem;
 use crate::target::Target;
+use admin::api::Entry;
 
 use person::{Person, Reply};
 use places::Operator;

@@ -53,6 +53,7 @@ pub(super) fn lines(event: &Event, at: Timestamp) -> Vec<String> {
         | Event::ReplayRequested { .. }
         | Event::StepDone { .. }
         | Event::StepRetried { .. }
+        | Event::StepDeferred(_)
         | Event::StepRefused { .. }
         | Event::StepUndone { .. }
         | Event::StepSkipped { .. }

@@ -1,7 +1,7 @@
 //! Lines about single steps, forward and back.
 
 use events::step::STEPS;
-use events::{Output, Reason, Step};
+use events::{Deferral, Output, Reason, Step};
 use jiff::Timestamp;
 
 use super::Timeline;
@@ -54,6 +54,13 @@ pub(super) fn retried(step: Step, undoing: bool, failures: u32, reason: &Reason)
     let times = if failures == 1 { "once".to_owned() } else { format!("{failures} times") };
     let words = format!("failed {times}, is tried again: {}", words::plain(&reason.words));
     vec![step_line(WARN, "↻", name_of(step, undoing), None, &words)]
+}
+
+/// A step whose turn comes later: its duration is not over.
+pub(super) fn deferred(wait: &Deferral, at: Timestamp) -> Vec<String> {
+    let left = words::about(wait.until.duration_since(at));
+    let words = format!("is number {} in line, its turn comes in {left}", wait.place);
+    vec![step_line(DIM, "…", wait.step.name(), None, &words)]
 }
 
 /// What a step is called in its direction.

@@ -13,8 +13,8 @@ use ports::{Agents, Query};
 
 use super::install::Runtime;
 use super::settings::{AgentChoice, Settings};
-use crate::api::Measure;
 use crate::problem::Problem;
+use admin::api::Measure;
 
 /// OpenClaw keeps locks there whatever it is told (agent/FACTS.md).
 const OPENCLAW_PLACE: &str = "/tmp/openclaw-state-locks-{uid}";

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::Operator;
+use admin::api::Measure;
 use consumers::usage::RollUp;
 use consumers::{Engine, World};
 use events::price::PriceTable;
@@ -23,10 +25,9 @@ use super::doors::{
     bind, metrics_listener, no_address, origins, sidecar_listener, write_operator_file,
     write_private,
 };
-use super::operator::{self, Operator};
 use super::settings::{AgentChoice, Settings};
 use super::{agents, install};
-use crate::api::Measure;
+
 use crate::problem::Problem;
 use crate::target::OPERATOR_FILE;
 
@@ -38,6 +39,8 @@ const USAGE_DIR: &str = "usage";
 const ADMIN_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long the last usage may take to be written at the end.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How often a held-back answer looks for news: one indexed read of SQLite.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How much of an agent's log is shown.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 
@@ -109,9 +112,10 @@ impl Machine {
         let engine = Engine::start(&world, local.timers(), meter.clone());
         let agent = spec.name();
         let operator = operator(&settings, &local, &world, &processes, (&front_door, &agent));
-        let operator_token = operator.token.clone();
+        let operator_token = local.ids().token();
         let confinement = operator.confinement.clone();
-        let router = router(&local, bus, meter.clone(), &origins, Arc::new(operator))?;
+        let api = admin::routes(Arc::new(operator), admin::bearer(operator_token.clone()));
+        let router = router(&local, bus, meter.clone(), &origins, api)?;
         servers.spawn(router::serve(front, router, shutdown.clone()));
         write_operator_file(&settings.data_dir, &front_door, &operator_token)?;
         let admin_link = admin_link(&local, &settings, &front_door).await?;
@@ -172,13 +176,13 @@ fn operator(
         trial: Arc::clone(&world.trial),
         usage: local.usage(),
         suspects: local.suspects(),
-        token: local.ids().token(),
         front_door: front_door.to_owned(),
         data_dir: settings.data_dir.display().to_string(),
         agent: agent.to_owned(),
-        up_since: world.bus.now(),
+        up_since: Some(world.bus.now()),
         confinement: agents::measures(processes.confinement()),
         default_team: settings.default_team.clone(),
+        look_every: LOOK_EVERY,
         log_tail: Box::new(move |id| {
             tail.log_tail(id, LOG_TAIL_BYTES).ok().filter(|text| !text.is_empty())
         }),
@@ -204,6 +208,7 @@ fn world(
         bus,
         homes: Arc::new(processes.homes()),
         compute: processes,
+        starts: None,
         leases: local.leases(),
         routes: local.routes(),
         suspects: local.suspects(),
@@ -246,7 +251,7 @@ fn router(
     bus: Bus,
     meter: Meter,
     origins: &[String],
-    operator: Arc<Operator>,
+    operator: axum::Router,
 ) -> Result<router::Router, Problem> {
     let names: Vec<&str> = origins.iter().map(String::as_str).collect();
     let settings = router::Settings::new(&names).map_err(|error| {
@@ -258,7 +263,7 @@ fn router(
         routes: local.routes(),
         leases: local.leases(),
         meter,
-        operator: operator::routes(operator),
+        operator,
         settings,
     }))
 }

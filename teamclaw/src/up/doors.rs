@@ -7,9 +7,8 @@ use events::Secret;
 use tokio::net::TcpListener;
 
 use super::settings::Settings;
-use crate::api::OperatorFile;
 use crate::problem::Problem;
-use crate::target::OPERATOR_FILE;
+use crate::target::{OPERATOR_FILE, OperatorFile};
 
 /// The file in which the sidecar's port is kept: agents that outlive the engine know it.
 const SIDECAR_PORT_FILE: &str = "sidecar.port";

@@ -11,7 +11,6 @@ mod ending;
 pub mod fuzzed;
 pub mod install;
 mod log;
-mod operator;
 mod settings;
 mod show;
 

@@ -39,6 +39,9 @@ fn is_within_bounds(command: &Command) {
     match command {
         Command::Up(args) => up_is(args),
         Command::Operate(operation) => operation_is(operation),
+        Command::Estimate(args) => {
+            assert!(!args.users.is_empty() && args.hours <= 24.0 && args.spot <= 100.0);
+        }
         Command::Completions(_) | Command::Task | Command::DemoAgent => {}
     }
 }

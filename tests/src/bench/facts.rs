@@ -105,7 +105,7 @@ mod tests {
         let shared = Path::new("/dev/shm");
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("Linux");
         assert_eq!(file_system(&mounts, shared).as_deref(), Some("tmpfs"), "as everywhere");
-        let refused = Facts::look(shared, local::SystemClock::new()).err().expect("refused");
+        let refused = Facts::look(shared, system::SystemClock::new()).err().expect("refused");
         assert!(refused.to_string().contains("--data"), "{refused}");
     }
 }

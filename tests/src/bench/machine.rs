@@ -55,6 +55,7 @@ impl Machine {
             bus: bus.clone(),
             homes: outside.clone(),
             compute: outside.clone(),
+            starts: None,
             leases: local.leases(),
             routes: local.routes(),
             suspects: local.suspects(),

@@ -43,7 +43,7 @@ pub async fn run(bench: Bench) -> Result<ExitCode, Failure> {
     match bench.subject {
         Subject::Engine(args) => engine(&args).await,
         Subject::Sidecar(args) => {
-            let mut report = Report::new(&Facts::look(&args.data, local::SystemClock::new())?);
+            let mut report = Report::new(&Facts::look(&args.data, system::SystemClock::new())?);
             sidecar::measure(&args, &mut report).await?;
             told(&report, args.quick)
         }
@@ -51,7 +51,7 @@ pub async fn run(bench: Bench) -> Result<ExitCode, Failure> {
 }
 
 async fn engine(args: &EngineArgs) -> Result<ExitCode, Failure> {
-    let facts = Facts::look(&args.data, local::SystemClock::new())?;
+    let facts = Facts::look(&args.data, system::SystemClock::new())?;
     let mut report = Report::new(&facts);
     for measure in args.measures() {
         match measure {

@@ -21,6 +21,7 @@ pub mod queue;
 pub mod routes;
 pub mod script;
 pub mod seat;
+pub mod starts;
 pub mod suspects;
 pub mod timers;
 pub mod trace;
@@ -72,6 +73,8 @@ pub struct State {
     pub(crate) suspected: suspects::Suspected,
     pub(crate) homes: homes::Directory,
     pub(crate) cloud: compute::Cloud,
+    /// Who waits to be launched.
+    pub line: starts::Line,
     pub(crate) ledger: usage::Ledger,
     /// The keys, what lies beside them, and their rotations.
     pub pools: pools::Pools,

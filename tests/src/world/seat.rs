@@ -11,7 +11,7 @@ use std::time::Duration;
 use consumers::World as Ports;
 use events::rotation;
 use jiff::SignedDuration;
-use ports::{Clock, Fault};
+use ports::{Clock, Fault, Starts};
 use producers::{Bus, Pools};
 
 use super::script::Strike;
@@ -51,6 +51,7 @@ pub enum Call {
     PurgeHome,
     RegisterTask,
     DeregisterTask,
+    Admit,
     RunTask,
     DescribeTask,
     StopTask,
@@ -132,6 +133,7 @@ impl Seat {
             leases: seat.clone(),
             routes: seat.clone(),
             suspects: seat.clone(),
+            starts: self.world.state().line.rate.map(|_| seat.clone() as Arc<dyn Starts>),
             agents: seat,
             default_team: "everyone".parse().expect("a name"),
         }
@@ -290,6 +292,7 @@ fn service(call: Call) -> &'static str {
         Call::EnsureHome | Call::PurgeHome => "the homes",
         Call::RegisterTask
         | Call::DeregisterTask
+        | Call::Admit
         | Call::RunTask
         | Call::DescribeTask
         | Call::StopTask

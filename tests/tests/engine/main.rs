@@ -7,6 +7,7 @@ mod outside;
 mod rig;
 mod system;
 
+mod admission;
 mod bounds;
 mod deleting;
 mod healing;

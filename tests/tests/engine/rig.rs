@@ -45,6 +45,7 @@ impl Rig {
             bus,
             homes: outside.clone(),
             compute: outside.clone(),
+            starts: None,
             leases: memory.clone(),
             routes: memory.clone(),
             suspects: memory.clone(),
@@ -193,7 +194,7 @@ impl Rig {
 }
 
 fn bus(memory: &Arc<Memory>, clock: Arc<dyn Clock>) -> Bus {
-    let ids = Arc::new(local::SystemIds::default());
+    let ids = Arc::new(system::SystemIds::default());
     let (journal, queue, timers) = (memory.clone(), memory.clone(), memory.clone());
     Bus::new(journal, queue, timers, clock, ids, Policy::default())
 }

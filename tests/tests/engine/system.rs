@@ -69,7 +69,7 @@ impl System {
         let directory = std::env::temp_dir()
             .join(format!("teamclaw-engine-{}-{number}-{name}", std::process::id()));
         let clock = Arc::new(TestClock::starting());
-        let ids = Arc::new(local::SystemIds::default());
+        let ids = Arc::new(system::SystemIds::default());
         let local = Local::open_with(&directory, clock.clone(), ids).expect("a fresh directory");
         let bus = Bus::new(
             local.journal(),
@@ -88,6 +88,7 @@ impl System {
             bus,
             homes: outside.clone(),
             compute: outside.clone(),
+            starts: None,
             leases: local.leases(),
             routes: local.routes(),
             suspects: local.suspects(),

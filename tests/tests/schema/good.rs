@@ -6,7 +6,7 @@ use events::rotation::{KEY_STEPS, Number, RequestedBy};
 use events::usage::{Completion, Tokens};
 use events::workspace::StopNotice;
 use events::{
-    Activity, Attempt, Envelope, Event, EventId, Gen, KeyPrint, KeyStep, Output, Reason,
+    Activity, Attempt, Deferral, Envelope, Event, EventId, Gen, KeyPrint, KeyStep, Output, Reason,
     ReasonClass, Stamp, StartCause, Step, StopReason, TaskId, TaskState, UsageRecord,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -63,6 +63,7 @@ fn events() -> Vec<Event> {
     all.extend(skips());
     all.extend(purges());
     all.extend(rotations());
+    all.extend(deferrals());
     all
 }
 
@@ -254,6 +255,15 @@ fn skips() -> Vec<Event> {
     let (generation, attempt) = (Gen(2), Attempt(2));
     let skipped = |(step, undoing)| Event::StepSkipped { generation, attempt, step, undoing };
     [(Step::OpenRoute, false), (Step::RunTask, true)].map(skipped).into()
+}
+
+fn deferrals() -> Vec<Event> {
+    let wait = |(generation, place)| {
+        let (generation, attempt, step) = (Gen(generation), Attempt(1), Step::RunTask);
+        let until = time("2026-11-22T09:02:25Z");
+        Event::StepDeferred(Deferral { generation, attempt, step, until, place })
+    };
+    [(2, 2_900), (u64::MAX, u32::MAX)].map(wait).into()
 }
 
 fn purges() -> Vec<Event> {

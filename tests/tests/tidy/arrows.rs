@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("events", &[]),
     ("ports", &["events"]),
-    ("local", &["events", "ports"]),
+    ("system", &["events", "ports"]),
+    ("local", &["events", "ports", "system"]),
     ("aws", &["events", "ports"]),
     ("producers", &["events", "ports"]),
     // The observer and the sweeper learn facts too, and put them on the bus as producers do.
@@ -20,12 +21,24 @@ const ARROWS: [(&str, &[&str]); 13] = [
     // A request for a sleeping workspace is a login or a wake: facts that producers know to record.
     ("router", &["events", "ports", "producers"]),
     ("agent", &["events", "ports"]),
+    // What the sweeper would do with an orphan is the sweeper's to say.
+    ("admin", &["consumers", "events", "ports", "producers"]),
     // The roots: they alone see the adapters.
-    ("lambdas", &["agent", "aws", "consumers", "events", "ports", "producers"]),
-    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar"]),
+    ("lambdas", &["admin", "agent", "aws", "consumers", "events", "ports", "producers", "system"]),
+    ("teamclaw-sidecar", &["events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
-        &["agent", "consumers", "events", "local", "ports", "producers", "router", "sidecar"],
+        &[
+            "admin",
+            "agent",
+            "consumers",
+            "events",
+            "local",
+            "ports",
+            "producers",
+            "router",
+            "sidecar",
+        ],
     ),
     (
         "tests",
@@ -38,6 +51,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "producers",
             "router",
             "sidecar",
+            "system",
             "teamclaw",
         ],
     ),

@@ -93,7 +93,8 @@ const WORDS: [Banned; 15] = [
         ..banned("util", "what it does")
     },
     banned("spawner", "compute"),
-    banned("orchestrator", "consumer"),
+    // A module of AWS's SDK.
+    Banned { within: &["client::orchestrator"], ..banned("orchestrator", "consumer") },
     Banned {
         // Browsers call so the scripts that outlive a page, and tokio its threads.
         within: &[

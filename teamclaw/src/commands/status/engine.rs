@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use ports::Row;
 
 use super::super::table;
-use crate::api::EngineStatus;
 use crate::output::{BAD, BOLD, DIM, GOOD, PLAIN, WARN, styled};
 use crate::words;
+use admin::api::EngineStatus;
 
 /// Room for a reason in the table.
 const WORDS_WIDTH: usize = 48;
@@ -25,7 +25,8 @@ pub(super) fn style(status: Status) -> Style {
 
 /// The engine itself.
 pub(super) fn lines(engine: &EngineStatus, now: Timestamp) -> Vec<String> {
-    let up = words::about(now.duration_since(engine.up_since));
+    let up = engine.up_since.map(|since| words::about(now.duration_since(since)));
+    let up = up.map(|time| format!(", up for {time}")).unwrap_or_default();
     let policy = &engine.policy;
     let idle = format!(
         "after {} alone (people may choose {} to {}), with {} notice",
@@ -35,7 +36,7 @@ pub(super) fn lines(engine: &EngineStatus, now: Timestamp) -> Vec<String> {
         words::about(policy.notice),
     );
     let mut lines = vec![
-        styled(BOLD, &format!("TeamClaw {}, up for {up}", words::plain(&engine.version))),
+        styled(BOLD, &format!("TeamClaw {}{up}", words::plain(&engine.version))),
         field("front door", &engine.front_door),
         field("data", &engine.data_dir),
         field("agent", &engine.agent),
@@ -102,8 +103,8 @@ fn trouble(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Measure;
     use ::events::{Policy, Reason, ReasonClass, Step};
+    use admin::api::Measure;
     use expect_test::expect;
 
     fn at(text: &str) -> Timestamp {
@@ -122,7 +123,7 @@ mod tests {
             front_door: "http://127.0.0.1:7700".to_owned(),
             data_dir: "/srv/teamclaw".to_owned(),
             agent: "openclaw 2026.9.6".to_owned(),
-            up_since: at("2026-11-22T10:00:00Z"),
+            up_since: Some(at("2026-11-22T10:00:00Z")),
             confinement: vec![
                 measure("files", true, "Landlock ABI 7"),
                 measure("own uid", false, "needs root"),

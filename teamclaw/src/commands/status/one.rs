@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::engine::style;
-use crate::api::WorkspaceView;
 use crate::output::{BOLD, DIM, styled};
 use crate::words;
+use admin::api::WorkspaceView;
 
 /// Everything that is known of it; what is not known has no line.
 pub(super) fn lines(view: &WorkspaceView, now: Timestamp) -> Vec<String> {

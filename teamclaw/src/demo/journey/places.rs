@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::api::{History, LoginAnswer, ROOT, UsageReport};
 use crate::demo::http::{Answer, Silence, ask};
 use crate::problem::{EXIT_USAGE, Problem};
 use crate::target::Target;
+use admin::api::{History, LoginAnswer, ROOT, UsageReport};
 
 /// Usage is counted in batches, a fraction of a second after the answer.
 const COUNT_AGAIN: Duration = Duration::from_millis(100);

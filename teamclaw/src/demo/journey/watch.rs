@@ -9,8 +9,8 @@ use events::{Event, Gen, Version, WorkspaceId};
 
 use super::places::{Operator, Trouble};
 use super::{Line, PHASE_MAX, broken};
-use crate::api::History;
 use crate::problem::Problem;
+use admin::api::History;
 
 /// How many facts are kept for a later look; a whole journey has about sixty.
 const FACTS_MAX: usize = 1_000;

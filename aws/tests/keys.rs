@@ -1,0 +1,157 @@
+//! [`SecretsKeys`] is held to the ports' rules over a local Secrets Manager, and to what must hold
+//! when two edit at once or one dies half-way.
+
+mod rig;
+
+use aws::Environment;
+use aws::keys::{SecretsKeys, create};
+use aws_sdk_secretsmanager::Client;
+use events::Secret;
+use events::token::key_print;
+use ports::{Fault, Grant, Keys, Renewed};
+
+/// A pool that nobody else uses.
+async fn fresh() -> (Client, Environment) {
+    let (client, environment) =
+        (Client::new(&rig::ministack().config().await), rig::environment());
+    create(&client, &environment).await.expect("the secret is made");
+    (client, environment)
+}
+
+macro_rules! suite {
+    ($port:ident: $($rule:ident),+) => {
+        mod $port {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $rule() {
+                    let (client, environment) = super::fresh().await;
+                    let keys = super::SecretsKeys::new(client, &environment);
+                    ports::conformance::$port::$rule(&keys, "t").await;
+                }
+            )+
+
+            #[test]
+            fn every_rule_is_in_the_list() {
+                let text = include_str!(concat!("../../ports/src/conformance/", stringify!($port), ".rs"));
+                let written = text.lines().filter(|line| line.starts_with("pub async fn ")).count();
+                assert_eq!(written, [$(stringify!($rule)),+].len());
+            }
+        }
+    };
+}
+
+ports::keys_rules!(suite);
+ports::staging_rules!(suite);
+
+async fn texts(keys: &SecretsKeys) -> Vec<String> {
+    let keys = keys.of("x").await.expect("of");
+    keys.into_iter().map(|key| key.secret.expose().to_owned()).collect()
+}
+
+/// Each with a client of its own, as in two functions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_edit_at_once_nobody_is_lost() {
+    let (client, environment) = fresh().await;
+    let edits = (0..4).map(|n| {
+        let keys = SecretsKeys::new(client.clone(), &environment);
+        tokio::spawn(async move { keys.add("x", Secret::new(format!("k{n}"))).await.map(drop) })
+    });
+    for edit in edits.collect::<Vec<_>>() {
+        edit.await.expect("no panic").expect("added");
+    }
+    let keys = SecretsKeys::new(client, &environment);
+    let mut all = texts(&keys).await;
+    all.sort();
+    assert_eq!(all, ["k0", "k1", "k2", "k3"]);
+}
+
+/// What it left is in nobody's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_dies_between_the_two_calls_leaves_the_old_keys_in_force() {
+    let (client, environment) = fresh().await;
+    let keys = SecretsKeys::new(client.clone(), &environment);
+    keys.add("x", Secret::new("old")).await.expect("added");
+    let put = client.put_secret_value().secret_id(environment.pool_secret());
+    let put = put.secret_string(r#"{"providers":{"x":{"keys":["half"]}}}"#);
+    put.version_stages("AWSPENDING").send().await.expect("put, and then it died");
+    assert_eq!(texts(&keys).await, ["old"]);
+    keys.add("x", Secret::new("new")).await.expect("added");
+    assert_eq!(texts(&keys).await, ["old", "new"]);
+}
+
+/// As `infra/` may leave it, and an operator finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_is_not_there_is_a_fault_and_no_empty_pool() {
+    let client = Client::new(&rig::ministack().config().await);
+    let keys = SecretsKeys::new(client, &rig::environment());
+    let answer = keys.list().await;
+    assert!(matches!(answer, Err(Fault::Nonsense { .. })), "{answer:?}");
+}
+
+/// What cannot be read is never written over, and its text is in no error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_pool_is_left_as_it_is() {
+    let (client, environment) = fresh().await;
+    let put = client.put_secret_value().secret_id(environment.pool_secret());
+    put.secret_string("{\"x\":\"sk-secret").send().await.expect("put");
+    let keys = SecretsKeys::new(client.clone(), &environment);
+    let fault = keys.add("x", Secret::new("k")).await.expect_err("broken");
+    assert!(!format!("{fault} {fault:?}").contains("sk-secret"), "{fault}");
+    let got = client.get_secret_value().secret_id(environment.pool_secret()).send().await;
+    assert_eq!(got.expect("there").secret_string(), Some("{\"x\":\"sk-secret"));
+}
+
+/// Nothing is written that says the same: versions are few, and writes are seldom.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_nothing_makes_no_version() {
+    let (client, environment) = fresh().await;
+    let keys = SecretsKeys::new(client.clone(), &environment);
+    keys.add("x", Secret::new("k")).await.expect("added");
+    let version = async || {
+        let got = client.get_secret_value().secret_id(environment.pool_secret()).send().await;
+        got.expect("there").version_id().map(str::to_owned)
+    };
+    let before = version().await;
+    assert!(!keys.add("x", Secret::new("k")).await.expect("there").1);
+    assert!(!keys.remove("x", &key_print(&Secret::new("other"))).await.expect("not there"));
+    assert_eq!(version().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_would_be_too_long_is_refused_and_stays() {
+    let (client, environment) = fresh().await;
+    let keys = SecretsKeys::new(client, &environment);
+    let long = |n: usize| Secret::new(format!("{n:04}{}", "k".repeat(4_000)));
+    let mut added = 0;
+    let fault = loop {
+        match keys.add("x", long(added)).await {
+            Ok(_) => added += 1,
+            Err(fault) => break fault,
+        }
+        assert!(added < 17, "it never ends");
+    };
+    assert!(matches!(fault, Fault::Refused(_)), "{fault:?}");
+    assert_eq!(texts(&keys).await.len(), added);
+}
+
+/// It could not keep the token that it buys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_reads_gets_no_refresh_token_and_changes_nothing() {
+    let (client, environment) = fresh().await;
+    let put = client.put_secret_value().secret_id(environment.pool_secret());
+    let put = put.secret_string(
+        r#"{"providers":{"x":{"authType":"oauthToken","token":"t","refreshToken":"r"}}}"#,
+    );
+    put.send().await.expect("put");
+    let reader = SecretsKeys::reader(client.clone(), &environment);
+    let read = reader.of("x").await.expect("of");
+    assert!(read.len() == 1 && read[0].grant.as_ref().is_some_and(|it| it.refresh.is_none()));
+    let spent = key_print(&Secret::new("r"));
+    let grant = Grant { ends: None, refresh: None };
+    let to = Renewed { token: Secret::new("t2"), grant };
+    assert!(reader.renew("x", &spent, &to).await.is_err());
+    assert!(reader.add("x", Secret::new("k")).await.is_err());
+    let writer = SecretsKeys::new(client, &environment);
+    assert!(writer.renew("x", &spent, &to).await.expect("renewed"));
+    assert_eq!(texts(&writer).await, ["t2"]);
+}

@@ -1,0 +1,98 @@
+//! The promises about people over a local DynamoDB, and what only a table can show.
+
+mod rig;
+#[macro_use]
+mod suite;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws::people::{DynamoPeople, PEOPLE};
+use events::token::token_hash;
+use events::{EventId, Secret, WorkspaceId};
+use jiff::Timestamp;
+use ports::{Ids, People, Person};
+
+/// Secrets that nobody need guess: they only have to differ.
+#[derive(Default)]
+struct Counted(AtomicU64);
+
+impl Ids for Counted {
+    fn event_id(&self, _: Timestamp) -> EventId {
+        panic!("people have no facts")
+    }
+
+    fn token(&self) -> Secret {
+        Secret::new(token_hash(&self.0.fetch_add(1, Ordering::Relaxed).to_string()))
+    }
+
+    fn below(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+async fn people() -> DynamoPeople {
+    let (client, environment) = suite::tables(&[PEOPLE]).await;
+    DynamoPeople::new(client, &environment, Arc::new(Counted::default()))
+}
+
+ports::people_rules!(suite);
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+fn ann() -> Person {
+    let id: WorkspaceId = "ann".parse().expect("a name");
+    Person { id, team: "red".parse().expect("a name"), admin: false }
+}
+
+/// The next round is like the first.
+#[tokio::test]
+async fn who_was_forgotten_can_be_invited_again() {
+    let people = people().await;
+    for _ in 0..2 {
+        people.forget(&ann().id).await.expect("forgotten");
+        let link = people.invite(&ann(), second(100)).await.expect("invited");
+        let redeemed =
+            people.redeem(link.expose(), second(0), second(200)).await.expect("redeemed");
+        let (_, session) = redeemed.expect("a good link");
+        let found = people.find(session.token.expose(), second(100)).await.expect("found");
+        assert_eq!(found, Some(ann()));
+        assert_eq!(people.count(&ann().id, second(0)).await.expect("counted"), 1);
+    }
+}
+
+/// DynamoDB may delete a row once this time has passed, and what has not ended must stay; the row
+/// that tells what was forgotten must stay for ever.
+#[tokio::test]
+async fn only_what_has_ended_for_a_day_may_be_deleted() {
+    let (client, environment) = suite::tables(&[PEOPLE]).await;
+    let people = DynamoPeople::new(client.clone(), &environment, Arc::new(Counted::default()));
+    people.invite(&ann(), second(100)).await.expect("invited");
+    people.forget(&ann().id).await.expect("forgotten");
+    let rows = client.scan().table_name(environment.named(PEOPLE.name)).send().await;
+    let expires = |row: &_| -> Option<String> {
+        let row: &std::collections::hash_map::HashMap<_, _> = row;
+        let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = row.get("expires");
+        value.and_then(|value| value.as_n().ok().cloned())
+    };
+    let mut found: Vec<_> = rows.expect("rows").items().iter().map(expires).collect();
+    found.sort();
+    assert_eq!(found, [None, Some((100 + 24 * 3_600).to_string())]);
+}
+
+/// Nothing that is stored can be used in a secret's place.
+#[tokio::test]
+async fn no_secret_is_in_the_table() {
+    let (client, environment) = suite::tables(&[PEOPLE]).await;
+    let people = DynamoPeople::new(client.clone(), &environment, Arc::new(Counted::default()));
+    let unused = people.invite(&ann(), second(100)).await.expect("invited");
+    let link = people.invite(&ann(), second(100)).await.expect("invited");
+    let redeemed = people.redeem(link.expose(), second(0), second(200)).await.expect("redeemed");
+    let (_, session) = redeemed.expect("a good link");
+    let rows = client.scan().table_name(environment.named(PEOPLE.name)).send().await;
+    let text = format!("{:?}", rows.expect("rows").items());
+    assert!(text.contains(&token_hash(unused.expose())));
+    assert!(!text.contains(unused.expose()) && !text.contains(session.token.expose()));
+}

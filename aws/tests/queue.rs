@@ -1,0 +1,146 @@
+//! [`SqsQueue`] is held to the port's rules over a local SQS, and to SQS's own words where no local
+//! one says them.
+
+mod rig;
+
+use std::time::Duration;
+
+use aws::queue::{SqsQueue, create};
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::{Client, Config};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::body::SdkBody;
+use events::Class;
+use ports::{Fault, Handle, Nudge, Outgoing, Queue};
+
+/// Queues that nobody else uses.
+async fn fresh() -> SqsQueue {
+    let (client, environment) =
+        (Client::new(&rig::ministack().config().await), rig::environment());
+    create(&client, &environment).await.expect("the queues are made");
+    SqsQueue::new(client, &environment)
+}
+
+macro_rules! suite {
+    ($port:ident: $($rule:ident),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                ports::conformance::$port::$rule(&fresh().await, "t").await;
+            }
+        )+
+
+        #[test]
+        fn every_rule_is_in_the_list() {
+            let text = include_str!("../../ports/src/conformance/queue.rs");
+            let written = text.lines().filter(|line| line.starts_with("pub async fn ")).count();
+            assert_eq!(written, [$(stringify!($rule)),+].len());
+        }
+    };
+}
+
+ports::queue_rules!(suite);
+
+/// A queue whose service answers with these statuses and bodies, after it told the queue's URL.
+fn answering(answers: &[(u16, &str)]) -> (SqsQueue, StaticReplayClient) {
+    let url = (200, r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/q"}"#);
+    let event = |(status, body): &(u16, &str)| {
+        let answer = http::Response::builder().status(*status).body(SdkBody::from(*body));
+        let request = http::Request::builder().uri("https://x.example").body(SdkBody::empty());
+        ReplayEvent::new(request.expect("a request"), answer.expect("an answer"))
+    };
+    let http = StaticReplayClient::new(std::iter::once(&url).chain(answers).map(event).collect());
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::for_tests())
+        .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
+        .http_client(http.clone());
+    let queue = SqsQueue::new(Client::from_conf(config.build()), &rig::environment());
+    (queue, http)
+}
+
+fn message(name: &str) -> Outgoing {
+    let about = name.parse::<events::WorkspaceId>().expect("a name").into();
+    Outgoing { nudge: Nudge { about, cause: None }, group: None, delay: Duration::ZERO }
+}
+
+/// API_SendMessageBatch.html: a 200 may hold failures.
+#[tokio::test]
+async fn a_batch_that_fails_in_part_tells_what_became_of_each() {
+    let body = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"}],
+        "Failed":[{"Id":"1","SenderFault":false,"Code":"InternalError","Message":"try again"},
+                  {"Id":"2","SenderFault":true,"Code":"InvalidMessageContents"}]}"#;
+    let (queue, http) = answering(&[(200, body)]);
+    let batch = ["ann", "bob", "cat", "dan"].map(message);
+    let answers = queue.send(Class::Compute, &batch).await;
+    // The SDK compares what SQS says it got with what was sent.
+    if let Ok(answers) = answers {
+        assert!(
+            matches!(
+                answers[..],
+                [
+                    Ok(()),
+                    Err(Fault::Unavailable { .. }),
+                    Err(Fault::Nonsense { .. }),
+                    Err(Fault::Unavailable { .. }),
+                ]
+            ),
+            "{answers:?}"
+        );
+    } else {
+        panic!("{answers:?}");
+    }
+    assert_eq!(http.actual_requests().count(), 2);
+}
+
+/// A body is the nudge and nothing else, and the team is its group.
+#[tokio::test]
+async fn a_message_is_its_nudge_and_its_group_its_team() {
+    let (queue, http) = answering(&[(200, r#"{"Successful":[],"Failed":[]}"#)]);
+    let team = Some("red".parse().expect("a name"));
+    let sent = Outgoing { group: team, delay: Duration::from_millis(1500), ..message("ann") };
+    queue.send(Class::Compute, &[sent]).await.expect("an answer");
+    let request = http.actual_requests().last().expect("a request");
+    let body: serde_json::Value =
+        serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
+    let entry = serde_json::json!({ "Id": "0", "MessageBody": r#"{"workspace":"ann"}"#,
+        "MessageGroupId": "red", "DelaySeconds": 2 });
+    assert_eq!(body["Entries"], serde_json::json!([entry]));
+}
+
+/// API_ReceiveMessage.html, OverLimit: too many messages are in flight.
+#[tokio::test]
+async fn with_too_many_in_flight_a_receive_gives_none() {
+    let body = r#"{"__type":"com.amazonaws.sqs#OverLimit","message":"Too many messages"}"#;
+    let (queue, _) = answering(&[(400, body)]);
+    let got = queue.receive(Class::Compute, 1, Duration::ZERO, Duration::from_secs(30)).await;
+    assert_eq!(got.expect("no fault").len(), 0);
+}
+
+/// API_ChangeMessageVisibility.html: MessageNotInflight, ReceiptHandleIsInvalid, and the words of an
+/// InvalidParameterValue for a message that was deleted.
+#[tokio::test]
+async fn a_stale_handle_changes_nothing_in_any_of_the_services_words() {
+    let handle = Handle("AQEB".to_owned());
+    for body in [
+        r#"{"__type":"com.amazonaws.sqs#MessageNotInflight"}"#,
+        r#"{"__type":"com.amazonaws.sqs#ReceiptHandleIsInvalid","message":"The input receipt handle is invalid."}"#,
+        r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}"#,
+    ] {
+        let (queue, _) = answering(&[(400, body)]);
+        let changed = queue.change_visibility(Class::Compute, &handle, Duration::from_secs(5)).await;
+        assert!(changed.is_ok(), "{body}: {changed:?}");
+    }
+}
+
+/// API_StartMessageMoveTask.html: one task at a time.
+#[tokio::test]
+async fn a_redrive_beside_another_is_asked_for_again_later() {
+    let arn = r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-central-1:123456789012:q-dlq"}}"#;
+    let body = r#"{"__type":"com.amazonaws.sqs#UnsupportedOperation","message":"There is already a task running."}"#;
+    let running = r#"{"Results":[{"Status":"RUNNING","ApproximateNumberOfMessagesMoved":3,"StartedTimestamp":1}]}"#;
+    let (queue, _) = answering(&[(200, arn), (400, body), (200, running)]);
+    let answer = queue.redrive(Class::Compute).await;
+    assert!(matches!(answer, Err(Fault::Throttled { after: Some(_), .. })), "{answer:?}");
+}
