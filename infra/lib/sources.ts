@@ -24,11 +24,26 @@ export interface Index {
 
 /** What makes a function run. */
 export type Trigger =
-  | { readonly queue: Class | 'usage' }
-  | { readonly stream: string }
+  | QueueTrigger
+  | StreamTrigger
   | { readonly event: string }
   | { readonly everyMinutes: number }
-  | { readonly http: 'person' | 'lease' | 'operator' };
+  | { readonly http: 'person' | 'lease' | 'operator'; readonly routes: readonly string[] };
+
+export interface QueueTrigger {
+  readonly queue: Class | 'usage';
+  readonly batchSize: number;
+  readonly maximumConcurrency: number;
+  readonly visibilitySeconds: number;
+  readonly reportBatchItemFailures: boolean;
+}
+
+export interface StreamTrigger {
+  readonly stream: string;
+  readonly batchSize: number;
+  readonly startingPosition: 'TRIM_HORIZON' | 'LATEST';
+  readonly bisectOnError: boolean;
+}
 
 /** A function: lambdas/functions.json explains the fields. */
 export interface LambdaFunction {
@@ -37,7 +52,7 @@ export interface LambdaFunction {
   readonly memoryMb: number;
   readonly timeoutSeconds: number;
   readonly about: string;
-  readonly allows?: readonly Allow[];
+  readonly allows: readonly Allow[];
 }
 
 const ROOT = new URL('../../', import.meta.url);

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { many, text } from '../checks/template.js';
-import { SIDECAR_FILTERS } from '../lib/control/watched.js';
+import { SIDECAR_FILTERS, watched } from '../lib/control/watched.js';
 import { FUNCTIONS } from '../lib/sources.js';
 import { QUEUES } from '../lib/control/queues.js';
 import { synthesised } from './synthesis.js';
@@ -28,6 +28,16 @@ describe('alarms', () => {
       expect(many(alarm.OKActions!)).toHaveLength(1);
     }
     synthesised().template('control-plane').hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'teamclaw-alarms@example.com' });
+  });
+
+  it('and the dashboard read every number that functions tell, by the names that they tell it', () => {
+    const { metrics } = JSON.parse(readFileSync(new URL('../../lambdas/functions.json', import.meta.url), 'utf8')) as { metrics: { namespace: string; names: { name: string; by: string[] }[] } };
+    const told = metrics.names.flatMap(({ name, by }) => by.map((from) => `${name} by ${from}`));
+    const read = watched(synthesised().stack('control-plane')).filter(({ namespace }) => namespace === metrics.namespace).map(({ metric, dimensions }) => `${metric} by ${dimensions.Function}`);
+    expect(read.filter((one) => !told.includes(one))).toEqual([]);
+    const page = text(synthesised().one('control-plane', 'AWS::CloudWatch::Dashboard').DashboardBody!);
+    const seen = (name: string) => read.some((one) => one.startsWith(`${name} `)) || page.includes(`\\"${name}\\"`);
+    expect(metrics.names.map(({ name }) => name).filter((name) => !seen(name))).toEqual([]);
   });
 
   it('ring for money before the month is over', () => {

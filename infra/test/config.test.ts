@@ -42,7 +42,6 @@ describe('the configuration', () => {
     ['agent', { agent: { cpu: 1000, memoryMib: 2048 } }],
     ['agent', { agent: { cpu: 1024, memoryMib: 512 } }],
     ['router.tasks', { router: { ...DEFAULTS.router, tasks: 1 } }],
-    ['spotShare', { spotShare: 101 }],
     ['idleMinutes', { idleMinutes: 1 }],
     ['routing', { routing: 'alb', users: 91 }],
     ['admission.burst', { admission: { burst: 0, perSecond: 20 } }],
@@ -63,6 +62,6 @@ describe('the configuration', () => {
   });
 
   it('says all that is wrong at once', () => {
-    expect(problems({ users: -1, spotShare: 200, logDays: 2 })).toHaveLength(3);
+    expect(problems({ users: -1, idleMinutes: 1, logDays: 2 })).toHaveLength(3);
   });
 });

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { grantedTo } from '../checks/policies.js';
 import { at, many, text } from '../checks/template.js';
 import { NEW_FACTS } from '../lib/control/feed.js';
-import { QUEUES, RECEIVES_MAX, visibilitySeconds } from '../lib/control/queues.js';
-import { CONCURRENCY } from '../lib/control/triggers.js';
+import { consumer, QUEUES, RECEIVES_MAX } from '../lib/control/queues.js';
+import { NEW_KEYS } from '../lib/control/patterns.js';
 import { FUNCTIONS, functionNamed, TABLES } from '../lib/sources.js';
 import { synthesised } from './synthesis.js';
 
@@ -56,8 +56,9 @@ describe('queues', () => {
     expect(at(queue.RedrivePolicy!, 'maxReceiveCount')).toBe(RECEIVES_MAX);
     const target = at(queue.RedrivePolicy!, 'deadLetterTargetArn', 'Fn::GetAtt') as string[];
     expect(json().Resources[target[0]!]!.Properties!.QueueName).toBe(`tc-prod-${name}-dlq`);
-    expect(queue.VisibilityTimeout).toBe(6 * functionNamed(name).timeoutSeconds);
-    expect(visibilitySeconds(name)).toBe(queue.VisibilityTimeout);
+    expect(queue.VisibilityTimeout).toBe(consumer(name).visibilitySeconds);
+    // As lambda/latest/dg/services-sqs-configure.html wants it.
+    expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(6 * functionNamed(name).timeoutSeconds);
     expect(queue.MessageRetentionPeriod).toBe(14 * 24 * 3600);
     expect(queue.FifoQueue).toBeUndefined();
   });
@@ -65,8 +66,9 @@ describe('queues', () => {
   it.each(QUEUES)('%s hands over batches of which single messages may fail, so many at once', (name) => {
     const mapping = synthesised().one('control-plane', 'AWS::Lambda::EventSourceMapping', `"Queues${name}`);
     expect(mapping.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
-    expect(at(mapping.ScalingConfig!, 'MaximumConcurrency')).toBe(CONCURRENCY[name]);
-    expect(mapping.BatchSize).toBe(10);
+    expect(at(mapping.ScalingConfig!, 'MaximumConcurrency')).toBe(consumer(name).maximumConcurrency);
+    expect(mapping.BatchSize).toBe(consumer(name).batchSize);
+    expect(consumer(name).maximumConcurrency).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -100,7 +102,7 @@ describe('functions', () => {
   });
 
   it('hear of the tasks of our cluster, and set aside what failed', () => {
-    const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-observer"');
+    const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-task-changes"');
     expect(at(rule.EventPattern!, 'detail-type')).toEqual(['ECS Task State Change']);
     expect(text(at(rule.EventPattern!, 'detail', 'clusterArn'))).toContain('clusterarn');
     expect(text(at(many(rule.Targets!)[0]!, 'DeadLetterConfig'))).toContain('Queuesundelivered');
@@ -109,10 +111,16 @@ describe('functions', () => {
   });
 
   it('hear of a rotation of the pool, however the event spells its ARN', () => {
-    const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-rotation"');
+    const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-secret-rotated"');
     const or = many(at(rule.EventPattern!, 'detail', '$or')).map((one) => text(one).replaceAll(/\{"Ref":"[^"]+"\}/g, 'ARN'));
     expect(or).toEqual(['{"responseElements":{"arn":[ARN]}}', '{"responseElements":{"aRN":[ARN]}}', '{"additionalEventData":{"SecretId":[ARN]}}']);
     expect(many(at(rule.EventPattern!, 'detail', 'eventName'))).not.toContain('PutSecretValue');
+    expect(synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-rotation-daily"').ScheduleExpression).toBe('rate(1 day)');
+  });
+
+  it('hear of new keys by the label that the Rust side looks for, and not of what they write themselves', () => {
+    const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-new-keys"');
+    expect(rule.EventPattern).toEqual({ source: ['aws.secretsmanager'], 'detail-type': ['Secret Label Updated'], detail: { name: ['prod/teamclaw/api-keys'], labelUpdated: [NEW_KEYS] } });
   });
 });
 
@@ -149,7 +157,7 @@ describe('people and leases', () => {
       expect(client.AllowedOAuthFlows).toEqual(['code']);
       expect(client.GenerateSecret).toBe(false);
     }
-    template().hasResourceProperties('AWS::Cognito::UserPoolGroup', { GroupName: 'operators' });
+    template().hasResourceProperties('AWS::Cognito::UserPoolGroup', { GroupName: 'teamclaw-admins' });
   });
 
   it('may be the company\'s own', () => {
@@ -162,7 +170,7 @@ describe('people and leases', () => {
     expect(text(at(many(at(role.Properties!.AssumeRolePolicyDocument!, 'Statement'))[0]!, 'Principal', 'AWS'))).toContain('Functionsbrokerrole');
     expect(role.Properties!.MaxSessionDuration).toBe(3600);
     const statements = grantedTo(json(), id).map((one) => [one.actions, text(one.resources as never)]);
-    expect(statements.map(([actions]) => actions)).toEqual([['secretsmanager:GetSecretValue'], ['sqs:GetQueueUrl', 'sqs:SendMessage']]);
+    expect(statements.map(([actions]) => actions)).toEqual([['secretsmanager:GetSecretValue'], ['sqs:GetQueueUrl', 'sqs:SendMessage'], ['kms:Decrypt']]);
     expect(statements[0]![1]).toContain('secretsapikeys');
     expect(statements[1]![1]).toContain('Queuesusage');
   });

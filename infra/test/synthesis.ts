@@ -10,6 +10,7 @@ import { ENVIRONMENTS, type Wanted } from '../config.js';
 import { build } from '../lib/app.js';
 import { STACKS, type StackName } from '../lib/names.js';
 import { FUNCTIONS } from '../lib/sources.js';
+import type { EnvironmentStack } from '../lib/stack.js';
 import { configure } from '../lib/validate.js';
 
 const HERE = new URL('.', import.meta.url).pathname;
@@ -55,12 +56,19 @@ export function context(): Record<string, unknown> {
 /** The stacks of one environment. */
 export class Synthesised {
   readonly directory = mkdtempSync(join(tmpdir(), 'teamclaw-infra-'));
+  private readonly stacks: readonly EnvironmentStack[];
   private readonly templates = new Map<string, Template>();
 
   constructor(readonly wanted: Wanted) {
     const app = new App({ outdir: this.directory, analyticsReporting: false, context: { ...context(), lambdas: stubs() } });
-    for (const stack of build(app, configure(wanted))) this.templates.set(stack.stackName, Template.fromStack(stack));
+    this.stacks = build(app, configure(wanted));
+    for (const stack of this.stacks) this.templates.set(stack.stackName, Template.fromStack(stack));
     app.synth();
+  }
+
+  /** The stack itself, for functions that want one. */
+  stack(name: StackName): EnvironmentStack {
+    return this.stacks[STACKS.indexOf(name)]!;
   }
 
   /** A stack's template, with CDK's matchers. */

@@ -2,7 +2,9 @@
 // broker's, which judges leases itself.
 
 import { Duration } from 'aws-cdk-lib';
-import { HttpApi, HttpNoneAuthorizer, HttpStage, type IHttpRouteAuthorizer, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import {
+  HttpApi, HttpNoneAuthorizer, HttpRoute, HttpRouteKey, HttpStage, type IHttpApi, type IHttpRouteAuthorizer, LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
@@ -25,20 +27,19 @@ const LINE = {
   status: '$context.status', latency: '$context.responseLatency', subject: '$context.authorizer.claims.sub', error: '$context.authorizer.error',
 };
 
-/** The API and its routes. */
+/** The routes and the stage of the API, whose address an earlier stack made. */
 export class Api extends Construct {
-  readonly api: HttpApi;
+  readonly endpoint: string;
+  private readonly api: IHttpApi;
 
   constructor(private readonly stack: EnvironmentStack) {
     super(stack, 'Api');
-    this.api = new HttpApi(this, 'Http', {
-      apiName: stack.names.named('api'),
-      description: "Operators', people's and sidecars' routes",
-      createDefaultStage: false,
-    });
+    const httpApiId = stack.found('apiId');
+    this.endpoint = `https://${httpApiId}.execute-api.${stack.region}.amazonaws.com`;
+    this.api = HttpApi.fromHttpApiAttributes(this, 'Http', { httpApiId, apiEndpoint: this.endpoint });
     this.stage();
     for (const one of FUNCTIONS) if ('http' in one.trigger) this.routes(one, one.trigger.http);
-    stack.publish('apiUrl', this.api.apiEndpoint);
+    stack.publish('apiUrl', this.endpoint);
   }
 
   private stage(): void {
@@ -67,9 +68,9 @@ export class Api extends Construct {
     const integration = new HttpLambdaIntegration(`${one.name}-integration`, handler, { timeout: TIMEOUT });
     const authorizer = this.authorizer(audience);
     for (const { method, path } of ROUTES[audience]) {
-      for (const route of this.api.addRoutes({ path, methods: [method], integration, authorizer })) {
-        if (audience === 'lease') because(route, 'AwsSolutions-APIG4', "A sidecar has no person's token; the function judges the lease's own");
-      }
+      const routeKey = HttpRouteKey.with(path, method);
+      const route = new HttpRoute(this, `${method} ${path.replaceAll('/', ' ')}`, { httpApi: this.api, routeKey, integration, authorizer });
+      if (audience === 'lease') because(route, 'AwsSolutions-APIG4', "A sidecar has no person's token; the function judges the lease's own");
     }
   }
 

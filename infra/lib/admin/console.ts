@@ -2,7 +2,6 @@
 // so that no other page's script has a way to it, and no rule for other origins is needed.
 
 import { Duration, Fn } from 'aws-cdk-lib';
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import {
   AllowedMethods, CachePolicy, Distribution, HeadersFrameOption, HeadersReferrerPolicy, HttpVersion, OriginProtocolPolicy, OriginRequestPolicy,
   OriginSslPolicy, ResponseHeadersPolicy, ViewerProtocolPolicy,
@@ -18,7 +17,7 @@ const POLICY = "default-src 'self'; connect-src 'self' https:; frame-ancestors '
 
 /** The bucket and the distribution. */
 export class Console extends Construct {
-  constructor(private readonly stack: EnvironmentStack, api: HttpApi) {
+  constructor(private readonly stack: EnvironmentStack, api: string) {
     super(stack, 'Console');
     const logs = this.bucket('Logs', { objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED, lifecycleRules: [{ expiration: Duration.days(stack.config.logDays) }] });
     because(logs, 'AwsSolutions-S1', 'It is where access is logged; a log of the log would have no end');
@@ -38,7 +37,7 @@ export class Console extends Construct {
     });
   }
 
-  private distribution(files: Bucket, logs: Bucket, api: HttpApi): Distribution {
+  private distribution(files: Bucket, logs: Bucket, api: string): Distribution {
     const { config } = this.stack;
     const site = new Distribution(this, 'Distribution', {
       comment: `TeamClaw ${config.env}: the console`,
@@ -56,7 +55,7 @@ export class Console extends Construct {
       },
       additionalBehaviors: {
         'api/*': {
-          origin: new HttpOrigin(Fn.select(2, Fn.split('/', api.apiEndpoint)), { protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY, originSslProtocols: [OriginSslPolicy.TLS_V1_2] }),
+          origin: new HttpOrigin(Fn.select(2, Fn.split('/', api)), { protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY, originSslProtocols: [OriginSslPolicy.TLS_V1_2] }),
           viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
           allowedMethods: AllowedMethods.ALLOW_ALL,
           cachePolicy: CachePolicy.CACHING_DISABLED,

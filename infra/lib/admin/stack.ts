@@ -10,7 +10,7 @@ import { Console } from './console.js';
 export class AdminStack extends EnvironmentStack {
   constructor(scope: Construct, config: Config) {
     super(scope, config, 'admin', 'HTTP API and console');
-    const { api } = new Api(this);
-    new Console(this, api);
+    const { endpoint } = new Api(this);
+    new Console(this, endpoint);
   }
 }

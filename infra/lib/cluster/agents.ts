@@ -18,10 +18,8 @@ export class Agents extends Construct {
   constructor(private readonly stack: EnvironmentStack, vpc: IVpc) {
     super(stack, 'Agents');
     this.cluster = this.makeCluster(vpc);
-    const logs = { agent: this.logGroup('agent'), sidecar: this.logGroup('sidecar') };
-    this.executionRole = this.makeExecutionRole([logs.agent, logs.sidecar]);
+    this.executionRole = this.makeExecutionRole(this.logGroup());
     this.boundary();
-    this.publishTask();
   }
 
   private makeCluster(vpc: IVpc): ICluster {
@@ -34,26 +32,27 @@ export class Agents extends Construct {
     new CfnClusterCapacityProviderAssociations(this, 'Capacity', {
       cluster: cluster.clusterName,
       capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
-      defaultCapacityProviderStrategy: capacity(config.spotShare),
+      defaultCapacityProviderStrategy: [{ capacityProvider: config.spot ? 'FARGATE_SPOT' : 'FARGATE', weight: 1 }],
     });
     this.stack.publish('clusterName', cluster.clusterName);
     this.stack.publish('clusterArn', cluster.clusterArn);
     return cluster;
   }
 
-  private logGroup(name: 'agent' | 'sidecar'): LogGroup {
+  /** One for agents and sidecars: their streams begin with the workspace and say which of both. */
+  private logGroup(): LogGroup {
     const { config } = this.stack;
-    const group = new LogGroup(this, `${name}Logs`, {
-      logGroupName: `/teamclaw/${config.env}/${name}`,
+    const group = new LogGroup(this, 'Logs', {
+      logGroupName: `/teamclaw/${config.env}/tasks`,
       retention: config.logDays as RetentionDays,
       removalPolicy: this.stack.removal,
     });
-    this.stack.publish(`${name}Logs`, group.logGroupName);
+    this.stack.publish('taskLogs', group.logGroupName);
     return group;
   }
 
   /** What ECS itself does for a task before the task runs; no code in a task gets its credentials. */
-  private makeExecutionRole(groups: LogGroup[]): Role {
+  private makeExecutionRole(group: LogGroup): Role {
     const { names, account, region } = this.stack;
     const role = new Role(this, 'ExecutionRole', {
       roleName: names.named('execution'),
@@ -68,13 +67,9 @@ export class Agents extends Construct {
       }),
     );
     role.addToPolicy(
-      new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: groups.map((group) => `${group.logGroupArn}`) }),
+      new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [group.logGroupArn] }),
     );
     because(role, 'AwsSolutions-IAM5[Resource::*]', 'ecr:GetAuthorizationToken knows no resource');
-    for (const group of groups) {
-      const id = this.stack.getLogicalId(group.node.defaultChild as never);
-      because(role, `AwsSolutions-IAM5[Resource::<${id}.Arn>:*]`, 'The streams of one log group');
-    }
     this.stack.publish('executionRole', role.roleArn);
     return role;
   }
@@ -102,36 +97,9 @@ export class Agents extends Construct {
     });
     this.stack.publish('boundary', boundary.managedPolicyArn);
   }
-
-  /** What the engine fills a task's definition in with. */
-  private publishTask(): void {
-    const { config } = this.stack;
-    this.stack.publish('task', this.stack.toJsonString(taskTemplate(this.stack, config.images)));
-  }
-}
-
-/** How many of a hundred tasks run on which capacity. */
-export function capacity(spotShare: number): { capacityProvider: string; weight: number }[] {
-  return [
-    { capacityProvider: 'FARGATE', weight: 100 - spotShare },
-    { capacityProvider: 'FARGATE_SPOT', weight: spotShare },
-  ].filter(({ weight }) => weight > 0);
 }
 
 /** An image by its tag or its digest. */
 export function image(repository: string, version: string): string {
   return version.startsWith('sha256:') ? `${repository}@${version}` : `${repository}:${version}`;
-}
-
-/** The parts of a task that are the same for everybody. */
-export function taskTemplate(stack: EnvironmentStack, images: { agent: string; sidecar: string }) {
-  const { config } = stack;
-  return {
-    cpu: config.agent.cpu,
-    memoryMib: config.agent.memoryMib,
-    architecture: config.architecture === 'arm64' ? 'ARM64' : 'X86_64',
-    agentImage: image(stack.found('agentRepository'), images.agent),
-    sidecarImage: image(stack.found('sidecarRepository'), images.sidecar),
-    capacity: capacity(config.spotShare),
-  };
 }

@@ -55,7 +55,7 @@ export class Alarms extends Construct {
 
   /** Sidecars have no right to write metrics; their lines are counted. */
   private countSidecars(): void {
-    const logGroup = LogGroup.fromLogGroupName(this, 'SidecarLogs', this.stack.found('sidecarLogs'));
+    const logGroup = LogGroup.fromLogGroupName(this, 'TaskLogs', this.stack.found('taskLogs'));
     for (const { metric, words } of SIDECAR_FILTERS) {
       new MetricFilter(this, `count-${metric}`, {
         logGroup,

@@ -14,9 +14,8 @@ import { functionParameter } from '../parameters.js';
 import { FUNCTIONS, type LambdaFunction } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
 import { isInNetwork, platform } from './platform.js';
-import { settings } from './settings.js';
 
-/** Where the programs lie, from the project's root: `NAME/bootstrap` each. `-c lambdas=` says another place. */
+/** Where `scripts/lambdas` puts the programs, `NAME/bootstrap` each. `-c lambdas=` says another place. */
 const BUILT = new URL('../../../dist/lambdas', import.meta.url).pathname;
 /** What an event that failed may be tried again before it is set aside. */
 const EVENT_RETRIES = 2;
@@ -25,7 +24,12 @@ const EVENT_RETRIES = 2;
 export class Functions extends Construct {
   private readonly made = new Map<string, { lambda: Lambda; role: Role }>();
 
-  constructor(private readonly stack: EnvironmentStack, private readonly undelivered: IQueue, arns: Readonly<Record<string, string>>) {
+  constructor(
+    private readonly stack: EnvironmentStack,
+    private readonly undelivered: IQueue,
+    private readonly told: string,
+    arns: Readonly<Record<string, string>>,
+  ) {
     super(stack, 'Functions');
     for (const one of FUNCTIONS) this.made.set(one.name, this.make(one, arns));
   }
@@ -45,7 +49,7 @@ export class Functions extends Construct {
       description: one.about.slice(0, 900),
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
-    grant(role, this.stack, [...(one.allows ?? []), ...platform(one)], arns);
+    grant(role, this.stack, [...one.allows, ...platform(one)], arns);
     const logGroup = new LogGroup(this, `${one.name}-logs`, {
       logGroupName: functionLogs(this.stack, one.name),
       retention: config.logDays as RetentionDays,
@@ -65,7 +69,7 @@ export class Functions extends Construct {
       loggingFormat: LoggingFormat.JSON,
       // The platform's own lines for each run cost more than ours.
       systemLogLevelV2: SystemLogLevel.WARN,
-      environment: { TEAMCLAW_ENV: config.env, TEAMCLAW_SETTINGS: settings(this.stack) },
+      environment: { TEAMCLAW_ENV: config.env, TEAMCLAW_SETTINGS: this.told },
       ...this.onFailure(one),
     });
     if (isInNetwork(one)) {

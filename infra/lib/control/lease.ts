@@ -26,6 +26,12 @@ export class Lease extends Construct {
           statements: [
             new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [stack.found('poolSecret')] }),
             new PolicyStatement({ actions: ['sqs:GetQueueUrl', 'sqs:SendMessage'], resources: [usage.queueArn] }),
+            // A session has what its role and its own policy both say, so the role says it too.
+            new PolicyStatement({
+              actions: ['kms:Decrypt'],
+              resources: [stack.found('key')],
+              conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${stack.region}.amazonaws.com` } },
+            }),
           ],
         }),
       },

@@ -9,8 +9,8 @@ import { Construct } from 'constructs';
 import { because } from '../acknowledged.js';
 import type { EnvironmentStack } from '../stack.js';
 
-/** The group whose members are operators; the function behind the operator's routes looks for it too. */
-export const OPERATORS = 'operators';
+/** The group whose members are operators: functions look for it in tokens (lib/control/settings.ts tells them). */
+export const OPERATORS = 'teamclaw-admins';
 /** Where `teamclaw login` waits for the browser to come back (RFC 8252: loopback). */
 const COMMAND_CALLBACK = 'http://localhost:7313/callback';
 

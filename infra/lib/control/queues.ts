@@ -7,15 +7,13 @@ import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { because } from '../acknowledged.js';
 import { CLASSES, type Class } from '../names.js';
-import { FUNCTIONS } from '../sources.js';
+import { FUNCTIONS, type QueueTrigger } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
 
 /** How often a message is received before it is set aside: ports/src/queue.rs, `RECEIVES_MAX`. */
 export const RECEIVES_MAX = 20;
 /** The longest that SQS keeps a message: a week-end and a holiday before somebody looks. */
 const RETENTION = Duration.days(14);
-/** Lambda wants a message out of sight for six times a function's time-out (lambda/latest/dg/services-sqs-configure.html). */
-export const VISIBILITY_FACTOR = 6;
 
 export const QUEUES: readonly (Class | 'usage')[] = [...CLASSES, 'usage'];
 
@@ -48,7 +46,7 @@ export class Queues extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: RETENTION,
-      visibilityTimeout: Duration.seconds(visibilitySeconds(name)),
+      visibilityTimeout: Duration.seconds(consumer(name).visibilitySeconds),
       receiveMessageWaitTime: Duration.seconds(20),
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: RECEIVES_MAX },
     });
@@ -66,9 +64,9 @@ export class Queues extends Construct {
   }
 }
 
-/** How long a message is out of sight, by the function that receives it. */
-export function visibilitySeconds(name: Class | 'usage'): number {
-  const consumer = FUNCTIONS.find(({ trigger }) => 'queue' in trigger && trigger.queue === name);
-  if (consumer === undefined) throw new Error(`lambdas/functions.json has no function for the queue "${name}"`);
-  return consumer.timeoutSeconds * VISIBILITY_FACTOR;
+/** How messages of a queue are received. Throws if nobody does. */
+export function consumer(name: Class | 'usage'): QueueTrigger {
+  const found = FUNCTIONS.map(({ trigger }) => trigger).find((trigger) => 'queue' in trigger && trigger.queue === name);
+  if (found === undefined || !('queue' in found)) throw new Error(`lambdas/functions.json has no function for the queue "${name}"`);
+  return found;
 }

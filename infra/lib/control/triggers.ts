@@ -1,12 +1,11 @@
 // What makes each function run: a queue, the journal's stream, an event, or the minute.
 
 import { Duration } from 'aws-cdk-lib';
-import { type EventPattern, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets';
+import { Rule, type RuleProps, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as Target, type LambdaFunctionProps } from 'aws-cdk-lib/aws-events-targets';
 import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import type { Class } from '../names.js';
-import { FUNCTIONS, type LambdaFunction } from '../sources.js';
+import { FUNCTIONS, type LambdaFunction, type QueueTrigger, type StreamTrigger } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
 import { NEW_FACTS } from './feed.js';
 import type { Functions } from './functions.js';
@@ -14,19 +13,12 @@ import { eventPatterns } from './patterns.js';
 import type { Queues } from './queues.js';
 import type { Tables } from './tables.js';
 
-/**
- * How many batches of a queue are worked on at once. Of compute no more than RunTask's 20 calls a second
- * carry (each run takes longer than half a second); routing waits for agents, so many wait side by side;
- * of rotations there is one a provider. Never reserved concurrency: a throttled batch counts as received.
- */
-export const CONCURRENCY: Readonly<Record<Class | 'usage', number>> = { storage: 20, compute: 10, routing: 50, keys: 2, usage: 10 };
-
-/** SQS's own most without a window; a batch is worked on side by side. */
-const BATCH = 10;
-const STREAM_BATCH = 100;
+/** So often a batch of a stream is tried: what it says is looked for again in any case. */
 const STREAM_TRIES = 10;
 /** An event that Lambda does not take for an hour is set aside. */
 const EVENT_AGE = Duration.hours(1);
+/** Functions that are told by an event, and look for themselves once a day, should it have been lost. */
+const DAILY: readonly string[] = ['rotation'];
 
 /** Every trigger but HTTP, which the last stack gives. */
 export class Triggers extends Construct {
@@ -37,45 +29,49 @@ export class Triggers extends Construct {
 
   private add(one: LambdaFunction): void {
     const { trigger, name } = one;
-    if ('queue' in trigger) this.fromQueue(name, trigger.queue);
-    else if ('stream' in trigger) this.fromStream(name, trigger.stream);
+    if ('queue' in trigger) this.fromQueue(name, trigger);
+    else if ('stream' in trigger) this.fromStream(name, trigger);
     else if ('event' in trigger) this.fromEvents(name);
     else if ('everyMinutes' in trigger) this.everyMinutes(name, trigger.everyMinutes);
   }
 
-  private fromQueue(name: string, queue: Class | 'usage'): void {
+  /** Bounded here and never by reserved concurrency: a batch that is throttled counts as received. */
+  private fromQueue(name: string, trigger: QueueTrigger): void {
     new EventSourceMapping(this, name, {
       target: this.functions.get(name),
-      eventSourceArn: this.queues.get(queue).queueArn,
-      batchSize: BATCH,
-      reportBatchItemFailures: true,
-      maxConcurrency: CONCURRENCY[queue],
+      eventSourceArn: this.queues.get(trigger.queue).queueArn,
+      batchSize: trigger.batchSize,
+      reportBatchItemFailures: trigger.reportBatchItemFailures,
+      maxConcurrency: trigger.maximumConcurrency,
     });
   }
 
   /** Only what is new starts the function: what it writes itself does not. */
-  private fromStream(name: string, table: string): void {
+  private fromStream(name: string, trigger: StreamTrigger): void {
     new EventSourceMapping(this, name, {
       target: this.functions.get(name),
-      eventSourceArn: this.tables.stream(table),
-      startingPosition: StartingPosition.TRIM_HORIZON,
-      batchSize: STREAM_BATCH,
-      bisectBatchOnError: true,
-      reportBatchItemFailures: true,
+      eventSourceArn: this.tables.stream(trigger.stream),
+      startingPosition: StartingPosition[trigger.startingPosition],
+      batchSize: trigger.batchSize,
+      bisectBatchOnError: trigger.bisectOnError,
       retryAttempts: STREAM_TRIES,
       filters: [FilterCriteria.filter(NEW_FACTS)],
     });
   }
 
   private fromEvents(name: string): void {
-    const patterns = eventPatterns(this.stack);
-    const pattern: EventPattern | undefined = patterns[name];
-    if (pattern === undefined) throw new Error(`lib/control/patterns.ts has no pattern for "${name}"`);
-    new Rule(this, name, {
-      ruleName: this.stack.names.named(name),
-      eventPattern: pattern,
-      targets: [new Target(this.functions.get(name), { deadLetterQueue: this.queues.undelivered, maxEventAge: EVENT_AGE })],
-    });
+    const patterns = eventPatterns(this.stack)[name];
+    if (patterns === undefined) throw new Error(`lib/control/patterns.ts has no pattern for "${name}"`);
+    for (const [what, pattern] of Object.entries(patterns)) {
+      this.rule(name, what, { eventPattern: pattern }, { maxEventAge: EVENT_AGE });
+    }
+    const again = DAILY.includes(name);
+    if (again) this.rule(name, `${name}-daily`, { schedule: Schedule.rate(Duration.days(1)) }, { maxEventAge: EVENT_AGE });
+  }
+
+  private rule(name: string, what: string, when: Pick<RuleProps, 'eventPattern' | 'schedule'>, props: LambdaFunctionProps): void {
+    const target = new Target(this.functions.get(name), { deadLetterQueue: this.queues.undelivered, ...props });
+    new Rule(this, what, { ruleName: this.stack.names.named(what), targets: [target], ...when });
   }
 
   private everyMinutes(name: string, minutes: number): void {

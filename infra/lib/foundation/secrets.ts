@@ -6,6 +6,8 @@ import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { Names } from '../names.js';
+import { FUNCTIONS } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
 
 /** An empty pool in the format that sidecars read. It holds no secret, so it may stand in a template. */
@@ -28,14 +30,14 @@ export class Secrets extends Construct {
     });
     pool.addToResourcePolicy(
       new PolicyStatement({
-        sid: 'TwoRolesReadThePool',
+        sid: 'NobodyElseReadsThePool',
         effect: Effect.DENY,
         principals: [new AnyPrincipal()],
         actions: ['secretsmanager:GetSecretValue', 'secretsmanager:BatchGetSecretValue'],
         resources: ['*'],
         conditions: {
           StringNotEquals: {
-            'aws:PrincipalArn': [role(names.leaseRole()), role(names.functionRole('keys'))],
+            'aws:PrincipalArn': poolReaders(names).map(role),
           },
         },
       }),
@@ -50,4 +52,12 @@ export class Secrets extends Construct {
     stack.publish('poolSecret', pool.secretArn);
     stack.publish('tokenSecret', token.secretArn);
   }
+}
+
+/** The roles that read the pool: the one that is lent to sidecars, and those of the functions that change keys. */
+export function poolReaders(names: Names): string[] {
+  const reads = FUNCTIONS.filter(({ allows }) =>
+    allows.some(({ actions, on }) => on === 'secret/api-keys' && actions.includes('secretsmanager:GetSecretValue')),
+  );
+  return [names.leaseRole(), ...reads.map(({ name }) => names.functionRole(name))];
 }
