@@ -107,7 +107,7 @@ fn the_tasks_port_is_the_relays_and_the_agent_has_the_next() {
     assert_eq!(unsaid.environment["TEAMCLAW_PORT"], "18790");
 }
 
-/// The instructions of a container's definition, with continued lines in one.
+/// The instructions of an image's definition, with continued lines in one.
 fn instructions(path: &str) -> Vec<String> {
     let text = fs::read_to_string(here(path)).expect("a file").replace("\\\n", " ");
     let lines = text.lines().map(str::trim);

@@ -8,7 +8,7 @@ import { inTheOpen, withoutDeadLetters } from '../checks/queues.js';
 import { differences, type Expected } from '../checks/roles.js';
 import { readers } from '../checks/secrets.js';
 import type { Json, TemplateJson } from '../checks/template.js';
-import { poolReaders } from '../lib/foundation/secrets.js';
+import { poolReaders, tokenReaders } from '../lib/foundation/secrets.js';
 import { Names } from '../lib/names.js';
 import { platform } from '../lib/control/platform.js';
 import { FUNCTIONS, type LambdaFunction } from '../lib/sources.js';
@@ -17,6 +17,7 @@ import { synthesised, type Which } from './synthesis.js';
 const every: Which[] = ['prod', 'dev', 'other'];
 /** Every further one is a way to all keys: whoever adds it says why. Adding a key and rotating keys is making the pool anew from what it was. */
 const POOL_READERS = ['fn-keys', 'fn-operator', 'fn-rotation', 'lease'];
+const TOKEN = /secretstokensecret|teamclaw\/token-secret/;
 const POOL = /secretsapikeys|teamclaw\/api-keys/;
 
 /** A template with one resource. */
@@ -49,6 +50,12 @@ describe('checks', () => {
     const found = readers(synthesised(which).all().map(([, template]) => template), POOL);
     expect(found).toEqual(POOL_READERS.map((role) => `tc-${which}-${role}`));
     expect(poolReaders(new Names(which)).sort()).toEqual(found);
+  });
+
+  it.each(every)('find that the secret of tokens is read by those alone in %s that its own policy names', (which) => {
+    const found = readers(synthesised(which).all().map(([, template]) => template), TOKEN);
+    expect(found).toEqual(tokenReaders(new Names(which)).sort());
+    expect(found.length).toBeLessThanOrEqual(4);
   });
 
   it.each(FUNCTIONS.map((one) => [one.name, one] as const))('find the role of %s to be what functions.json allows', (name, one) => {

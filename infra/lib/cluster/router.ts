@@ -6,7 +6,7 @@ import {
   AppProtocol, AwsLogDriver, Capability, ContainerImage, CpuArchitecture, FargateService, FargateTaskDefinition, type ICluster,
   LinuxParameters, OperatingSystemFamily, Protocol,
 } from 'aws-cdk-lib/aws-ecs';
-import type { Role } from 'aws-cdk-lib/aws-iam';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { because } from '../acknowledged.js';
@@ -79,17 +79,23 @@ export class Router extends Construct {
       retention: config.logDays as RetentionDays,
       removalPolicy: this.stack.removal,
     });
+    const taskRole = new Role(this, 'Role', {
+      roleName: names.routerRole(),
+      description: 'The router: finds a person and their route, and records a login',
+      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': this.stack.account } } }),
+    });
+    grant(taskRole, this.stack, ROUTER_ALLOWS);
     const definition = new FargateTaskDefinition(this, 'Task', {
       family: names.named('router'),
       cpu: config.router.cpu,
       memoryLimitMiB: config.router.memoryMib,
       executionRole: this.props.executionRole,
+      taskRole,
       runtimePlatform: {
         cpuArchitecture: config.architecture === 'arm64' ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
       },
     });
-    grant(definition.taskRole, this.stack, ROUTER_ALLOWS);
     const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true });
     linuxParameters.dropCapabilities(Capability.ALL);
     definition.addContainer('router', {
