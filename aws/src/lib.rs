@@ -6,9 +6,17 @@
 
 #[cfg(feature = "cloudwatch")]
 pub mod alarms;
+#[cfg(feature = "elb")]
+pub mod alb_routes;
 pub mod broker;
+#[cfg(feature = "ecs")]
+pub mod compute;
+#[cfg(any(feature = "ecs", feature = "efs", feature = "elb"))]
+mod conditions;
 pub mod environment;
 pub mod error;
+#[cfg(any(feature = "ecs", feature = "efs"))]
+pub mod homes;
 #[cfg(feature = "sts")]
 pub mod identity;
 #[cfg(feature = "dynamodb")]
@@ -17,6 +25,8 @@ pub mod journal;
 pub mod keys;
 #[cfg(feature = "dynamodb")]
 pub mod leases;
+#[cfg(any(feature = "ecs", feature = "elb"))]
+mod marks;
 #[cfg(feature = "dynamodb")]
 pub mod people;
 #[cfg(feature = "ssm")]

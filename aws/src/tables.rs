@@ -50,12 +50,18 @@ pub struct Index {
 
 /// Every table.
 pub const TABLES: &[Table] = &[
+    #[cfg(feature = "elb")]
+    crate::alb_routes::ALB_ROUTES,
+    #[cfg(any(feature = "ecs", feature = "efs"))]
+    crate::homes::HOMES,
     crate::journal::JOURNAL,
     crate::leases::LEASES,
     crate::people::PEOPLE,
     crate::routes::ROUTES,
     crate::starts::STARTS,
     crate::suspects::SUSPECTS,
+    #[cfg(feature = "ecs")]
+    crate::compute::TASKS,
     crate::timers::TIMERS,
     crate::usage::USAGE,
 ];

@@ -2,6 +2,8 @@
 
 #[path = "journal/answers.rs"]
 mod answers;
+#[path = "journal/broken.rs"]
+mod broken;
 #[path = "journal/crowds.rs"]
 mod crowds;
 #[path = "journal/facts.rs"]

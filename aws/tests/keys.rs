@@ -1,19 +1,22 @@
 //! [`SecretsKeys`] is held to the ports' rules over a local Secrets Manager, and to what must hold
 //! when two edit at once or one dies half-way.
 
+mod replay;
 mod rig;
 
 use aws::Environment;
 use aws::keys::{SecretsKeys, create};
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_secretsmanager::{Client, Config};
+use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::Secret;
 use events::token::key_print;
 use ports::{Fault, Grant, Keys, Renewed};
 
 /// A pool that nobody else uses.
 async fn fresh() -> (Client, Environment) {
-    let (client, environment) =
-        (Client::new(&rig::ministack().config().await), rig::environment());
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
     create(&client, &environment).await.expect("the secret is made");
     (client, environment)
 }
@@ -154,4 +157,73 @@ async fn who_only_reads_gets_no_refresh_token_and_changes_nothing() {
     let writer = SecretsKeys::new(client, &environment);
     assert!(writer.renew("x", &spent, &to).await.expect("renewed"));
     assert_eq!(texts(&writer).await, ["t2"]);
+}
+
+fn over(answers: &[(u16, &str)]) -> (SecretsKeys, StaticReplayClient) {
+    let http = replay::answering(answers);
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::for_tests())
+        .retry_config(RetryConfig::disabled())
+        .http_client(http.clone());
+    (SecretsKeys::new(Client::from_conf(config.build()), &rig::environment()), http)
+}
+
+/// The body of a request.
+fn asked(http: &StaticReplayClient, nth: usize) -> serde_json::Value {
+    let request = http.actual_requests().nth(nth).expect("a request");
+    serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
+}
+
+const READ: &str = r#"{"VersionId":"v1","SecretString":"{\"providers\":{}}"}"#;
+const DONE: &str = "{}";
+/// API_UpdateSecretVersionStage.html: the label is not where RemoveFromVersionId says.
+const MOVED: &str = r#"{"__type":"InvalidParameterException","Message":"The parameter RemoveFromVersionId can't be empty or is wrong."}"#;
+
+/// The label is taken from the version that was read and from no other.
+#[tokio::test]
+async fn a_change_is_made_on_what_was_read() {
+    let (keys, http) = over(&[(200, READ), (200, DONE), (200, DONE)]);
+    assert!(keys.add("x", Secret::new("k")).await.expect("added").1);
+    let (put, moved) = (asked(&http, 1), asked(&http, 2));
+    assert_eq!(put["VersionStages"], serde_json::json!(["AWSPENDING"]));
+    assert_eq!(moved["VersionStage"], "AWSCURRENT");
+    assert_eq!(moved["RemoveFromVersionId"], "v1");
+    assert_eq!(moved["MoveToVersionId"], put["ClientRequestToken"]);
+}
+
+/// Who edits meanwhile moves it first.
+#[tokio::test]
+async fn a_change_that_comes_second_is_made_anew_on_the_first() {
+    let theirs =
+        r#"{"VersionId":"v2","SecretString":"{\"providers\":{\"x\":{\"keys\":[\"theirs\"]}}}"}"#;
+    let answers = [READ, DONE, MOVED, theirs, theirs, DONE, DONE]
+        .map(|body| (if body == MOVED { 400 } else { 200 }, body));
+    let (keys, http) = over(&answers);
+    keys.add("x", Secret::new("ours")).await.expect("added");
+    let text = asked(&http, 5)["SecretString"].as_str().expect("text").to_owned();
+    assert!(text.contains("theirs") && text.contains("ours"), "{text}");
+    assert_eq!(asked(&http, 6)["RemoveFromVersionId"], "v2");
+}
+
+/// The label was moved, and the answer never came; the next try finds it where we wanted it.
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_is_found_done() {
+    let (probe, http) = over(&[(200, READ), (200, DONE), (200, DONE)]);
+    probe.add("x", Secret::new("k")).await.expect("added");
+    let token = asked(&http, 1)["ClientRequestToken"].as_str().expect("a token").to_owned();
+    let ours = format!(r#"{{"VersionId":"{token}","SecretString":"{{}}"}}"#);
+    let (keys, http) = over(&[(200, READ), (200, DONE), (400, MOVED), (200, &ours)]);
+    assert!(keys.add("x", Secret::new("k")).await.expect("added").1);
+    assert_eq!(http.actual_requests().count(), 4, "nothing is written twice");
+}
+
+/// GetSecretValue of a secret that has no value yet (Secrets Manager's words).
+#[tokio::test]
+async fn a_secret_without_a_value_is_a_pool_without_keys() {
+    let none = r#"{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"}"#;
+    let (keys, http) = over(&[(400, none), (200, DONE), (200, DONE)]);
+    keys.add("x", Secret::new("k")).await.expect("added");
+    assert!(asked(&http, 2).get("RemoveFromVersionId").is_none());
 }

@@ -72,12 +72,10 @@ async fn only_what_has_ended_for_a_day_may_be_deleted() {
     people.invite(&ann(), second(100)).await.expect("invited");
     people.forget(&ann().id).await.expect("forgotten");
     let rows = client.scan().table_name(environment.named(PEOPLE.name)).send().await;
-    let expires = |row: &_| -> Option<String> {
-        let row: &std::collections::hash_map::HashMap<_, _> = row;
-        let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = row.get("expires");
-        value.and_then(|value| value.as_n().ok().cloned())
-    };
-    let mut found: Vec<_> = rows.expect("rows").items().iter().map(expires).collect();
+    let mut found = Vec::new();
+    for row in rows.expect("rows").items() {
+        found.push(row.get("expires").and_then(|value| value.as_n().ok().cloned()));
+    }
     found.sort();
     assert_eq!(found, [None, Some((100 + 24 * 3_600).to_string())]);
 }

@@ -43,9 +43,8 @@ pub struct BadRole(String);
 pub fn session_policy(environment: &Environment, grants: &Grants) -> Result<String, BadRole> {
     let (partition, account) = account(&grants.role)?;
     let region = &grants.region;
-    let arn = |service: &str, what: &str| {
-        format!("arn:{partition}:{service}:{region}:{account}:{what}")
-    };
+    let arn =
+        |service: &str, what: &str| format!("arn:{partition}:{service}:{region}:{account}:{what}");
     // Six characters of Secrets Manager's own end the ARN of a secret
     // (secretsmanager/latest/userguide/auth-and-access_resource-policies.html).
     let secret = arn("secretsmanager", &format!("secret:{}-??????", environment.pool_secret()));
@@ -121,8 +120,13 @@ mod tests {
     #[test]
     fn a_session_reads_the_pool_and_sends_usage_and_nothing_else() {
         let policy = session_policy(&prod(), &grants(ROLE)).expect("a policy");
-        expect_test::expect![[r#"{"Statement":[{"Action":["secretsmanager:GetSecretValue"],"Effect":"Allow","Resource":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/teamclaw/api-keys-??????"},{"Action":["sqs:GetQueueUrl","sqs:SendMessage"],"Effect":"Allow","Resource":"arn:aws:sqs:eu-central-1:123456789012:tc-prod-usage"}],"Version":"2012-10-17"}"#]]
-        .assert_eq(&policy);
+        let want = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource":
+              "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/teamclaw/api-keys-??????" },
+            { "Effect": "Allow", "Action": ["sqs:GetQueueUrl", "sqs:SendMessage"],
+              "Resource": "arn:aws:sqs:eu-central-1:123456789012:tc-prod-usage" },
+        ] });
+        assert_eq!(serde_json::from_str::<Value>(&policy).expect("JSON"), want);
         // The most characters of a session policy.
         assert!(policy.len() <= 2048);
     }

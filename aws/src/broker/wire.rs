@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// Where the broker answers, at the end of its base URL.
 pub const PATH: &str = "/lease";
+/// Where it tells what the workspace of a lease has used (GET), before the question since when.
+pub const USED_PATH: &str = "/lease/used";
 /// What stands before the token in `Authorization` (RFC 6750), in any case.
 const SCHEME: &str = "bearer ";
 /// The longest token that is looked up: twice as long as ours.
@@ -101,6 +103,13 @@ impl Traded {
             expires: text.expiration,
         })
     }
+}
+
+/// The path and the query that ask what was used in the hours from `since` on. The answer's body is a
+/// [`ports::Spending`].
+pub fn used_since(since: Timestamp) -> String {
+    // RFC 3339 in UTC has nothing in it that a query would escape.
+    format!("{USED_PATH}?since={since}")
 }
 
 /// The token in an `Authorization` header; `None` when there is none that could be one.

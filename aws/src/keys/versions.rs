@@ -4,6 +4,7 @@
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_smithy_runtime_api::http::Response;
 use events::Secret;
 use ports::Fault;
 use ports::pool::{Pool, SERVICE};
@@ -106,9 +107,7 @@ fn has_no_value<R>(error: &SdkError<GetSecretValueError, R>) -> bool {
     words.contains("staging label")
 }
 
-fn sorted<E: ProvideErrorMetadata>(
-    error: &SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
-) -> Fault {
+fn sorted<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> Fault {
     Said::of(error).map_or_else(|| fault(SERVICE, error), meaning)
 }
 
@@ -122,8 +121,12 @@ fn meaning(said: Said) -> Fault {
         "LimitExceededException" => Fault::Throttled { service: SERVICE, after: said.after },
         // Credentials or permissions that are on their way, or over: what was read before is good
         // until then, and who asks again may be told.
-        "AccessDeniedException" | "ExpiredTokenException" | "UnrecognizedClientException"
-        | "DecryptionFailure" => Fault::unavailable(SERVICE, format!("{}: {}", said.code, said.words)),
+        "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "UnrecognizedClientException"
+        | "DecryptionFailure" => {
+            Fault::unavailable(SERVICE, format!("{}: {}", said.code, said.words))
+        }
         _ => said.fault(SERVICE),
     }
 }
@@ -144,9 +147,8 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_asked_again_and_a_broken_request_is_not() {
-        let fault = |code: &str| {
-            meaning(Said { code: code.to_owned(), status: 400, ..Said::default() })
-        };
+        let fault =
+            |code: &str| meaning(Said { code: code.to_owned(), status: 400, ..Said::default() });
         assert!(matches!(fault("InternalServiceError"), Fault::Unavailable { .. }));
         assert!(matches!(fault("ThrottlingException"), Fault::Throttled { .. }));
         assert!(matches!(fault("LimitExceededException"), Fault::Throttled { .. }));

@@ -6,8 +6,8 @@
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, Message, MessageSystemAttributeName, SendMessageBatchResultEntry,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 use ports::queue::DELAY_MAX;
@@ -35,7 +35,7 @@ const NOT_YET: [&str; 7] = [
 ];
 
 /// What a failed call means.
-pub(crate) fn sorted<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Fault {
+pub(crate) fn sorted<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> Fault {
     match Said::of(error) {
         Some(said) => meaning(said),
         None => fault(SERVICE, error),

@@ -110,7 +110,9 @@ impl Queue for SqsQueue {
     ) -> Result<Vec<Delivery>, Fault> {
         check_count(max)?;
         if max == 0 || wait > WAIT_MAX || visibility > VISIBILITY_MAX {
-            return Err(nonsense("a receive of none, or beyond the most of its wait or visibility"));
+            return Err(nonsense(
+                "a receive of none, or beyond the most of its wait or visibility",
+            ));
         }
         let call = self.client.receive_message().queue_url(self.url(class).await?);
         let call = call.max_number_of_messages(i32::try_from(max).unwrap_or(1));
@@ -184,7 +186,8 @@ impl Queue for SqsQueue {
 }
 
 fn entry(at: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, Fault> {
-    let body = serde_json::to_string(&message.nudge).map_err(|error| nonsense(error.to_string()))?;
+    let body =
+        serde_json::to_string(&message.nudge).map_err(|error| nonsense(error.to_string()))?;
     let group = message.group.as_ref().map(|team| team.as_str().to_owned());
     let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body);
     let entry = entry.delay_seconds(seconds(message.delay)).set_message_group_id(group);

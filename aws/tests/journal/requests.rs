@@ -1,5 +1,7 @@
 //! The two transactions on which everything rests, to the letter.
 
+use std::collections::BTreeMap;
+
 use events::Version;
 use expect_test::expect;
 use ports::Journal;
@@ -18,7 +20,11 @@ fn conditions(body: &[u8]) -> String {
         let (pk, sk) = (text(&key["pk"]["S"]), text(&key["sk"]["S"]));
         let condition = text(&of["ConditionExpression"]);
         let update = text(&of["UpdateExpression"]);
-        let values = of.get("ExpressionAttributeValues").map(Value::to_string).unwrap_or_default();
+        let values = of.get("ExpressionAttributeValues").cloned().unwrap_or_default();
+        // They come in no order.
+        let values: Option<BTreeMap<String, Value>> =
+            serde_json::from_value(values).expect("values");
+        let values = values.map(|values| json!(values).to_string()).unwrap_or_default();
         let line = format!("{kind} {pk} {sk} | {update} | {condition} | {values}");
         line.trim_end_matches([' ', '|']).to_owned()
     };

@@ -28,15 +28,23 @@ pub(crate) struct Ministack {
 /// The server, started by whoever asks first.
 pub(crate) fn ministack() -> &'static Ministack {
     static SERVER: OnceLock<Ministack> = OnceLock::new();
-    SERVER.get_or_init(Ministack::start)
+    SERVER.get_or_init(|| Ministack::start(false))
+}
+
+/// Another, which lets nobody do what no policy allows. Its root's keys are `test` and `test`.
+pub(crate) fn enforcing() -> &'static Ministack {
+    static SERVER: OnceLock<Ministack> = OnceLock::new();
+    SERVER.get_or_init(|| Ministack::start(true))
 }
 
 /// What ends with this program. A static is never dropped, so the process watches its parent.
-static CHILD: Mutex<Option<Child>> = Mutex::new(None);
+static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
 impl Ministack {
-    fn start() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fn start(enforcing: bool) -> Self {
+        // Other crates' tests start it too.
+        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let root = above.find(|path| path.join("Cargo.lock").exists()).expect("the workspace");
         let python = root.join(".venv/bin/python");
         assert!(
             python.exists(),
@@ -51,12 +59,13 @@ impl Ministack {
             .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
             .env("BIND_HOST", "127.0.0.1")
             .env("IOT_MTLS_ENABLED", "0")
+            .env("AUTH", enforcing.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("ministack starts");
-        *CHILD.lock().expect("nobody panics here") = Some(child);
+        CHILDREN.lock().expect("nobody panics here").push(child);
         let mut looks = 0;
         while TcpStream::connect(address).is_err() {
             looks += 1;

@@ -52,11 +52,7 @@ impl Pool {
     }
 
     /// The keys that lie beside the pool.
-    pub fn staged(
-        &self,
-        provider: &ProviderId,
-        rotation: Number,
-    ) -> Result<Vec<PoolKey>, Fault> {
+    pub fn staged(&self, provider: &ProviderId, rotation: Number) -> Result<Vec<PoolKey>, Fault> {
         let stage = self.staged_for(provider, rotation)?.unwrap_or_default();
         Ok(stage.pending.into_iter().map(|key| PoolKey::new(Secret::new(key))).collect())
     }

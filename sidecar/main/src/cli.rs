@@ -57,6 +57,13 @@ pub(crate) struct Cli {
     /// How the log on standard error looks [default: text]
     #[arg(long, value_name = "FORMAT", env = "TEAMCLAW_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Be the sidecar of one workspace on AWS: keys come from Secrets Manager and usage goes to SQS,
+    /// with credentials that the broker gives for the lease's token. The environment tells the rest:
+    /// TEAMCLAW_LEASE_TOKEN, TEAMCLAW_BROKER_URL, TEAMCLAW_ENV, AWS_REGION, and where usage waits in
+    /// TEAMCLAW_SIDECAR_JOURNAL
+    #[cfg(feature = "aws")]
+    #[arg(long)]
+    pub(crate) aws: bool,
     /// Say what would run, and end
     #[arg(long)]
     pub(crate) check: bool,

@@ -6,6 +6,8 @@ mod cli;
 mod genai;
 mod health;
 mod ledger;
+#[cfg(feature = "aws")]
+mod on_aws;
 mod settings;
 mod tokens;
 mod totals;
@@ -23,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{Cli, LogFormat};
 use ledger::Ledger;
-use settings::{Problem, Settings};
+use settings::{Problem, Settings, Stores};
 use tokens::Tokens;
 
 /// The command line or the configuration makes no sense.
@@ -66,17 +68,7 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         Some(address) => Some(bind(address, "--operator").await?),
         None => None,
     };
-    let ledger = Arc::new(Ledger::open(&settings.usage)?);
-    let outside = Outside {
-        leases: Arc::new(Tokens::new(&settings.workspaces)),
-        keys: local::keys_at(&settings.keys),
-        usage: Arc::clone(&ledger) as _,
-        totals: ledger,
-        clock: Arc::new(system::SystemClock::new()),
-        ids: Arc::new(system::SystemIds::default()),
-        prices: Arc::new(PriceTable::built_in()),
-        on_activity: Arc::new(|_, _| {}),
-    };
+    let outside = outside(&settings.stores).await?;
     let sidecar = Sidecar::new(&settings.sidecar, outside).map_err(cannot_start)?;
     let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
     let (mut terminate, mut interrupt) =
@@ -99,6 +91,27 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
     })
     .await;
     Ok(())
+}
+
+/// What the sidecar needs of the outside.
+async fn outside(stores: &Stores) -> Result<Outside, Problem> {
+    match stores {
+        Stores::Files { keys, usage, workspaces } => {
+            let ledger = Arc::new(Ledger::open(usage)?);
+            Ok(Outside {
+                leases: Arc::new(Tokens::new(workspaces)),
+                keys: local::keys_at(keys),
+                usage: Arc::clone(&ledger) as _,
+                totals: ledger,
+                clock: Arc::new(system::SystemClock::new()),
+                ids: Arc::new(system::SystemIds::default()),
+                prices: Arc::new(PriceTable::built_in()),
+                on_activity: Arc::new(|_, _| {}),
+            })
+        }
+        #[cfg(feature = "aws")]
+        Stores::Aws(place) => on_aws::outside(place).await,
+    }
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Problem> {

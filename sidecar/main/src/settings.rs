@@ -27,7 +27,7 @@ const OPERATOR_VARIABLE: &str = "TEAMCLAW_OPERATOR_TOKEN";
 #[cfg(feature = "otel")]
 const COLLECTOR_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// The shortest token: 128 bits in hex. Shorter ones can be guessed.
-const TOKEN_LENGTH_MIN: usize = 32;
+pub(crate) const TOKEN_LENGTH_MIN: usize = 32;
 /// A removed key is out after so long, and the file is not looked at for each request.
 const KEYS_BELIEVED_DEFAULT: Duration = Duration::from_secs(1);
 /// The largest configuration file that is read: some thousand workspaces.
@@ -99,17 +99,28 @@ fn everyone() -> TeamId {
     "everyone".parse().expect("a name")
 }
 
+/// Where keys come from, where usage goes, and who may ask.
+pub(crate) enum Stores {
+    /// Files, and tokens that are configured.
+    Files {
+        /// The key pool's file.
+        keys: PathBuf,
+        /// Where usage goes.
+        usage: PathBuf,
+        /// Who may ask.
+        workspaces: Vec<Workspace>,
+    },
+    /// Services of AWS, and the one workspace of this task.
+    #[cfg(feature = "aws")]
+    Aws(crate::on_aws::Place),
+}
+
 /// Everything that is to be known before the start.
-#[derive(Debug)]
 pub(crate) struct Settings {
     /// Where to listen.
     pub(crate) listen: SocketAddr,
-    /// The key pool's file.
-    pub(crate) keys: PathBuf,
-    /// Where usage goes.
-    pub(crate) usage: PathBuf,
-    /// Who may ask.
-    pub(crate) workspaces: Vec<Workspace>,
+    /// Where keys come from, where usage goes, and who may ask.
+    pub(crate) stores: Stores,
     /// Where the operator asks.
     pub(crate) operator: Option<SocketAddr>,
     /// The SHA-256 of the token that metrics want; without one there are none.
@@ -126,18 +137,9 @@ impl Settings {
     /// # Errors
     /// What is missing or odd, and what to do about it.
     pub(crate) fn new(cli: &Cli) -> Result<Self, Problem> {
-        let file = cli.config.as_deref().map(read).transpose()?.unwrap_or_default();
-        let mut workspaces = file.workspaces;
-        workspaces.extend(from_environment(cli)?);
-        check(&workspaces)?;
-        for workspace in &mut workspaces {
-            workspace.limits = workspace.limits.over(&file.limits);
-        }
-        let missing = |what: &str| Problem::new(format!("no {what}"), "see --help for examples");
-        let usage = cli.usage.clone().or(file.usage).ok_or_else(|| missing("--usage FILE"))?;
-        check_memory(&workspaces, &usage)?;
-        let beside = if usage == Path::new("-") { PathBuf::from("usage") } else { usage.clone() };
-        let journal = file.journal.unwrap_or_else(|| beside.with_added_extension("journal"));
+        let mut file = cli.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let (stores, beside) = stores(cli, &mut file)?;
+        let journal = file.journal.unwrap_or(beside);
         let mut upstreams = file.upstreams;
         for upstream in &cli.upstreams {
             let odd =
@@ -150,11 +152,10 @@ impl Settings {
             let why = "this program was built without traces: build it with --features otel";
             return Err(Problem::new("collector", why));
         }
+        let keys_believed = believed(file.keys_believed, &stores)?;
         Ok(Self {
+            stores,
             listen: cli.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
-            keys: cli.keys.clone().or(file.keys).ok_or_else(|| missing("--keys FILE"))?,
-            usage,
-            workspaces,
             operator: cli.operator.or(file.operator),
             operator_token_sha256: operator_token(file.operator_token_sha256)?,
             log_format: cli.log_format.or(file.log_format).unwrap_or_default(),
@@ -166,7 +167,7 @@ impl Settings {
                 keep: Keep::Directory(journal),
                 when_full: file.when_full,
                 strategy: file.strategy,
-                keys_believed: believed(file.keys_believed)?,
+                keys_believed,
                 #[cfg(feature = "otel")]
                 collector: variable(COLLECTOR_VARIABLE).or(file.collector),
                 total_max: total_max(file.total_max)?,
@@ -178,7 +179,6 @@ impl Settings {
 
     /// What would run, for a person.
     pub(crate) fn summary(&self) -> String {
-        let names: Vec<&str> = self.workspaces.iter().map(|w| w.name.as_str()).collect();
         let journal = match &self.sidecar.keep {
             Keep::Directory(directory) => directory.display().to_string(),
             Keep::Memory => "memory".to_owned(),
@@ -188,14 +188,18 @@ impl Settings {
             Some(address) => format!("{address}, {metrics}"),
             None => "nowhere".to_owned(),
         };
-        format!(
-            "listen     {}\nkeys       {}\nusage      {}\njournal    {journal}\nworkspaces {}\n\
-             operator   {operator}\n",
-            self.listen,
-            self.keys.display(),
-            self.usage.display(),
-            names.join(" "),
-        )
+        let (stores, names) = match &self.stores {
+            Stores::Files { keys, usage, workspaces } => {
+                let names: Vec<&str> = workspaces.iter().map(|w| w.name.as_str()).collect();
+                let (keys, usage) = (keys.display(), usage.display());
+                let stores = format!("keys       {keys}\nusage      {usage}\n");
+                (stores, format!("workspaces {}\n", names.join(" ")))
+            }
+            #[cfg(feature = "aws")]
+            Stores::Aws(place) => (format!("aws        {}\n", place.summary()), String::new()),
+        };
+        let listen = self.listen;
+        format!("listen     {listen}\n{stores}journal    {journal}\n{names}operator   {operator}\n")
     }
 }
 
@@ -208,9 +212,41 @@ pub(crate) fn listen(cli: &Cli) -> Result<SocketAddr, Problem> {
     Ok(cli.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT))
 }
 
-/// How long the keys' file is believed without another look.
-fn believed(asked: Option<SignedDuration>) -> Result<Duration, Problem> {
-    let Some(asked) = asked else { return Ok(KEYS_BELIEVED_DEFAULT) };
+/// The stores, and where usage is kept beside them until it is there.
+fn stores(cli: &Cli, file: &mut File) -> Result<(Stores, PathBuf), Problem> {
+    #[cfg(feature = "aws")]
+    if cli.aws {
+        if !file.workspaces.is_empty() || file.limits != Limits::default() {
+            let why = "with --aws the lease tells the workspace and its limits";
+            return Err(Problem::new("the configuration", why));
+        }
+        let place = crate::on_aws::Place::read()?;
+        let journal = place.journal.clone();
+        return Ok((Stores::Aws(place), journal));
+    }
+    let mut workspaces = std::mem::take(&mut file.workspaces);
+    workspaces.extend(from_environment(cli)?);
+    check(&workspaces)?;
+    for workspace in &mut workspaces {
+        workspace.limits = workspace.limits.over(&file.limits);
+    }
+    let missing = |what: &str| Problem::new(format!("no {what}"), "see --help for examples");
+    let usage = cli.usage.clone().or(file.usage.take()).ok_or_else(|| missing("--usage FILE"))?;
+    check_memory(&workspaces, &usage)?;
+    let keys = cli.keys.clone().or(file.keys.take()).ok_or_else(|| missing("--keys FILE"))?;
+    let beside = if usage == Path::new("-") { PathBuf::from("usage") } else { usage.clone() };
+    Ok((Stores::Files { keys, usage, workspaces }, beside.with_added_extension("journal")))
+}
+
+/// How long what the keys' store said is believed without another look.
+fn believed(asked: Option<SignedDuration>, stores: &Stores) -> Result<Duration, Problem> {
+    let Some(asked) = asked else {
+        return Ok(match stores {
+            Stores::Files { .. } => KEYS_BELIEVED_DEFAULT,
+            #[cfg(feature = "aws")]
+            Stores::Aws(_) => crate::on_aws::KEYS_BELIEVED_DEFAULT,
+        });
+    };
     Duration::try_from(asked).map_err(|error| Problem::new("keys_believed", error))
 }
 

@@ -1,0 +1,167 @@
+//! The broker over a local STS, and what it makes of STS's refusals.
+
+mod replay;
+mod rig;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws::broker::policy::{Grants, session_policy};
+use aws::broker::{Refusal, StsBroker, used};
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sts::{Client, Config};
+use aws_smithy_http_client::test_util::StaticReplayClient;
+use events::token::{agent_key, token_hash};
+use events::{Attempt, Envelope, Gen, Limits, Secret, WorkspaceId};
+use jiff::Timestamp;
+use ports::{Fault, Lease, LeaseLookup, Spending, UsageSink, UsageTotals};
+
+const TOKEN: &str = "tc_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Leases by the hashes of their tokens; none when the table is away.
+struct Table(Option<BTreeMap<String, Lease>>);
+
+#[async_trait]
+impl LeaseLookup for Table {
+    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
+        let all = self.0.as_ref().ok_or_else(|| Fault::unavailable("dynamodb", "away"))?;
+        Ok(all.get(token_hash).cloned())
+    }
+}
+
+fn lease() -> Lease {
+    Lease {
+        workspace: "ann".parse().expect("a name"),
+        generation: Gen(3),
+        attempt: Attempt(1),
+        team: "red".parse().expect("a name"),
+        limits: Limits::default(),
+    }
+}
+
+fn table() -> Arc<Table> {
+    Arc::new(Table(Some(BTreeMap::from([(token_hash(TOKEN), lease())]))))
+}
+
+fn grants() -> Grants {
+    let role = format!("arn:aws:iam::{}:role/teamclaw/sidecar", rig::ACCOUNT);
+    Grants { role, region: "eu-central-1".to_owned(), pool_key: None }
+}
+
+fn broker(client: Client, leases: Arc<Table>) -> StsBroker {
+    StsBroker::new(client, &rig::environment(), &grants(), leases).expect("a role")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_becomes_a_session_of_its_workspace() {
+    let config = rig::ministack().config().await;
+    let traded = broker(Client::new(&config), table()).trade(TOKEN).await.expect("traded");
+    assert_eq!(traded.lease, lease());
+    let credentials = Credentials::new(
+        traded.access_key,
+        traded.secret_key.expose(),
+        Some(traded.session.expose().to_owned()),
+        None,
+        "test",
+    );
+    let config = aws_sdk_sts::config::Builder::from(&config).credentials_provider(credentials);
+    let who = Client::from_conf(config.build()).get_caller_identity().send().await;
+    let arn = who.expect("an answer").arn.expect("an ARN");
+    assert!(arn.ends_with(":assumed-role/sidecar/ann"), "{arn}");
+}
+
+fn over(answers: &[(u16, &str)], leases: Arc<Table>) -> (StsBroker, StaticReplayClient) {
+    let http = replay::answering(answers);
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::for_tests())
+        .retry_config(RetryConfig::disabled())
+        .http_client(http.clone());
+    (broker(Client::from_conf(config.build()), leases), http)
+}
+
+/// As API_AssumeRole.html shows it.
+const GIVEN: &str = r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
+<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/sidecar/ann</Arn><AssumedRoleId>AROA1:ann</AssumedRoleId></AssumedRoleUser>
+<Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2026-11-26T05:00:00Z</Expiration></Credentials>
+</AssumeRoleResult></AssumeRoleResponse>"#;
+
+#[tokio::test]
+async fn a_session_is_called_by_its_workspace_and_has_the_policy_and_an_hour() {
+    let (broker, http) = over(&[(200, GIVEN)], table());
+    let traded = broker.trade(TOKEN).await.expect("traded");
+    assert_eq!(traded.expires.to_string(), "2026-11-26T05:00:00Z");
+    assert!(traded.secret_key.matches("s") && traded.session.matches("t"));
+    let request = http.actual_requests().next().expect("a request");
+    let body = String::from_utf8_lossy(request.body().bytes().expect("a body")).into_owned();
+    for part in ["RoleSessionName=ann&", "DurationSeconds=3600", "Policy=%7B", "GetSecretValue"] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    assert!(!body.contains(TOKEN));
+}
+
+/// Also the key that the agent has: it is no lease's token, whatever follows from what.
+#[tokio::test]
+async fn who_has_no_lease_is_turned_away_without_a_call() {
+    let (broker, http) = over(&[], table());
+    let agents = agent_key(&Secret::new(TOKEN));
+    for token in ["", "tc_other", &TOKEN[..66], agents.expose()] {
+        let answer = broker.trade(token).await.err().expect("refused");
+        assert_eq!(answer.status(), 401, "{token}");
+    }
+    assert_eq!(http.actual_requests().count(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_now_is_no_refusal_for_good() {
+    let denied = r#"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"#;
+    for (answers, leases) in [
+        (vec![(403, denied)], table()),
+        (vec![(500, "")], table()),
+        (vec![], Arc::new(Table(None))),
+    ] {
+        let (broker, _) = over(&answers, leases);
+        let answer = broker.trade(TOKEN).await.err().expect("refused");
+        assert!(matches!(answer, Refusal::Unavailable(_)), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_policy_names_the_environments_own_things() {
+    let environment = rig::environment();
+    let policy = session_policy(&environment, &grants()).expect("a policy");
+    assert!(policy.contains(&environment.pool_secret()));
+    assert!(policy.contains(&environment.usage_queue()));
+}
+
+/// A ledger in which ann has used something.
+struct Ledger;
+
+#[async_trait]
+impl UsageSink for Ledger {
+    async fn count(&self, _batch: &[Envelope]) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl UsageTotals for Ledger {
+    async fn total(&self, workspace: &WorkspaceId, _since: Timestamp) -> Result<Spending, Fault> {
+        Ok(Spending { name: workspace.to_string(), requests: 7, ..Spending::default() })
+    }
+}
+
+/// A token tells its own workspace's usage and nobody else's.
+#[tokio::test]
+async fn what_was_used_is_told_to_who_has_the_lease() {
+    let since = Timestamp::UNIX_EPOCH;
+    let told = used(&*table(), &Ledger, TOKEN, since).await.expect("told");
+    assert_eq!((told.name.as_str(), told.requests), ("ann", 7));
+    let other = used(&*table(), &Ledger, "tc_other", since).await;
+    assert!(matches!(other, Err(Refusal::Unknown)), "{other:?}");
+    let away = used(&Table(None), &Ledger, TOKEN, since).await;
+    assert!(matches!(away, Err(Refusal::Unavailable(_))), "{away:?}");
+}
