@@ -21,8 +21,8 @@ export interface Config {
   readonly agent: { readonly cpu: number; readonly memoryMib: number };
   /** The router's tasks: at least two, in two zones. */
   readonly router: { readonly tasks: number; readonly cpu: number; readonly memoryMib: number };
-  /** How many of a hundred agents run on Fargate Spot, which AWS may take back with two minutes' notice. */
-  readonly spotShare: number;
+  /** Whether agents run on Fargate Spot, at a third of the price, which AWS may take back with two minutes' notice. */
+  readonly spot: boolean;
   /** How long an agent may be left alone before it is stopped. */
   readonly idleMinutes: number;
   /** `router`: one target group for everybody. `alb`: one a person, for at most 90 people. */
@@ -80,7 +80,7 @@ export const DEFAULTS: Omit<Config, 'env' | 'region'> = {
   architecture: 'arm64',
   agent: { cpu: 1024, memoryMib: 2048 },
   router: { tasks: 2, cpu: 512, memoryMib: 1024 },
-  spotShare: 0,
+  spot: false,
   idleMinutes: 30,
   routing: 'router',
   admission: { burst: 100, perSecond: 20 },
@@ -98,7 +98,7 @@ export const ENVIRONMENTS: readonly Wanted[] = [
     production: false,
     users: 20,
     interfaceEndpoints: false,
-    spotShare: 100,
+    spot: true,
     logDays: 7,
     archiveDays: 3,
     budget: { monthlyUsd: 200 },
@@ -108,7 +108,6 @@ export const ENVIRONMENTS: readonly Wanted[] = [
     env: 'prod',
     region: 'eu-west-1',
     users: 1000,
-    spotShare: 30,
     logDays: 90,
     budget: { monthlyUsd: 20000 },
     alarmEmail: 'teamclaw-alarms@example.com',

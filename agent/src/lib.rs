@@ -12,6 +12,7 @@ mod foundation;
 mod notes;
 pub mod offer;
 pub mod openclaw;
+mod relay;
 pub mod run;
 pub mod settings;
 mod supervise;
@@ -20,6 +21,7 @@ pub mod words;
 pub use configure::configure;
 pub use custom::Custom;
 pub use openclaw::OpenClaw;
+pub use relay::relay;
 pub use run::run;
 pub use settings::{Program, Settings, SettingsError};
 

@@ -61,6 +61,11 @@ export class Names {
     return this.named(`fn-${name}`);
   }
 
+  /** The role of the router's tasks. */
+  routerRole(): string {
+    return this.named('router');
+  }
+
   /** The role that the broker lends to sidecars, one session a workspace. */
   leaseRole(): string {
     return this.named('lease');

@@ -49,7 +49,6 @@ function judge(config: Config): string[] {
     [fits(config.agent), 'agent: no pair of CPU and memory that Fargate has'],
     [fits(config.router), 'router: no pair of CPU and memory that Fargate has'],
     [whole(config.router.tasks, 2, 50), 'router.tasks: 2 to 50; one alone would be an outage at each deployment'],
-    [whole(config.spotShare, 0, 100), 'spotShare: 0 to 100'],
     [whole(config.idleMinutes, 5, 24 * 60), 'idleMinutes: 5 to 1440'],
     [config.routing === 'router' || config.users <= ALB_USERS_MAX, `routing: alb is for at most ${ALB_USERS_MAX} people`],
     [whole(config.admission.burst, 1, 10_000), 'admission.burst: 1 to 10000'],

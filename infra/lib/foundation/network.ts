@@ -37,7 +37,6 @@ export class Network extends Construct {
       },
     });
     stack.publish('vpcId', this.vpc.vpcId);
-    stack.publish('vpcCidr', config.cidr);
     stack.publish('privateSubnets', this.vpc.privateSubnets.map((subnet) => subnet.subnetId).join(','));
     stack.publish('publicSubnets', this.vpc.publicSubnets.map((subnet) => subnet.subnetId).join(','));
   }
