@@ -1,7 +1,6 @@
 //! [`SqsQueue`] is held to the port's rules over a local SQS, and to SQS's own words where no local
 //! one says them.
 
-mod replay;
 mod rig;
 
 use std::time::Duration;
@@ -10,9 +9,9 @@ use aws::queue::{SqsQueue, create};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::{Client, Config};
-use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::Class;
 use ports::{Fault, Handle, Nudge, Outgoing, Queue};
+use replay::Replay;
 
 /// Queues that nobody else uses.
 async fn fresh() -> SqsQueue {
@@ -42,9 +41,9 @@ macro_rules! suite {
 ports::queue_rules!(suite);
 
 /// A queue whose service answers with these statuses and bodies, after it told the queue's URL.
-fn answering(answers: &[(u16, &str)]) -> (SqsQueue, StaticReplayClient) {
+fn answering(answers: &[(u16, &str)]) -> (SqsQueue, Replay) {
     let url = (200, r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/q"}"#);
-    let http = replay::answering(std::iter::once(&url).chain(answers));
+    let http = Replay::new(std::iter::once(&url).chain(answers).copied());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -82,7 +81,7 @@ async fn a_batch_that_fails_in_part_tells_what_became_of_each() {
         ),
         "{answers:?}"
     );
-    assert_eq!(http.actual_requests().count(), 2);
+    assert_eq!(http.requests().count(), 2);
 }
 
 /// A body is the nudge and nothing else, and the team is its group.
@@ -92,7 +91,7 @@ async fn a_message_is_its_nudge_and_its_group_its_team() {
     let team = Some("red".parse().expect("a name"));
     let sent = Outgoing { group: team, delay: Duration::from_millis(1500), ..message("ann") };
     queue.send(Class::Compute, &[sent]).await.expect("an answer");
-    let request = http.actual_requests().last().expect("a request");
+    let request = http.requests().last().expect("a request");
     let body: serde_json::Value =
         serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
     let entry = serde_json::json!({ "Id": "0", "MessageBody": r#"{"workspace":"ann"}"#,

@@ -33,10 +33,10 @@ pub use seen::task_of;
 pub use settings::{Architecture, TaskSettings};
 
 use crate::Environment;
+use crate::conditions::Rows;
 use crate::error::{Said, fault};
 use crate::homes::FindHome;
 use crate::marks::mark;
-use crate::conditions::Rows;
 use record::Record;
 use role::Roles;
 use run::Sight;

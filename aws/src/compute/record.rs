@@ -7,8 +7,8 @@
 use events::{Attempt, Gen, TaskId, WorkspaceId};
 use ports::{Fault, TaskSpec};
 
-use crate::marks::mark;
 use crate::conditions::{Change, Changed, Row, Rows, number, text};
+use crate::marks::mark;
 use crate::tables::Table;
 
 /// The table: one row a workspace, and one for each start that led to a task.
