@@ -125,13 +125,49 @@ async fn a_stale_handle_changes_nothing_in_any_of_the_services_words() {
     }
 }
 
+const ARN: &str = r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-central-1:123456789012:q-dlq"}}"#;
+
 /// API_StartMessageMoveTask.html: one task at a time.
 #[tokio::test]
 async fn a_redrive_beside_another_is_asked_for_again_later() {
-    let arn = r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-central-1:123456789012:q-dlq"}}"#;
     let body = r#"{"__type":"com.amazonaws.sqs#UnsupportedOperation","message":"There is already a task running."}"#;
     let running = r#"{"Results":[{"Status":"RUNNING","ApproximateNumberOfMessagesMoved":3,"StartedTimestamp":1}]}"#;
-    let (queue, _) = answering(&[(200, arn), (400, body), (200, running)]);
+    let (queue, _) = answering(&[(200, ARN), (200, running), (400, body), (200, running)]);
     let answer = queue.redrive(Class::Compute).await;
     assert!(matches!(answer, Err(Fault::Throttled { after: Some(_), .. })), "{answer:?}");
+}
+
+/// API_ListMessageMoveTasks.html tells the newest first, when it knows of it.
+#[tokio::test]
+async fn a_redrive_counts_its_own_task_and_not_the_one_before() {
+    let earlier = r#"{"Results":[{"Status":"COMPLETED","ApproximateNumberOfMessagesMoved":99,"StartedTimestamp":1}]}"#;
+    let ours = |status: &str, moved: u8| {
+        format!(
+            r#"{{"Results":[{{"Status":"{status}","ApproximateNumberOfMessagesMoved":{moved},"StartedTimestamp":2}}]}}"#
+        )
+    };
+    let (running, done) = (ours("RUNNING", 3), ours("COMPLETED", 7));
+    let started = r#"{"TaskHandle":"h"}"#;
+    let answers = [ARN, earlier, started, earlier, &running, &done].map(|body| (200, body));
+    let (queue, _) = answering(&answers);
+    assert_eq!(queue.redrive(Class::Compute).await.expect("moved"), 7);
+}
+
+/// A look is a receive, so whoever looks gives the letters back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_at_dead_letters_leaves_them_for_the_next_who_looks() {
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
+    create(&client, &environment).await.expect("the queues are made");
+    let url = client.get_queue_url().queue_name(environment.dead_letters(Class::Compute));
+    let url = url.send().await.expect("there").queue_url.expect("a URL");
+    for n in 0..12 {
+        let sent = client.send_message().queue_url(&url).message_body(n.to_string()).send().await;
+        sent.expect("sent");
+    }
+    let queue = SqsQueue::new(client, &environment);
+    for (limit, count) in [(100, 12), (12, 12), (5, 5), (0, 0), (100, 12)] {
+        let letters = queue.dead_letters(Class::Compute, limit).await.expect("letters");
+        assert_eq!(letters.len(), count);
+        assert!(letters.is_sorted_by_key(|letter| letter.sent), "oldest first");
+    }
 }
