@@ -31,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         &[
             "admin",
             "agent",
+            "aws",
             "consumers",
             "events",
             "local",
