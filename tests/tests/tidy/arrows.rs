@@ -34,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         &[
             "admin",
             "agent",
+            "aws",
             "consumers",
             "events",
             "local",
