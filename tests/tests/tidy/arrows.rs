@@ -27,7 +27,21 @@ const ARROWS: [(&str, &[&str]); 17] = [
     // What the sweeper would do with an orphan is the sweeper's to say.
     ("admin", &["consumers", "events", "ports", "producers"]),
     // The roots: they alone see the adapters.
-    ("lambdas", &["admin", "agent", "aws", "consumers", "events", "ports", "producers", "system"]),
+    (
+        "lambdas",
+        &[
+            "admin",
+            "agent",
+            "aws",
+            "consumers",
+            "events",
+            "ports",
+            "producers",
+            "router",
+            "sidecar",
+            "system",
+        ],
+    ),
     ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
