@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::answers::journal;
 use crate::facts::{person, projection, second, started};
 
-/// The conditions, keys and expressions of a transaction, without what it writes.
+/// The conditions, keys and expressions of a transaction, and which of the items that it puts are
+/// announced: those that are pending.
 fn conditions(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).expect("JSON");
     let line = |action: &Value| {
@@ -25,7 +26,8 @@ fn conditions(body: &[u8]) -> String {
         let values: Option<BTreeMap<String, Value>> =
             serde_json::from_value(values).expect("values");
         let values = values.map(|values| json!(values).to_string()).unwrap_or_default();
-        let line = format!("{kind} {pk} {sk} | {update} | {condition} | {values}");
+        let announced = of.pointer("/Item/pending").map_or("", |_| ", announced");
+        let line = format!("{kind} {pk} {sk}{announced} | {update} | {condition} | {values}");
         line.trim_end_matches([' ', '|']).to_owned()
     };
     let actions = body["TransactItems"].as_array().expect("actions");
@@ -55,13 +57,13 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
     let all: Vec<String> = bodies.map(conditions).collect();
     expect![[r#"
         Put W#ann P |  | attribute_not_exists(pk)
-        Put W#ann V#00000000000000000002 |  | attribute_not_exists(pk)
+        Put W#ann V#00000000000000000002, announced |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000001 E |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000002 E |  | attribute_not_exists(pk)
         with a token
 
         Put W#ann P |  | #version = :expected | {":expected":{"N":"7"}}
-        Put W#ann V#00000000000000000009 |  | attribute_not_exists(pk)
+        Put W#ann V#00000000000000000009, announced |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000001 E |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000002 E |  | attribute_not_exists(pk)
         with a token
