@@ -69,7 +69,7 @@ impl RotationLists for DynamoRotations {
         for head in items(query, usize::MAX).await? {
             let name = head.text("sk")?;
             let provider: ProviderId = name.parse().map_err(|bad| nonsense(format!("{bad}")))?;
-            let (_, rotations) = self.store.load(&List::of_rotations(&provider)).await?;
+            let (_, rotations) = self.store.unfold(&List::of_rotations(&provider), &head).await?;
             lists.push((provider, rotations));
         }
         Ok(lists)

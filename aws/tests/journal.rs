@@ -2,10 +2,14 @@
 
 #[path = "journal/answers.rs"]
 mod answers;
+#[path = "journal/broken.rs"]
+mod broken;
 #[path = "journal/crowds.rs"]
 mod crowds;
 #[path = "journal/facts.rs"]
 mod facts;
+#[path = "journal/requests.rs"]
+mod requests;
 mod rig;
 
 use aws::journal::{DynamoJournal, JOURNAL};

@@ -95,6 +95,9 @@ fn conditions(query: &Query, after: Option<&WorkspaceId>) -> Conditions {
     if let Some(since) = query.since {
         conditions.add("trouble_at >= ?", nanos(since));
     }
+    if let Some(at) = query.unused_since {
+        conditions.add("last_active <= ?", nanos(at));
+    }
     conditions
 }
 

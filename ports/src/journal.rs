@@ -114,6 +114,22 @@ pub struct Query {
     pub reason: Option<events::ReasonClass>,
     /// Whose trouble is not older than this.
     pub since: Option<Timestamp>,
+    /// Used, but not after this.
+    pub unused_since: Option<Timestamp>,
+}
+
+impl Query {
+    /// Whether a workspace is what is asked for.
+    pub fn matches(&self, row: &Row) -> bool {
+        let class = row.reason.as_ref().map(|reason| reason.class);
+        (self.status.is_empty() || self.status.contains(&row.status))
+            && (self.team.is_none() || row.team == self.team)
+            && self.due_by.is_none_or(|by| row.due.is_some_and(|due| due <= by))
+            && (self.step.is_none() || row.step == self.step)
+            && (self.reason.is_none() || class == self.reason)
+            && self.since.is_none_or(|since| row.trouble_at.is_some_and(|at| at >= since))
+            && self.unused_since.is_none_or(|by| row.last_active.is_some_and(|at| at <= by))
+    }
 }
 
 /// One workspace in a search's answer.

@@ -3,9 +3,9 @@
 //! The reasons are those of the API page of TransactWriteItems: one for each action, in the order of
 //! the actions, `None` for an action that would have worked.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::operation::BuildError;
 use ports::Fault;
 

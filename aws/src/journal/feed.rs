@@ -1,12 +1,14 @@
 //! Reads the one order over all events, row by row.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use events::Envelope;
 use ports::{Cursor, Fault};
 use tokio::time::{Instant, sleep};
 
-use super::keys;
+use super::item::{Item, nonsense};
+use super::keys::{self, Key};
 use super::packed::unpacked;
 use super::store::Store;
 
@@ -46,28 +48,39 @@ impl Store {
         let end = self.rows().await?;
         let mut found = Vec::new();
         while next < end && found.len() < most {
-            let numbers: Vec<u64> = (next..end.min(next.saturating_add(ROWS))).collect();
-            let wanted: Vec<_> = numbers.iter().map(|number| keys::row(*number)).collect();
-            let mut rows = self.get_all(&wanted, true).await?;
-            rows.sort_by(|a, b| a.has("sk").cmp(&b.has("sk")));
-            for (row, key) in rows.iter().zip(&wanted) {
-                if row.key()? != *key {
-                    return Err(super::item::nonsense(format!("row {} is missing", key.sk)));
-                }
-                let mut facts: Vec<Envelope> = Vec::new();
-                for json in row.texts("facts")? {
-                    facts.extend(row.parse::<Vec<Envelope>>(&unpacked(json)?)?);
-                }
+            let wanted: Vec<Key> =
+                (next..end.min(next.saturating_add(ROWS))).map(keys::row).collect();
+            let mut rows = BTreeMap::new();
+            for row in self.get_all(&wanted, true).await? {
+                rows.insert(row.key()?, row);
+            }
+            for key in &wanted {
+                let facts = match facts(key, rows.get(key)) {
+                    Ok(facts) => facts,
+                    // What comes before it is read first.
+                    Err(_) if !found.is_empty() => return Ok(found),
+                    Err(fault) => return Err(fault),
+                };
                 let of = facts.len();
                 let news = facts.into_iter().enumerate().skip(known);
                 found.extend(news.map(|(at, fact)| (keys::cursor(next, at + 1, of), fact)));
                 (next, known) = (next.saturating_add(1), 0);
             }
-            if rows.len() < wanted.len() {
-                return Err(super::item::nonsense(format!("row {next} is missing")));
-            }
         }
         found.truncate(most);
         Ok(found)
     }
+}
+
+/// The facts of a row. One that is not there although it was counted is a broken record: nobody reads
+/// on beyond it.
+fn facts(key: &Key, row: Option<&Item>) -> Result<Vec<Envelope>, Fault> {
+    let Some(row) = row else {
+        return Err(nonsense(format!("the row {} {} is missing", key.pk, key.sk)));
+    };
+    let mut facts = Vec::new();
+    for json in row.texts("facts")? {
+        facts.extend(row.parse::<Vec<Envelope>>(&unpacked(json)?)?);
+    }
+    Ok(facts)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::cancelled::{Unwritten, unbuilt};
-use super::item::{n, nonsense, s};
+use super::item::{Item, n, nonsense, s};
 use super::keys::{self, List};
 use super::pending::pending;
 use super::store::{Store, items};
@@ -38,7 +38,18 @@ pub(crate) type Attributes = Vec<(&'static str, AttributeValue)>;
 impl Store {
     /// What a list folds to, and its version; the default at 0 for a list that nobody began.
     pub(crate) async fn load<F: Fold>(&self, list: &List) -> Result<(Version, F), Fault> {
-        let Some(head) = self.get(&list.head).await? else { return Ok(<_>::default()) };
+        match self.get(&list.head).await? {
+            Some(head) => self.unfold(list, &head).await,
+            None => Ok(<_>::default()),
+        }
+    }
+
+    /// What the item says that holds what a list folds to.
+    pub(crate) async fn unfold<F: Fold>(
+        &self,
+        list: &List,
+        head: &Item,
+    ) -> Result<(Version, F), Fault> {
         let version = Version(head.number("version")?);
         // A fold by other rules, or one that nobody can read: the events are the truth.
         let current = head.number("rules").is_ok_and(|rules| rules == u64::from(F::RULES));

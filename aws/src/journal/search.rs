@@ -64,24 +64,16 @@ fn look(query: &Query, after: Option<&WorkspaceId>) -> Look {
     if let Some(by) = query.due_by {
         return Look { index: DUE, parts: shards("due"), bound: Some(("<=", keys::time(by))) };
     }
+    if let Some(by) = query.unused_since {
+        let bound = Some(("<=", keys::time(by)));
+        return Look { index: ACTIVE, parts: shards("active"), bound };
+    }
     if let Some(team) = &query.team {
         return Look { index: TEAM, parts: vec![team.to_string()], bound: onwards() };
     }
     let any = if query.status.is_empty() { &Status::ALL[..] } else { &query.status };
     let parts = any.iter().flat_map(|status| shards(status.name())).collect();
     Look { index: STATUS, parts, bound: onwards() }
-}
-
-/// Whether a workspace is what a query asks for.
-fn matches(query: &Query, row: &Row) -> bool {
-    (query.status.is_empty() || query.status.contains(&row.status))
-        && query.team.as_ref().is_none_or(|team| row.team.as_ref() == Some(team))
-        && query.due_by.is_none_or(|by| row.due.is_some_and(|due| due <= by))
-        && query.step.is_none_or(|step| row.step == Some(step))
-        && query
-            .reason
-            .is_none_or(|class| row.reason.as_ref().is_some_and(|reason| reason.class == class))
-        && query.since.is_none_or(|since| row.trouble_at.is_some_and(|at| at >= since))
 }
 
 impl Store {
@@ -104,7 +96,7 @@ impl Store {
             let mut heads = self.get_all(chunk, false).await?;
             heads.sort_by(|a, b| a.has("pk").cmp(&b.has("pk")));
             for head in &heads {
-                rows.extend(self.told(head).await?.filter(|row| matches(query, row)));
+                rows.extend(self.told(head).await?.filter(|row| query.matches(row)));
             }
         }
         rows.truncate(most);
@@ -210,4 +202,39 @@ fn in_part(query: QueryFluentBuilder, look: &Look, part: &str) -> QueryFluentBui
 /// Whether a fold was made by our rules.
 fn current(head: &Item) -> bool {
     head.number("rules").is_ok_and(|rules| rules == u64::from(RULES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use events::ReasonClass;
+
+    fn looks(query: &Query, after: Option<&WorkspaceId>) -> (&'static str, usize, Option<String>) {
+        let Look { index, parts, bound } = look(query, after);
+        (index.name, parts.len(), bound.map(|(how, what)| format!("{how} {what}")))
+    }
+
+    /// What is asked once a minute must not look at everybody who sleeps.
+    #[test]
+    fn each_search_looks_where_the_fewest_are() {
+        let at = Some(Timestamp::UNIX_EPOCH);
+        let (ann, team) = ("ann".parse().ok(), "red".parse().ok());
+        let time = |how: &str| Some(format!("{how} 1970-01-01T00:00:00.000000000Z"));
+        let status = vec![Status::Starting, Status::Stopping];
+        let (step, reason) = (Some(Step::RunTask), Some(ReasonClass::Capacity));
+        let query = Query::default;
+        let table = [
+            (query(), ("by-status", 48, Some("> W#ann".to_owned()))),
+            (Query { status, ..query() }, ("by-status", 16, Some("> W#ann".to_owned()))),
+            (Query { team, ..query() }, ("by-team", 1, Some("> W#ann".to_owned()))),
+            (Query { due_by: at, ..query() }, ("by-due", 8, time("<="))),
+            (Query { unused_since: at, ..query() }, ("by-activity", 8, time("<="))),
+            (Query { step, due_by: at, ..query() }, ("by-trouble", 1, None)),
+            (Query { reason, ..query() }, ("by-trouble", 7, None)),
+            (Query { since: at, ..query() }, ("by-trouble", 7, time(">="))),
+        ];
+        for (query, expected) in table {
+            assert_eq!(looks(&query, ann.as_ref()), expected, "{query:?}");
+        }
+    }
 }

@@ -23,8 +23,9 @@ use super::keys::{self, Key, SHARDS};
 use super::order::{self, Pending};
 use super::store::{Store, items};
 
-/// How many items one look takes from each part of the index.
-const LOOK: usize = 100;
+/// How many items one look takes from each part of the index: two rows full if they are small, and
+/// 40 MB for a function of 256 if each is as large as an item may be.
+const LOOK: usize = 25;
 /// How often in a row there may be nothing to order though there is more: somebody else was faster,
 /// and it is left to them.
 const LOST_MAX: u32 = 6;
@@ -136,8 +137,7 @@ impl Store {
             .table_name(self.table())
             .item("pk", s(pk))
             .item("sk", s(sk))
-            .item("facts", AttributeValue::L(facts))
-            .condition_expression("attribute_not_exists(pk)");
+            .item("facts", AttributeValue::L(facts));
         let mut actions = vec![self.count(number)?, super::list::put(written)?];
         for item in row {
             let done = self.update(&item.key, "REMOVE #pending, #since");

@@ -5,8 +5,8 @@ use aws::journal::DynamoJournal;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use events::{Envelope, Version};
 use ports::{Fault, Journal};
@@ -18,7 +18,7 @@ use crate::facts::{person, projection, started};
 const TABLE: &str = "tc-t-journal";
 
 /// A journal that meets these answers, each a status and a body.
-async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, StaticReplayClient) {
+pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, StaticReplayClient) {
     let event = |(status, body): &(u16, Value)| {
         let status = (*status).try_into().expect("a status");
         let answer = HttpResponse::new(status, SdkBody::from(body.to_string()));

@@ -3,25 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws::journal::{DynamoJournal, JOURNAL};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws::journal::DynamoJournal;
 use events::{Envelope, Event, Status, TeamId, Version, WorkspaceId};
 use ports::{Cursor, Fault, Journal, Query};
 use tokio::task::JoinSet;
 
-use crate::facts::{fact, person, projection, second, started, wordy};
-use crate::{journal, rig};
+use crate::facts::{fact, person, projection, started, wordy};
+use crate::journal;
 
 const NO_WAIT: Duration = Duration::ZERO;
 
-async fn append(journal: &DynamoJournal, of: &WorkspaceId, after: u64, facts: &[Envelope]) {
+/// Appends, and expects that nobody else did.
+pub(crate) async fn append(
+    journal: &DynamoJournal,
+    of: &WorkspaceId,
+    after: u64,
+    facts: &[Envelope],
+) {
     let version = journal.append(of, Version(after), facts, &projection(facts)).await;
     assert_eq!(version.expect("appended"), Version(after + facts.len() as u64));
 }
 
 /// The feed to its end, in pages.
-async fn feed(journal: &DynamoJournal, page: usize) -> Vec<(Cursor, Envelope)> {
+pub(crate) async fn feed(journal: &DynamoJournal, page: usize) -> Vec<(Cursor, Envelope)> {
     let mut all: Vec<(Cursor, Envelope)> = Vec::new();
     loop {
         let after = all.last().map_or(Cursor(0), |(cursor, _)| *cursor);
@@ -35,7 +39,7 @@ async fn feed(journal: &DynamoJournal, page: usize) -> Vec<(Cursor, Envelope)> {
 }
 
 /// Fails if a list is out of its order, or an event is there twice.
-fn in_order(feed: &[(Cursor, Envelope)]) {
+pub(crate) fn in_order(feed: &[(Cursor, Envelope)]) {
     assert!(feed.is_sorted_by(|(a, _), (b, _)| a < b), "cursors rise");
     let mut last: BTreeMap<&WorkspaceId, i64> = BTreeMap::new();
     for (_, fact) in feed {
@@ -84,31 +88,6 @@ async fn a_reader_misses_nothing_however_many_order_what_is_pending() {
     writers.join_all().await;
     in_order(&read);
     assert_eq!(read, feed(&journal, 1_000).await, "what was read then is what is read now");
-}
-
-/// The index may show an append before the one before it.
-#[tokio::test]
-async fn an_append_brings_along_the_one_before_it_that_the_index_does_not_show() {
-    let client = Client::new(&rig::ministack().config().await);
-    let environment = rig::environment();
-    aws::tables::create(&client, &environment, &JOURNAL).await.expect("a table");
-    let journal = DynamoJournal::new(client.clone(), &environment);
-    let ann = person("ann");
-    for at in 0..4 {
-        append(&journal, &ann, at, &[started(&ann, i64::try_from(at).expect("small"))]).await;
-    }
-    for version in 1..=3 {
-        let sort_key = AttributeValue::S(format!("V#{version:020}"));
-        let request = client.update_item().table_name(environment.named(JOURNAL.name));
-        let request = request.key("pk", AttributeValue::S("W#ann".to_owned()));
-        let request = request.key("sk", sort_key).update_expression("SET pending = :late");
-        let late = AttributeValue::S("not yet".to_owned());
-        request.expression_attribute_values(":late", late).send().await.expect("hidden");
-    }
-    assert_eq!(journal.sequence().await.expect("ordered"), 4);
-    let feed = feed(&journal, 100).await;
-    assert_eq!(feed.len(), 4);
-    in_order(&feed);
 }
 
 /// More than 98 items and more than 300 KB: several rows, each read to its end.
@@ -190,45 +169,4 @@ async fn a_search_finds_a_whole_company_in_pages_of_any_size() {
             assert_eq!(found, expected, "{query:?} in pages of {page}");
         }
     }
-}
-
-/// Older rules folded it: the events are the truth, and searches follow.
-#[tokio::test]
-async fn what_other_rules_folded_is_folded_anew() {
-    let client = Client::new(&rig::ministack().config().await);
-    let environment = rig::environment();
-    aws::tables::create(&client, &environment, &JOURNAL).await.expect("a table");
-    let journal = DynamoJournal::new(client.clone(), &environment);
-    let ann = person("ann");
-    append(&journal, &ann, 0, &[started(&ann, 0)]).await;
-    let loaded = journal.load(&ann).await.expect("loaded");
-    let spoil = async || {
-        let request = client.update_item().table_name(environment.named(JOURNAL.name));
-        let request = request.key("pk", AttributeValue::S("W#ann".to_owned()));
-        let request = request.key("sk", AttributeValue::S("P".to_owned()));
-        let request = request
-            .update_expression("SET #rules = :old, #fold = :old_fold, #status = :old_status");
-        let request = request.expression_attribute_names("#rules", "rules");
-        let request = request.expression_attribute_names("#fold", "fold");
-        let request = request.expression_attribute_names("#status", "status");
-        let request =
-            request.expression_attribute_values(":old", AttributeValue::N("0".to_owned()));
-        let old = AttributeValue::S("{\"of\": \"older rules\"}".to_owned());
-        let request = request.expression_attribute_values(":old_fold", old);
-        let status = AttributeValue::S("asleep#0".to_owned());
-        request.expression_attribute_values(":old_status", status).send().await.expect("spoilt");
-    };
-    spoil().await;
-    let anew = journal.load(&ann).await.expect("loaded");
-    assert_eq!((anew.version, &anew.workspace), (loaded.version, &loaded.workspace));
-    let starting = Query { status: vec![Status::Starting], ..Query::default() };
-    assert_eq!(journal.find(&starting, None, 10).await.expect("found"), []);
-    assert_eq!(journal.refold(second(9)).await.expect("refolded"), 1);
-    assert_eq!(journal.refold(second(9)).await.expect("refolded"), 0);
-    let rows = journal.find(&starting, None, 10).await.expect("found");
-    assert_eq!(rows.iter().map(|row| row.due).collect::<Vec<_>>(), [Some(second(9))]);
-    // What was appended meanwhile stands.
-    spoil().await;
-    append(&journal, &ann, 1, &[started(&ann, 1)]).await;
-    assert_eq!(journal.refold(second(9)).await.expect("refolded"), 0);
 }

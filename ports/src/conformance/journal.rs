@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use events::{
-    Attempt, Envelope, Event, Gen, Reason, ReasonClass, Status, Step, Version, Workspace,
+    Activity, Attempt, Envelope, Event, Gen, Reason, ReasonClass, Status, Step, Version, Workspace,
     WorkspaceId,
 };
 use tokio::time::{Instant, sleep};
@@ -29,6 +29,7 @@ rules!($ journal_rules, journal:
     a_search_finds_by_team,
     a_search_finds_what_is_due,
     a_search_finds_trouble_by_step_reason_and_time,
+    a_search_finds_who_was_used_last_before_a_time,
     a_search_answers_in_pages_in_the_order_of_ids,
     a_search_tells_what_the_last_append_led_to,
 );
@@ -332,6 +333,27 @@ pub async fn a_search_finds_trouble_by_step_reason_and_time(journal: &dyn Journa
     assert_eq!(by(Query { reason, ..Query::default() }).await, ["ann", "bob"]);
     assert_eq!(by(Query { since, ..Query::default() }).await, ["bob"]);
     assert_eq!(by(Query { step, reason, since, ..Query::default() }).await, [""; 0]);
+}
+
+/// At or before the time; one that was never used is not found.
+pub async fn a_search_finds_who_was_used_last_before_a_time(journal: &dyn Journal, prefix: &str) {
+    let names = [("ann", vec![10]), ("bob", vec![10, 20]), ("cat", vec![])];
+    for (name, used) in names {
+        let id = person(prefix, name);
+        append(journal, &id, &[started(&id, 0, 1)]).await;
+        for at in used {
+            let (generation, activity) = (Gen(1), Activity::AgentTurn);
+            let used = fact(&id, at, Event::Active { generation, activity });
+            append(journal, &id, &[used]).await;
+        }
+    }
+    let by = async |at| {
+        let unused_since = Some(second(at));
+        found(journal, prefix, Query { unused_since, ..Query::default() }).await
+    };
+    assert_eq!(by(9).await, [""; 0]);
+    assert_eq!(by(10).await, ["ann"]);
+    assert_eq!(by(1_000).await, ["ann", "bob"]);
 }
 
 /// Each page begins after the last id of the one before.

@@ -139,14 +139,7 @@ impl Lists {
         let row = |(id, list): (&WorkspaceId, &List)| {
             Row::of(id, &Projection { workspace: list.workspace.clone(), due: list.due })
         };
-        let fits = |row: &Row| {
-            (query.team.is_none() || row.team == query.team)
-                && query.step.is_none_or(|step| row.step == Some(step))
-                && query.reason.is_none_or(|class| {
-                    row.reason.as_ref().is_some_and(|reason| reason.class == class)
-                })
-                && query.since.is_none_or(|since| row.trouble_at.is_some_and(|at| at >= since))
-        };
+        let fits = |row: &Row| query.matches(row);
         self.lists.iter().filter(quick).map(row).filter(fits).take(limit).collect()
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Search {
     step: Option<String>,
     reason: Option<String>,
     since: Option<Timestamp>,
+    unused_since: Option<Timestamp>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -48,6 +49,7 @@ pub(super) async fn find(State(api): Api, Fields(search): Fields<Search>) -> Ans
         step: search.step.as_deref().map(parse::<Step>).transpose()?,
         reason: search.reason.as_deref().map(parse_reason).transpose()?,
         since: search.since,
+        unused_since: search.unused_since,
     };
     let after = search.after.as_deref().map(parse::<WorkspaceId>).transpose()?;
     let limit = search.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
