@@ -19,13 +19,6 @@ pub fn lease_token(
     Secret::new(format!("tc_{}", mac(pool, &format!("lease/{workspace}/{generation}/{attempt}"))))
 }
 
-/// The token by which an agent that has a sidecar of its own asks it: it follows from the lease's
-/// token, and the lease's does not follow from it. So an agent never holds what opens more than its
-/// sidecar. `tc_` and 64 hex digits.
-pub fn agent_token(lease: &Secret) -> Secret {
-    Secret::new(format!("tc_{}", mac(lease, "agent")))
-}
-
 /// The name of the header by which an agent knows its router: only who holds the pool secret, or
 /// is this very agent, can name it. Lower case, a valid header name.
 pub fn pass(pool: &Secret, workspace: &WorkspaceId, generation: Gen, attempt: Attempt) -> Secret {
@@ -105,10 +98,10 @@ mod tests {
     #[test]
     fn an_agents_token_follows_from_the_lease_and_is_another() {
         let lease = Secret::new("tc_1");
-        let token = agent_token(&lease);
-        assert!(token.matches(agent_token(&lease).expose()));
+        let token = agent_key(&lease);
+        assert!(token.matches(agent_key(&lease).expose()));
         assert!(!token.matches(lease.expose()));
-        assert!(!token.matches(agent_token(&Secret::new("tc_2")).expose()));
+        assert!(!token.matches(agent_key(&Secret::new("tc_2")).expose()));
         assert_eq!(token.expose().len(), 67);
     }
 

@@ -81,7 +81,7 @@ pub(super) mod tests {
                 "sidecarImage": "registry/sidecar@sha256:b",
                 "logGroup": "/tc/prod/agents",
                 "agentEnvironment": { "TEAMCLAW_ORIGINS": "https://claw.example.com" },
-                "sidecarEnvironment": { "TEAMCLAW_BROKER": "https://broker.example.com" }
+                "sidecarEnvironment": { "TEAMCLAW_BROKER_URL": "https://broker.example.com" }
             }"#,
         )
         .expect("settings")

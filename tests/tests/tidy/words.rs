@@ -53,6 +53,7 @@ const WORDS: [Banned; 15] = [
     Banned {
         places: &[
             ("aws/fake/src/ecs/", ECS),
+            ("aws/fake/tests/", ECS),
             ("aws/src/compute/", ECS),
             ("events/src/ids.rs", "says what a task is on AWS"),
             ("sidecar/src/scan/", "JSON's objects and lists"),

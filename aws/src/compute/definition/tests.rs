@@ -82,7 +82,7 @@ async fn no_token_is_in_a_definition() {
     let parts = body["containerDefinitions"].as_array().expect("parts").iter();
     let names = parts.flat_map(|part| part["environment"].as_array().expect("variables"));
     let names: BTreeSet<&str> = names.filter_map(|pair| pair["name"].as_str()).collect();
-    for secret in ["TEAMCLAW_TOKEN", "TEAMCLAW_PASS"] {
+    for secret in ["TEAMCLAW_LEASE_TOKEN", "TEAMCLAW_TOKEN", "TEAMCLAW_PASS"] {
         assert!(!names.contains(secret), "{secret}");
     }
 }
