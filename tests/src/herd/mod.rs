@@ -47,7 +47,7 @@ impl Crowd {
         Self {
             people,
             within: Duration::from_secs(60),
-            line: Some(Rate::FARGATE),
+            line: Some(Rate::RUN_TASK),
             launches: Quota { burst: 100, per_second: 20 },
             calls: Quota { burst: 20, per_second: 20 },
             concurrency: 10,
