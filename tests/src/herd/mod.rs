@@ -101,7 +101,6 @@ impl Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn ratio(count: u64, of: u64) -> f64 {
     count as f64 / of.max(1) as f64
 }

@@ -247,7 +247,7 @@ impl Cloud {
             self.alive_of(id).filter(meant).map(|task| task.id.clone()).collect();
         tasks.iter().for_each(|task| self.stop_task(task, gone_ms));
         self.tick(now);
-        self.alive_of(id).find(meant).is_none()
+        !self.alive_of(id).any(|task| meant(&task))
     }
 
     /// `StopTask`: it ends by then.
