@@ -33,6 +33,12 @@ impl Rate {
     /// that was raised is a setting.
     pub const FARGATE: Self = Self { burst: 100, interval: SignedDuration::from_millis(50) };
 
+    /// What an account's quotas allow where every start is a call of its own, as every person's task
+    /// has a definition of its own: `RunTask` may be called 20 times at once and 20 times a second
+    /// (the same page). A little less of both: a line that moves as fast as its quota never makes up
+    /// for a moment in which it stood, and is throttled from then on.
+    pub const RUN_TASK: Self = Self { burst: 10, interval: SignedDuration::from_micros(52_632) };
+
     /// So many at once, then so many a second; one at least of each.
     pub fn per_second(burst: u32, count: u32) -> Self {
         // Rounded up: rather a microsecond later than one too many.

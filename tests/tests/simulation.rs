@@ -1,7 +1,7 @@
 //! The simulation, as far as every test run lives it: seeds that once found something, and the
 //! promise that a seed is always the same world. The thousands are the command's.
 
-use tests::simulate::{Plan, run, run_in};
+use tests::simulate::{Plan, run, run_in, run_on_aws};
 use tests::world::{Hazard, Weather};
 
 /// Seeds whose traces are compared; each is another weather.
@@ -41,6 +41,15 @@ fn with_every_change_of_a_task_lost_all_is_in_order_within_five_minutes() {
         let report = run_in(&Plan::of(seed), untold, false);
         assert!(report.broken.is_empty(), "seed {seed}: {:?}", report.broken);
     }
+}
+
+#[test]
+fn on_aws_all_is_in_order_after_what_goes_wrong_there() {
+    for seed in 200..220 {
+        let report = run_on_aws(seed, false);
+        assert!(report.broken.is_empty(), "seed {seed} on AWS: {:?}", report.broken);
+    }
+    assert_ne!(run(1, false).hash, run_on_aws(1, false).hash, "AWS is another world");
 }
 
 #[test]

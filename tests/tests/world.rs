@@ -53,8 +53,11 @@ macro_rules! compute {
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $rule() {
-                    let seat = super::World::new(super::Pace::Live, super::State::default()).start_process(0);
-                    ports::conformance::compute::$rule(&seat, &seat).await;
+                    // As on one machine, and as on AWS.
+                    for state in [super::State::default(), super::State::default().on_aws()] {
+                        let seat = super::World::new(super::Pace::Live, state).start_process(0);
+                        ports::conformance::compute::$rule(&seat, &seat).await;
+                    }
                 }
             )+
         }

@@ -57,6 +57,7 @@ fn a_rate_is_never_more_than_was_said() {
     }
     assert_eq!(Rate::per_second(0, 0), Rate::per_second(1, 1), "one at least");
     assert_eq!(Rate::per_second(100, 20), Rate::FARGATE);
+    assert_eq!(Rate::per_second(10, 19), Rate::RUN_TASK);
 }
 
 #[test]

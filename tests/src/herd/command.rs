@@ -28,7 +28,7 @@ struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 60)]
     within: u64,
     /// At which rate the line lets them through: at once, and a second
-    #[arg(long, value_name = "BURST/RATE", default_value = "100/20", value_parser = quota)]
+    #[arg(long, value_name = "BURST/RATE", default_value = "10/19", value_parser = quota)]
     line: Quota,
     /// Without a line: everybody calls the compute and is throttled
     #[arg(long)]

@@ -47,7 +47,7 @@ impl Crowd {
         Self {
             people,
             within: Duration::from_secs(60),
-            line: Some(Rate::FARGATE),
+            line: Some(Rate::RUN_TASK),
             launches: Quota { burst: 100, per_second: 20 },
             calls: Quota { burst: 20, per_second: 20 },
             concurrency: 10,
@@ -101,7 +101,6 @@ impl Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn ratio(count: u64, of: u64) -> f64 {
     count as f64 / of.max(1) as f64
 }

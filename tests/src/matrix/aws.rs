@@ -40,7 +40,7 @@ fn plain() -> Vec<Journey> {
     let again = [LogIn, Rest, READY];
     let twice = [AgentEnds, Rest, Skip(6), Rest, AgentEnds, Rest, Stands(Status::Failed)];
     let no_room = [Wrong(Call::RunTask, Strike::Refuses), LogIn, Rest, Stands(Status::Failed)];
-    let gone = [Deaf, AgentEnds, Skip(FORGOTTEN_SECONDS), Sweep, Sweep, Skip(6), Rest, READY];
+    let forgotten = [Deaf, AgentEnds, Skip(FORGOTTEN_SECONDS), Sweep, Sweep, Rest];
     let mut all = vec![
         journey("log in", &[&UP]),
         journey("stop, and log in at once", &[&UP, &[Stop(true), LogIn, Rest, READY]]),
@@ -50,7 +50,10 @@ fn plain() -> Vec<Journey> {
         journey("no room, replayed", &[&no_room, &[Right, Replay(None), Rest, READY]]),
         journey("orphans", &[&UP, &[Orphans, Sweep, Sweep, Rest, READY]]),
         journey("no word of any task", &[&[Deaf], &UP, &[AgentEnds, Rest, Skip(6), Rest, READY]]),
-        journey("no word of its end until it is forgotten", &[&UP, &gone]),
+        journey(
+            "no word of its end until it is forgotten",
+            &[&UP, &forgotten, &[Skip(6), Rest, READY]],
+        ),
     ];
     all[0].away = true;
     all

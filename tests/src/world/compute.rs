@@ -47,6 +47,10 @@ pub struct Cloud {
     /// What is to be told, and when.
     changes: Vec<(i64, Task)>,
     addresses: u32,
+    /// The tasks of each workspace: a crowd is looked through one by one too often.
+    owners: BTreeMap<WorkspaceId, Vec<TaskId>>,
+    /// Nothing happens by itself before this.
+    quiet_until_ms: i64,
     /// How many tasks were ever started.
     pub starts: u64,
 }
@@ -59,7 +63,9 @@ impl Cloud {
 
     /// Every task that is not gone, of one workspace.
     pub fn alive_of<'a>(&'a self, id: &'a WorkspaceId) -> impl Iterator<Item = &'a Task> {
-        self.alive().filter(move |task| task.workspace == *id)
+        let tasks = self.owners.get(id).into_iter().flatten();
+        let tasks = tasks.filter_map(|task| self.tasks.get(task)).map(|running| &running.task);
+        tasks.filter(|task| is_alive(task))
     }
 
     /// Whose tasks are registered.
@@ -94,6 +100,7 @@ impl Cloud {
                 running.ends_ms = Some((now, "it crashed"));
             }
         }
+        self.quiet_until_ms = now;
         self.tick(now);
     }
 
@@ -118,6 +125,9 @@ impl Cloud {
 
     /// Lets everything happen that is due by now.
     pub fn tick(&mut self, now: i64) {
+        if now < self.quiet_until_ms {
+            return;
+        }
         let mut news = Vec::new();
         for running in self.tasks.values_mut() {
             if let Some(task) = running.advance(now) {
@@ -130,11 +140,13 @@ impl Cloud {
             }
         }
         self.changes.extend(news);
+        self.quiet_until_ms = self.next_ms().unwrap_or(i64::MAX);
     }
 
     /// What was to go wrong with tasks that run does not: they listen soon, and end only when they
     /// are stopped.
     pub fn heal(&mut self, now: i64) {
+        self.quiet_until_ms = now;
         for running in self.tasks.values_mut().filter(|running| is_alive(&running.task)) {
             if running.task.status != TaskStatus::Stopping {
                 running.ends_ms = None;
@@ -216,6 +228,8 @@ impl Cloud {
                         self.hear_nothing_until(now + DEAF_MS);
                     }
                     self.tasks.insert(id.clone(), running);
+                    self.owners.entry(spec.workspace.clone()).or_default().push(id.clone());
+                    self.quiet_until_ms = now;
                     self.tick(now);
                 }
                 Ok(id)
@@ -228,12 +242,12 @@ impl Cloud {
     fn stop(&mut self, id: &WorkspaceId, up_to: (Gen, Attempt), now: i64, gone_ms: i64) -> bool {
         let fence = self.fences.entry(id.clone()).or_default();
         *fence = (*fence).max(up_to);
-        let meant = |task: &Task| task.workspace == *id && (task.generation, task.attempt) <= up_to;
+        let meant = |task: &&Task| (task.generation, task.attempt) <= up_to;
         let tasks: Vec<TaskId> =
-            self.alive().filter(|task| meant(task)).map(|task| task.id.clone()).collect();
+            self.alive_of(id).filter(meant).map(|task| task.id.clone()).collect();
         tasks.iter().for_each(|task| self.stop_task(task, gone_ms));
         self.tick(now);
-        !self.alive().any(meant)
+        !self.alive_of(id).any(|task| meant(&task))
     }
 
     /// `StopTask`: it ends by then.
@@ -243,6 +257,7 @@ impl Cloud {
             running.task.status = TaskStatus::Stopping;
             running.task.version += 1;
             running.ends_ms = Some((gone_ms, "it was stopped"));
+            self.quiet_until_ms = self.quiet_until_ms.min(gone_ms);
         }
     }
 

@@ -11,6 +11,7 @@ mod admission;
 mod bounds;
 mod deleting;
 mod healing;
+mod herd;
 mod idleness;
 mod loops;
 mod meanwhile;
