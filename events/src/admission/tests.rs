@@ -1,3 +1,5 @@
+//! What the line in front of starts promises, whatever the clocks say.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -159,6 +159,7 @@ fn folder(name: &str) -> &str {
     match name {
         "teamclaw-sidecar" => "sidecar/main",
         "fake-aws" => "aws/fake",
+        "replay" => "aws/replay",
         _ => name,
     }
 }
