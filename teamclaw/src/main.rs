@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod commands;
 pub mod demo;
 pub mod deploy;
+#[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "nothing of AWS is seen without it"))]
 pub mod doctor;
 pub mod estimate;
 #[cfg(test)]

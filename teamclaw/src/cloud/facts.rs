@@ -80,7 +80,6 @@ fn of(stack: stacks::Stack) -> Stack {
     Stack { status: stack.status, drift }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn said(fault: Fault) -> String {
     fault.reason().words
 }

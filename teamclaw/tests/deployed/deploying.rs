@@ -41,7 +41,7 @@ impl Checkout {
                 program,
                 &format!(
                     "echo \"{name} $*\" >> '{log}'\necho \"progress of $3\"\n\
-                     case \"$*\" in *\"$(/bin/cat '{refused}' 2>/dev/null || echo -)\"*) exit 1;; esac"
+                     case \"$*\" in *\"$(/bin/cat '{refused}' 2>/dev/null || echo NONE)\"*) exit 1;; esac"
                 ),
             );
         }
