@@ -53,26 +53,18 @@ fn is_none(said: Option<&Said>) -> bool {
 mod tests {
     use aws_sdk_servicequotas::config::retry::RetryConfig;
     use aws_sdk_servicequotas::config::{BehaviorVersion, Credentials, Region};
-    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-    use aws_smithy_runtime_api::http::StatusCode;
-    use aws_smithy_types::body::SdkBody;
+    use replay::Replay;
 
     use super::*;
 
     /// Quotas whose calls are answered so, one after the other.
     fn answered(answers: &[(u16, &'static str)]) -> Quotas {
-        let events = answers.iter().map(|(status, body)| {
-            let status = StatusCode::try_from(*status).expect("a status");
-            let answer = HttpResponse::new(status, SdkBody::from(*body));
-            ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer)
-        });
         let config = aws_sdk_servicequotas::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
             .retry_config(RetryConfig::disabled())
-            .http_client(StaticReplayClient::new(events.collect()));
+            .http_client(Replay::new(answers.iter().copied()));
         Quotas::new(Client::from_conf(config.build()))
     }
 

@@ -110,9 +110,7 @@ impl DynamoStarts {
             .expression_attribute_values(way.value(), way.valued(now, self.rate.interval))
             .return_values(ReturnValue::AllNew);
         match update.send().await {
-            Ok(updated) => {
-                time_in(updated.attributes(), "until_us").map(Some)
-            }
+            Ok(updated) => time_in(updated.attributes(), "until_us").map(Some),
             Err(error) if is_not_its_turn(&error) => Ok(None),
             Err(error) => Err(fault(SERVICE, &error)),
         }
@@ -224,7 +222,10 @@ fn text(text: &str) -> AttributeValue {
 }
 
 /// A time of a row as the SDK gives it.
-#[expect(clippy::disallowed_types, reason = "the SDK's own type; nobody walks over it in its order")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the SDK's own type; nobody walks over it in its order"
+)]
 fn time_in(
     row: Option<&std::collections::HashMap<String, AttributeValue>>,
     name: &str,

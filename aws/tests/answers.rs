@@ -14,10 +14,6 @@ use aws::usage::DynamoUsage;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use events::price::Cost;
 use events::usage::{Completion, Tokens};
 use events::{
@@ -26,6 +22,7 @@ use events::{
 use jiff::Timestamp;
 use ports::UsageSink;
 use ports::{Fault, Ids, Lease, LeaseLookup, Leases, People, Route, Routes, Suspects, Timers};
+use replay::Replay;
 
 type Answer = (u16, &'static str);
 
@@ -54,13 +51,8 @@ const OUTAGE: Answer =
     (500, r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"m"}"#);
 
 /// A service that gives these answers in their order and then none, and its record of requests.
-fn answering(answers: &[Answer]) -> (Client, Environment, StaticReplayClient) {
-    let answer = |(status, body): &Answer| {
-        let status = StatusCode::try_from(*status).expect("a status");
-        let answer = HttpResponse::new(status, SdkBody::from(*body));
-        ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer)
-    };
-    let service = StaticReplayClient::new(answers.iter().map(answer).collect());
+fn answering(answers: &[Answer]) -> (Client, Environment, Replay) {
+    let service = Replay::new(answers.iter().copied());
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -71,8 +63,8 @@ fn answering(answers: &[Answer]) -> (Client, Environment, StaticReplayClient) {
 }
 
 /// How often the service was called, and its last request's body.
-fn asked(service: &StaticReplayClient) -> (usize, String) {
-    let bodies = service.actual_requests().map(|request| {
+fn asked(service: &Replay) -> (usize, String) {
+    let bodies = service.requests().map(|request| {
         String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned()
     });
     let bodies: Vec<_> = bodies.collect();
@@ -89,7 +81,7 @@ fn lease() -> Lease {
     }
 }
 
-fn leases(answers: &[Answer]) -> (DynamoLeases, StaticReplayClient) {
+fn leases(answers: &[Answer]) -> (DynamoLeases, Replay) {
     let (client, environment, service) = answering(answers);
     (DynamoLeases::new(client, &environment, Secret::new("secret")), service)
 }

@@ -1,6 +1,5 @@
 //! The broker over a local STS, and what it makes of STS's refusals.
 
-mod replay;
 mod rig;
 
 use std::collections::BTreeMap;
@@ -12,11 +11,11 @@ use aws::broker::{Refusal, StsBroker, used};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sts::{Client, Config};
-use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::token::{agent_key, token_hash};
 use events::{Attempt, Envelope, Gen, Limits, Secret, WorkspaceId};
 use jiff::Timestamp;
 use ports::{Fault, Lease, LeaseLookup, Spending, UsageSink, UsageTotals};
+use replay::Replay;
 
 const TOKEN: &str = "tc_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -72,8 +71,8 @@ async fn a_token_becomes_a_session_of_its_workspace() {
     assert!(arn.ends_with(":assumed-role/sidecar/ann"), "{arn}");
 }
 
-fn over(answers: &[(u16, &str)], leases: Arc<Table>) -> (StsBroker, StaticReplayClient) {
-    let http = replay::answering(answers);
+fn over(answers: &[(u16, &str)], leases: Arc<Table>) -> (StsBroker, Replay) {
+    let http = Replay::new(answers.iter().copied());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -95,7 +94,7 @@ async fn a_session_is_called_by_its_workspace_and_has_the_policy_and_an_hour() {
     let traded = broker.trade(TOKEN).await.expect("traded");
     assert_eq!(traded.expires.to_string(), "2026-11-26T05:00:00Z");
     assert!(traded.secret_key.matches("s") && traded.session.matches("t"));
-    let request = http.actual_requests().next().expect("a request");
+    let request = http.requests().next().expect("a request");
     let body = String::from_utf8_lossy(request.body().bytes().expect("a body")).into_owned();
     for part in ["RoleSessionName=ann&", "DurationSeconds=3600", "Policy=%7B", "GetSecretValue"] {
         assert!(body.contains(part), "{part}: {body}");
@@ -112,7 +111,7 @@ async fn who_has_no_lease_is_turned_away_without_a_call() {
         let answer = broker.trade(token).await.err().expect("refused");
         assert_eq!(answer.status(), 401, "{token}");
     }
-    assert_eq!(http.actual_requests().count(), 0);
+    assert_eq!(http.requests().count(), 0);
 }
 
 #[tokio::test]

@@ -176,6 +176,23 @@ async fn a_stop_waits_for_a_start_that_may_be_on_its_way() {
     assert!(matches!(late, Err(Fault::Refused(_))), "{late:?}");
 }
 
+/// It is the last time of asking that counts, not the first.
+#[tokio::test]
+async fn a_stop_waits_for_a_repeated_start_too() {
+    let world = world().await;
+    world.fake.change(|habits| habits.unseen = Duration::from_secs(30));
+    let spec = world.spec("ann", 1, 1).await;
+    world.fake.trouble("ecs.RunTask", Trouble::Fails);
+    world.compute.run(&spec).await.expect_err("nobody knows whether it acted");
+    world.fake.advance(MINUTES);
+    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
+    world.compute.run(&spec).await.expect_err("nobody knows whether it acted");
+    assert!(!stop(&world, &spec).await, "the task is not seen, and it is there");
+    world.fake.advance(Duration::from_secs(30));
+    gone(&world, &spec).await;
+    assert_eq!(alive(&world), 0);
+}
+
 #[tokio::test]
 async fn a_stop_reaches_a_start_whose_answer_was_lost() {
     let world = world().await;
@@ -339,7 +356,10 @@ async fn events_tell_a_whole_life_with_rising_versions() {
     let listening = tokio::time::timeout(GRACE * 60, listens).await.expect("in time");
     world.fake.end_task(&task.0, "SpotInterruption", "Your Spot Task was interrupted.");
     world.fake.advance(Duration::from_secs(1));
-    let told: Vec<_> = world.fake.events().iter().filter_map(task_of).collect();
+    let events = world.fake.events();
+    let times = events.iter().map(|event| event["time"].as_str().expect("a text"));
+    assert!(times.into_iter().all(|time| time.parse::<jiff::Timestamp>().is_ok()));
+    let told: Vec<_> = events.iter().filter_map(task_of).collect();
     assert!(told.iter().all(|told| told.id == task && told.workspace == id("ann")));
     assert!(told.iter().all(|told| (told.generation, told.attempt) == (Gen(2), Attempt(3))));
     assert!(told.windows(2).all(|pair| pair[0].version < pair[1].version));

@@ -1,7 +1,6 @@
 //! [`SecretsKeys`] is held to the ports' rules over a local Secrets Manager, and to what must hold
 //! when two edit at once or one dies half-way.
 
-mod replay;
 mod rig;
 
 use aws::Environment;
@@ -9,10 +8,10 @@ use aws::keys::{SecretsKeys, create};
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_secretsmanager::{Client, Config};
-use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::Secret;
 use events::token::key_print;
 use ports::{Fault, Grant, Keys, Renewed};
+use replay::Replay;
 
 /// A pool that nobody else uses.
 async fn fresh() -> (Client, Environment) {
@@ -159,8 +158,8 @@ async fn who_only_reads_gets_no_refresh_token_and_changes_nothing() {
     assert_eq!(texts(&writer).await, ["t2"]);
 }
 
-fn over(answers: &[(u16, &str)]) -> (SecretsKeys, StaticReplayClient) {
-    let http = replay::answering(answers);
+fn over(answers: &[(u16, &str)]) -> (SecretsKeys, Replay) {
+    let http = Replay::new(answers.iter().copied());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -171,8 +170,8 @@ fn over(answers: &[(u16, &str)]) -> (SecretsKeys, StaticReplayClient) {
 }
 
 /// The body of a request.
-fn asked(http: &StaticReplayClient, nth: usize) -> serde_json::Value {
-    let request = http.actual_requests().nth(nth).expect("a request");
+fn asked(http: &Replay, nth: usize) -> serde_json::Value {
+    let request = http.requests().nth(nth).expect("a request");
     serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
 }
 
@@ -216,7 +215,7 @@ async fn a_change_whose_answer_was_lost_is_found_done() {
     let ours = format!(r#"{{"VersionId":"{token}","SecretString":"{{}}"}}"#);
     let (keys, http) = over(&[(200, READ), (200, DONE), (400, MOVED), (200, &ours)]);
     assert!(keys.add("x", Secret::new("k")).await.expect("added").1);
-    assert_eq!(http.actual_requests().count(), 4, "nothing is written twice");
+    assert_eq!(http.requests().count(), 4, "nothing is written twice");
 }
 
 /// GetSecretValue of a secret that has no value yet (Secrets Manager's words).

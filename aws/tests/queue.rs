@@ -1,7 +1,6 @@
 //! [`SqsQueue`] is held to the port's rules over a local SQS, and to SQS's own words where no local
 //! one says them.
 
-mod replay;
 mod rig;
 
 use std::time::Duration;
@@ -10,9 +9,9 @@ use aws::queue::{SqsQueue, create};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::{Client, Config};
-use aws_smithy_http_client::test_util::StaticReplayClient;
 use events::Class;
 use ports::{Fault, Handle, Nudge, Outgoing, Queue};
+use replay::Replay;
 
 /// Queues that nobody else uses.
 async fn fresh() -> SqsQueue {
@@ -42,9 +41,9 @@ macro_rules! suite {
 ports::queue_rules!(suite);
 
 /// A queue whose service answers with these statuses and bodies, after it told the queue's URL.
-fn answering(answers: &[(u16, &str)]) -> (SqsQueue, StaticReplayClient) {
+fn answering(answers: &[(u16, &str)]) -> (SqsQueue, Replay) {
     let url = (200, r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/q"}"#);
-    let http = replay::answering(std::iter::once(&url).chain(answers));
+    let http = Replay::new(std::iter::once(&url).chain(answers).copied());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -82,7 +81,7 @@ async fn a_batch_that_fails_in_part_tells_what_became_of_each() {
         ),
         "{answers:?}"
     );
-    assert_eq!(http.actual_requests().count(), 2);
+    assert_eq!(http.requests().count(), 2);
 }
 
 /// A body is the nudge and nothing else, and the team is its group.
@@ -92,7 +91,7 @@ async fn a_message_is_its_nudge_and_its_group_its_team() {
     let team = Some("red".parse().expect("a name"));
     let sent = Outgoing { group: team, delay: Duration::from_millis(1500), ..message("ann") };
     queue.send(Class::Compute, &[sent]).await.expect("an answer");
-    let request = http.actual_requests().last().expect("a request");
+    let request = http.requests().last().expect("a request");
     let body: serde_json::Value =
         serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
     let entry = serde_json::json!({ "Id": "0", "MessageBody": r#"{"workspace":"ann"}"#,
@@ -126,13 +125,49 @@ async fn a_stale_handle_changes_nothing_in_any_of_the_services_words() {
     }
 }
 
+const ARN: &str = r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-central-1:123456789012:q-dlq"}}"#;
+
 /// API_StartMessageMoveTask.html: one task at a time.
 #[tokio::test]
 async fn a_redrive_beside_another_is_asked_for_again_later() {
-    let arn = r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-central-1:123456789012:q-dlq"}}"#;
     let body = r#"{"__type":"com.amazonaws.sqs#UnsupportedOperation","message":"There is already a task running."}"#;
     let running = r#"{"Results":[{"Status":"RUNNING","ApproximateNumberOfMessagesMoved":3,"StartedTimestamp":1}]}"#;
-    let (queue, _) = answering(&[(200, arn), (400, body), (200, running)]);
+    let (queue, _) = answering(&[(200, ARN), (200, running), (400, body), (200, running)]);
     let answer = queue.redrive(Class::Compute).await;
     assert!(matches!(answer, Err(Fault::Throttled { after: Some(_), .. })), "{answer:?}");
+}
+
+/// API_ListMessageMoveTasks.html tells the newest first, when it knows of it.
+#[tokio::test]
+async fn a_redrive_counts_its_own_task_and_not_the_one_before() {
+    let earlier = r#"{"Results":[{"Status":"COMPLETED","ApproximateNumberOfMessagesMoved":99,"StartedTimestamp":1}]}"#;
+    let ours = |status: &str, moved: u8| {
+        format!(
+            r#"{{"Results":[{{"Status":"{status}","ApproximateNumberOfMessagesMoved":{moved},"StartedTimestamp":2}}]}}"#
+        )
+    };
+    let (running, done) = (ours("RUNNING", 3), ours("COMPLETED", 7));
+    let started = r#"{"TaskHandle":"h"}"#;
+    let answers = [ARN, earlier, started, earlier, &running, &done].map(|body| (200, body));
+    let (queue, _) = answering(&answers);
+    assert_eq!(queue.redrive(Class::Compute).await.expect("moved"), 7);
+}
+
+/// A look is a receive, so whoever looks gives the letters back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_at_dead_letters_leaves_them_for_the_next_who_looks() {
+    let (client, environment) = (Client::new(&rig::ministack().config().await), rig::environment());
+    create(&client, &environment).await.expect("the queues are made");
+    let url = client.get_queue_url().queue_name(environment.dead_letters(Class::Compute));
+    let url = url.send().await.expect("there").queue_url.expect("a URL");
+    for n in 0..12 {
+        let sent = client.send_message().queue_url(&url).message_body(n.to_string()).send().await;
+        sent.expect("sent");
+    }
+    let queue = SqsQueue::new(client, &environment);
+    for (limit, count) in [(100, 12), (12, 12), (5, 5), (0, 0), (100, 12)] {
+        let letters = queue.dead_letters(Class::Compute, limit).await.expect("letters");
+        assert_eq!(letters.len(), count);
+        assert!(letters.is_sorted_by_key(|letter| letter.sent), "oldest first");
+    }
 }

@@ -53,7 +53,8 @@ async fn the_table_gives_the_slots_that_the_rule_gives_whatever_the_clocks_say()
     let (client, environment) = table().await;
     let rate = Rate::per_second(3, 7);
     let line = DynamoStarts::new(client, &environment, Capacity::OnDemand, rate);
-    let clocks = [0, 0, 0, 0, 5, 3, 400, -9_000, 20, 60_000, 60_000, 3_600_000, 7, -3_600_000, 8, 9];
+    let clocks =
+        [0, 0, 0, 0, 5, 3, 400, -9_000, 20, 60_000, 60_000, 3_600_000, 7, -3_600_000, 8, 9];
     let mut bucket = None;
     for (number, ms) in clocks.into_iter().enumerate() {
         let (next, want) = Bucket::reserve(bucket, at(ms), rate);

@@ -1,6 +1,5 @@
 //! A batch of usage on its way through a local SQS, and what SQS may say to it.
 
-mod replay;
 mod rig;
 mod sample;
 
@@ -33,7 +32,7 @@ fn over(answers: &[(u16, &str)]) -> SqsUsage {
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::for_tests())
         .retry_config(RetryConfig::disabled())
-        .http_client(replay::answering(answers));
+        .http_client(replay::Replay::new(answers.iter().copied()));
     SqsUsage::new(Client::from_conf(config.build()), &rig::environment())
 }
 

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use events::{Attempt, Gen, TeamId, Workspace, WorkspaceId};
 use jiff::Timestamp;
-use ports::{
-    Agents, Compute, Homes, Leases, Reach, Routes, Staging, Starts, Suspects, Trial,
-};
+use ports::{Agents, Compute, Homes, Leases, Reach, Routes, Staging, Starts, Suspects, Trial};
 use producers::{Bus, Pools};
 
 /// Every port that a consumer may need. Cheap to clone.

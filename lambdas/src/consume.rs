@@ -11,7 +11,7 @@ use ports::Handle;
 
 use crate::batch::{self, End};
 use crate::message::Message;
-use crate::metrics::{Metric, Metrics};
+use crate::metrics::Metrics;
 
 /// When a message comes back whose handling did not finish: the engine's longest pause.
 const LOST_AFTER: Duration = Duration::from_secs(8);
@@ -28,10 +28,7 @@ pub async fn consume(
     metrics: &Metrics,
 ) -> SqsBatchResponse {
     let messages: Vec<Message> = event.records.into_iter().map(Message::of).collect();
-    let oldest = messages.iter().filter_map(|message| message.sent).min();
-    if let Some(oldest) = oldest {
-        metrics.set(Metric::Lag, world.bus.now().duration_since(oldest).as_millis());
-    }
+    metrics.lag(&messages, world.bus.now());
     let ended = batch::run(messages, time, |message| one(world.clone(), class, message)).await;
     metrics.batch(&ended);
     let lost = ended.lost.iter().map(|message| put_off(world, class, &message.handle, LOST_AFTER));

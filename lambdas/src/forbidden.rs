@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use events::rotation::Number;
-use events::{Attempt, Gen, KeyPrint, ProviderId, Secret, TaskId, WorkspaceId};
+use events::{Attempt, Envelope, Gen, KeyPrint, ProviderId, Secret, TaskId, WorkspaceId};
 use jiff::Timestamp;
 use ports::{
     Agents, Compute, Fault, Homes, KeyInfo, Keys, Lease, LeaseLookup, Leases, PoolKey, Probe,
-    Quiesce, Reach, Route, Routes, Staging, Suspect, Suspects, Task, TaskSpec, Trial, Tried, Turn,
+    Quiesce, Reach, Route, Routes, Spending, Staging, Suspect, Suspects, Task, TaskSpec, Trial,
+    Tried, Turn, UsageSink, UsageTotals,
 };
 
 /// Stands for every port that is not the function's to call.
@@ -212,5 +213,19 @@ impl Staging for Forbidden {
 impl Trial for Forbidden {
     async fn try_key(&self, _: &ProviderId, _: &Secret) -> Result<Tried, Fault> {
         may_not("providers")
+    }
+}
+
+#[async_trait]
+impl UsageSink for Forbidden {
+    async fn count(&self, _: &[Envelope]) -> Result<(), Fault> {
+        may_not("the ledger")
+    }
+}
+
+#[async_trait]
+impl UsageTotals for Forbidden {
+    async fn total(&self, _: &WorkspaceId, _: Timestamp) -> Result<Spending, Fault> {
+        may_not("the ledger")
     }
 }

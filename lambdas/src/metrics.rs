@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::batch::Ended;
+use crate::message::Message;
 
 /// Under which the numbers lie.
 pub const NAMESPACE: &str = "TeamClaw";
@@ -84,6 +85,13 @@ impl Metrics {
     pub fn set(&self, metric: Metric, value: impl TryInto<i64>) {
         let value = value.try_into().unwrap_or(i64::MAX);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(metric, value);
+    }
+
+    /// Tells how old the oldest message of a batch is.
+    pub fn lag(&self, messages: &[Message], now: Timestamp) {
+        if let Some(oldest) = messages.iter().filter_map(|message| message.sent).min() {
+            self.set(Metric::Lag, now.duration_since(oldest).as_millis());
+        }
     }
 
     /// Tells what became of a batch.

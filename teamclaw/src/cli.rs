@@ -3,6 +3,8 @@
 mod args;
 mod choices;
 mod delete;
+mod deploy;
+mod doctor;
 mod estimate;
 mod examples;
 mod parked;
@@ -18,8 +20,11 @@ pub use args::{
     CompletionsArgs, EventsArgs, FeedArgs, KeysArgs, KeysCommand, LoginArgs, OneArgs, OrphansArgs,
     ReplayArgs, SetArgs, SnoozeArgs, StatusArgs, UsageArgs,
 };
-pub use choices::{By, Format, LogFormat, UsageFormat};
+pub use choices::{Backend, By, Format, LogFormat, UsageFormat};
+
 pub use delete::DeleteArgs;
+pub use deploy::{DeployArgs, STACKS};
+pub use doctor::DoctorArgs;
 pub use estimate::EstimateArgs;
 #[cfg(test)]
 pub use examples::EXIT_CODES;
@@ -49,6 +54,10 @@ pub enum Command {
     /// What an operator asks of an engine that runs.
     #[command(flatten)]
     Operate(Operation),
+    /// Deploy an environment on AWS, stack by stack
+    Deploy(DeployArgs),
+    /// Look at what is needed and what is wrong: on this machine, or of a deployed environment
+    Doctor(DoctorArgs),
     /// Estimate what a deployment on AWS costs a month, line by line
     Estimate(EstimateArgs),
     /// Print the completions for a shell
@@ -97,6 +106,13 @@ pub enum Operation {
 /// Where the engine is.
 #[derive(Args)]
 pub struct At {
+    /// Where it runs: on one machine, or deployed on AWS
+    #[arg(long, value_enum, env = "TEAMCLAW_BACKEND", hide_env_values = true, default_value_t)]
+    pub backend: Backend,
+    /// The name of the deployed environment, with --backend aws
+    #[arg(long, value_name = "NAME", env = "TEAMCLAW_ENV", hide_env_values = true)]
+    #[arg(value_parser = values::environment)]
+    pub env: Option<String>,
     /// The data directory of the engine that is meant; root's is /var/lib/teamclaw
     #[arg(long, value_name = "DIR", env = "TEAMCLAW_DATA", hide_env_values = true)]
     #[arg(default_value = target::DATA_DIR_DEFAULT, value_parser = target::data_dir)]
@@ -109,7 +125,10 @@ impl Command {
         match self {
             Self::Operate(operation) => operation.wants_json(),
             Self::Estimate(args) => args.format == UsageFormat::Json,
-            Self::Up(_) | Self::Completions(_) | Self::Task | Self::DemoAgent => false,
+            Self::Doctor(args) => args.format.is_json(),
+            Self::Deploy(_) | Self::Up(_) | Self::Completions(_) | Self::Task | Self::DemoAgent => {
+                false
+            }
         }
     }
 }

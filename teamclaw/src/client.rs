@@ -4,7 +4,6 @@
 //! Nothing here knows what a request means. Paths and queries are put together from parsed names
 //! only, so that none needs escaping.
 
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,10 +15,12 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::backend;
+use crate::cli::At;
 use crate::problem::{
     EXIT_BUG, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Problem,
 };
-use crate::target::{self, Target};
+use crate::target::Target;
 use admin::api::{ROOT, Trouble};
 
 /// The longest answer that is read: a page of a thousand rows with long reasons fits.
@@ -28,6 +29,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// What to do when a gateway before the engine lets nobody in: its tokens are good for an hour.
+const TOKEN_DO_THIS: &str = "get a new one from the issuer and put it into TEAMCLAW_TOKEN";
 /// How long a question may be held open until there is something to say; the engine's own limit.
 pub const WAIT_SECS: u64 = 20;
 
@@ -39,12 +42,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine of this data directory, or of the environment.
+    /// The engine that is meant: this machine's, one that the environment's variables name, or one
+    /// that is deployed.
     ///
     /// # Errors
-    /// No engine is known here, or its address or token makes no sense.
-    pub fn find(data: &Path) -> Result<Self, Problem> {
-        Self::at(target::find(data)?)
+    /// No engine is known there, or its address or token makes no sense.
+    pub async fn find(at: &At) -> Result<Self, Problem> {
+        Self::at(backend::target(at).await?)
     }
 
     /// The engine at this place. Connects to nothing yet.
@@ -188,6 +192,13 @@ fn read_answer<T: DeserializeOwned>(
         });
     }
     let Ok(trouble) = serde_json::from_slice::<Trouble>(body) else {
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let why = format!("{url} answered {status}");
+            return Err(Problem::new("the token is not accepted", why, TOKEN_DO_THIS));
+        }
+        if matches!(status.as_u16(), 429 | 502..=504) {
+            return Err(unreachable(format!("{url} answered {status}")));
+        }
         let do_this = "see with --data DIR or TEAMCLAW_URL that the right engine is meant";
         let why = format!("{url} answered {status}, which an engine does not say");
         return Err(

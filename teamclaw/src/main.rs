@@ -3,10 +3,14 @@
 //! Reads the arguments, chooses a runtime and turns the outcome into an exit code. Nothing else.
 
 // `pub`, so that the lints for what is public hold within this program too.
+pub mod backend;
 pub mod cli;
 pub mod client;
+pub mod cloud;
 pub mod commands;
 pub mod demo;
+pub mod deploy;
+pub mod doctor;
 pub mod estimate;
 #[cfg(test)]
 #[path = "../../tests/fuzz/src/arguments.rs"]
@@ -37,6 +41,12 @@ fn main() -> ExitCode {
         Command::Task => return task::run(),
         Command::DemoAgent => return demo::agent::run(),
         Command::Up(args) => block_on(&mut Builder::new_multi_thread(), up::run(*args)),
+        Command::Deploy(args) => {
+            block_on(&mut Builder::new_current_thread(), commands::deploy(args))
+        }
+        Command::Doctor(args) => {
+            block_on(&mut Builder::new_current_thread(), commands::doctor(args))
+        }
         Command::Estimate(args) => commands::estimate(&args),
         Command::Completions(args) => commands::completions(&args),
         Command::Operate(operation) => {

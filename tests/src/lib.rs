@@ -3,6 +3,7 @@
 //! promise; nothing in the workspace depends on this crate.
 
 pub mod bench;
+pub mod herd;
 pub mod killed;
 pub mod matrix;
 pub mod model;

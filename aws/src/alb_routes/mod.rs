@@ -73,7 +73,7 @@ impl AlbRoutes {
     async fn put_up(&self, id: &WorkspaceId, route: &Route) -> Result<(), Fault> {
         let group = self.balancer.group(id).await?;
         self.balancer.target(&group, route.address).await?;
-        if self.balancer.rules_to(&group).await?.first().is_some() {
+        if !self.balancer.rules_to(&group).await?.is_empty() {
             return Ok(());
         }
         let mut passed_over = Vec::new();

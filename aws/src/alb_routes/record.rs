@@ -8,8 +8,8 @@ use events::{Attempt, Gen, WorkspaceId};
 use ports::{Fault, Route};
 
 use super::SLOTS;
-use crate::marks::mark;
 use crate::conditions::{Change, Changed, Row, Rows, number, text};
+use crate::marks::mark;
 use crate::tables::Table;
 
 /// The table: a partition of routes and one of slots, each of 90 rows at the most.

@@ -164,6 +164,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_header_holds_is_read_without_a_panic(text in ".{0,200}") {
+            let token = bearer(&text);
+            proptest::prop_assert!(token.is_none_or(|token| text.contains(token)));
+        }
+    }
+
     #[test]
     fn who_is_refused_for_good_is_told_apart_from_who_may_ask_again() {
         assert_eq!(Refusal::Unknown.status(), 401);

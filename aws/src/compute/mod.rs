@@ -33,17 +33,17 @@ pub use seen::task_of;
 pub use settings::{Architecture, TaskSettings};
 
 use crate::Environment;
+use crate::conditions::Rows;
 use crate::error::{Said, fault};
 use crate::homes::FindHome;
 use crate::marks::mark;
-use crate::conditions::Rows;
 use record::Record;
 use role::Roles;
 use run::Sight;
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "ECS";
-/// How long a start that was claimed may be on its way or missed by ECS: a function's time limit is
+/// How long a start that was asked for may be on its way or missed by ECS: a function's time limit is
 /// a minute, and ECS shows a task within seconds.
 const UNSEEN_MAX_MS: i64 = 2 * 60 * 1_000;
 /// How often everything is looked at by who has no events.

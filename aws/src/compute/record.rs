@@ -7,8 +7,8 @@
 use events::{Attempt, Gen, TaskId, WorkspaceId};
 use ports::{Fault, TaskSpec};
 
-use crate::marks::mark;
 use crate::conditions::{Change, Changed, Row, Rows, number, text};
+use crate::marks::mark;
 use crate::tables::Table;
 
 /// The table: one row a workspace, and one for each start that led to a task.
@@ -59,8 +59,10 @@ pub(super) struct Start {
     /// Its [`mark`].
     pub(super) mark: String,
     pub(super) token: String,
-    /// When it took the place, in milliseconds since 1970.
+    /// When it took the place, in milliseconds since 1970: no later than ECS has its token.
     pub(super) at_ms: i64,
+    /// When ECS was last asked for its task, at the latest.
+    pub(super) asked_ms: i64,
     /// The task, once ECS has named it.
     pub(super) arn: Option<String>,
 }
@@ -72,11 +74,12 @@ fn state(row: &Row) -> State {
         Some(Registered { arn, template, home: owned("mounts")? })
     };
     let start = || {
-        let at_ms = i64::try_from(row.number("startAt")?).ok()?;
+        let time = |name: &str| i64::try_from(row.number(name)?).ok();
         Some(Start {
             mark: owned("startMark")?,
             token: owned("startToken")?,
-            at_ms,
+            at_ms: time("startAt")?,
+            asked_ms: time("askedAt")?,
             arn: owned("startArn"),
         })
     };
@@ -90,12 +93,12 @@ fn state(row: &Row) -> State {
 }
 
 /// What became of a change, with the state after or instead of it.
-pub(super) type Told = Result<State, State>;
+pub(super) type Told = Result<State, Box<State>>;
 
 fn told(changed: &Changed) -> Told {
     match changed {
         Changed::Done(row) => Ok(state(row)),
-        Changed::Not(row) => Err(state(row)),
+        Changed::Not(row) => Err(Box::new(state(row))),
     }
 }
 
@@ -137,7 +140,20 @@ impl Record {
             values.push((":gone", text(token)));
             when = "(attribute_not_exists(stopped) OR stopped < :mark) AND startToken = :gone";
         }
-        let update = "SET startMark = :mark, startToken = :token, startAt = :now REMOVE startArn";
+        let update = "SET startMark = :mark, startToken = :token, startAt = :now, askedAt = :now \
+                      REMOVE startArn";
+        self.change(&spec.workspace, Change { update, when, values }).await
+    }
+
+    /// A start that has the place is to ask ECS once more, unless it was stopped meanwhile.
+    pub(super) async fn ask_again(&self, spec: &TaskSpec, now_ms: i64) -> Result<Told, Fault> {
+        let values = vec![
+            (":mark", text(mark(spec.generation, spec.attempt))),
+            (":token", text(&spec.client_token)),
+            (":now", number(u64::try_from(now_ms).unwrap_or_default())),
+        ];
+        let update = "SET askedAt = :now";
+        let when = "startToken = :token AND (attribute_not_exists(stopped) OR stopped < :mark)";
         self.change(&spec.workspace, Change { update, when, values }).await
     }
 
@@ -156,7 +172,7 @@ impl Record {
 
     /// Gives the place of a start back that led to no task, or whose task is gone.
     pub(super) async fn release(&self, id: &WorkspaceId, start: &Start) -> Result<(), Fault> {
-        let update = "REMOVE startMark, startToken, startAt, startArn";
+        let update = "REMOVE startMark, startToken, startAt, askedAt, startArn";
         let mut values = vec![(":token", text(&start.token))];
         let mut when = "startToken = :token AND attribute_not_exists(startArn)";
         if let Some(arn) = &start.arn {
@@ -178,7 +194,7 @@ impl Record {
         let update = "SET stopped = :mark";
         let when = "attribute_not_exists(stopped) OR stopped < :mark";
         let fenced = self.change(id, Change { update, when, values }).await?;
-        Ok(fenced.unwrap_or_else(|later| later))
+        Ok(fenced.unwrap_or_else(|later| *later))
     }
 
     /// A generation registers, unless it was deregistered up to it.
@@ -189,7 +205,7 @@ impl Record {
                     AND (attribute_not_exists(registered) OR registered < :generation)";
         match self.change(id, Change { update, when, values }).await? {
             // A later one has registered, or the same: so may this, unless it is fenced.
-            Err(known) if known.deregistered < Some(generation.0) => Ok(Ok(known)),
+            Err(known) if known.deregistered < Some(generation.0) => Ok(Ok(*known)),
             told => Ok(told),
         }
     }
@@ -230,7 +246,7 @@ impl Record {
         let update = "SET deregistered = :generation";
         let when = "attribute_not_exists(deregistered) OR deregistered < :generation";
         let fenced = self.change(id, Change { update, when, values }).await?;
-        Ok(fenced.unwrap_or_else(|later| later))
+        Ok(fenced.unwrap_or_else(|later| *later))
     }
 }
 

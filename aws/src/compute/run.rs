@@ -90,7 +90,13 @@ impl EcsCompute {
             }
             gone = match known.start {
                 None => None,
-                Some(start) if start.token == spec.client_token => return Ok(start),
+                Some(start) if start.token == spec.client_token => {
+                    match self.record.ask_again(spec, self.now_ms()).await? {
+                        Ok(state) => return state.start.ok_or(Fault::Conflict),
+                        // Stopped, or given back by a twin of ours: look again.
+                        Err(_) => None,
+                    }
+                }
                 Some(other) => match self.sight(&spec.workspace, &other).await? {
                     Sight::Gone => Some(other.token),
                     Sight::Alive => {
@@ -120,7 +126,7 @@ impl EcsCompute {
         Ok(match found {
             Some(task) if matches!(task.status, TaskStatus::Stopped(_)) => Sight::Gone,
             Some(_) => Sight::Alive,
-            None if self.now_ms().saturating_sub(start.at_ms) > UNSEEN_MAX_MS => Sight::Gone,
+            None if self.now_ms().saturating_sub(start.asked_ms) > UNSEEN_MAX_MS => Sight::Gone,
             None => Sight::Unseen,
         })
     }
@@ -182,7 +188,7 @@ impl EcsCompute {
         let named = self.record.name(spec, arn, now_s).await?;
         let (state, ours) = match named {
             Ok(state) => (state, true),
-            Err(state) => (state, false),
+            Err(state) => (*state, false),
         };
         let fenced = state.stopped >= mark(spec.generation, spec.attempt);
         if ours && !fenced {

@@ -39,10 +39,11 @@ pub(super) fn run(said: Said, conflicting: &[String]) -> Refusal {
         "ClientException" if words.contains("TaskDefinition") => {
             Refusal::NoDefinition(unavailable())
         }
-        _ => match said.fault(SERVICE) {
-            fault @ Fault::Unavailable { .. } => Refusal::Unsure(fault),
-            fault => Refusal::NotStarted(fault),
-        },
+        _ => {
+            let fault = said.fault(SERVICE);
+            let unsure = matches!(fault, Fault::Unavailable { .. });
+            if unsure { Refusal::Unsure(fault) } else { Refusal::NotStarted(fault) }
+        }
     }
 }
 
@@ -59,6 +60,10 @@ pub(super) fn failure(reason: &str, detail: &str) -> Fault {
 pub(super) fn register(said: Said) -> Fault {
     if said.code == "ClientException" && said.words.contains("Too many concurrent attempts") {
         return Fault::Throttled { service: SERVICE, after: said.after };
+    }
+    // A role that was made seconds ago is not known everywhere yet.
+    if said.code == "ClientException" && said.words.contains("Role is not valid") {
+        return Fault::unavailable(SERVICE, format!("{}: {}", said.code, said.words));
     }
     said.fault(SERVICE)
 }
@@ -109,11 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn two_registrations_of_one_family_at_once_are_too_often() {
+    fn two_registrations_at_once_and_a_fresh_role_are_asked_again() {
         let words =
             "Too many concurrent attempts to create a new revision of the specified family.";
         let fault = register(said(400, "ClientException", words));
         assert!(matches!(fault, Fault::Throttled { .. }));
+        let early = register(said(400, "ClientException", "Role is not valid"));
+        assert!(matches!(early, Fault::Unavailable { .. }));
         let odd = register(said(400, "ClientException", "Invalid 'cpu' setting for task."));
         assert!(matches!(odd, Fault::Nonsense { .. }));
     }

@@ -1,6 +1,7 @@
 //! Where a queue is: its URL, asked for once by its name and kept.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
 use ports::Fault;
 use tokio::sync::OnceCell;
 
@@ -28,4 +29,13 @@ impl Address {
         };
         self.url.get_or_try_init(ask).await.map(String::as_str)
     }
+}
+
+/// The ARN of the queue at this URL.
+pub(super) async fn arn(client: &Client, url: &str) -> Result<String, Fault> {
+    let call = client.get_queue_attributes().queue_url(url);
+    let told = call.attribute_names(QueueAttributeName::QueueArn).send().await;
+    let told = told.map_err(|error| sorted(&error))?;
+    let arn = told.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn));
+    arn.cloned().ok_or_else(|| nonsense("a queue without an ARN"))
 }

@@ -9,7 +9,8 @@ use ports::Fault;
 use ports::queue::RECEIVES_MAX;
 use serde_json::json;
 
-use super::{nonsense, sorted};
+use super::address::arn;
+use super::sorted;
 use crate::Environment;
 
 /// How long a message stays hidden from others unless its receive says otherwise, in seconds: six
@@ -54,8 +55,5 @@ async fn make(client: &Client, name: String, dead: Option<&str>) -> Result<Strin
     let call = client.create_queue().queue_name(name).set_attributes(Some(all));
     let made = call.send().await.map_err(|error| sorted(&error))?;
     let url = made.queue_url().unwrap_or_default();
-    let call = client.get_queue_attributes().queue_url(url).attribute_names(Attribute::QueueArn);
-    let told = call.send().await.map_err(|error| sorted(&error))?;
-    let arn = told.attributes().and_then(|all| all.get(&Attribute::QueueArn));
-    arn.cloned().ok_or_else(|| nonsense("a queue without an ARN"))
+    arn(client, url).await
 }

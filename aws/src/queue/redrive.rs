@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
+use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry;
 use ports::Fault;
 use tokio::time::sleep;
 
-use super::{SERVICE, nonsense, sorted};
+use super::address::arn;
+use super::{SERVICE, sorted};
 
 /// How often a task is looked at, and how many times at the most: half a minute, which is 15,000
 /// letters.
@@ -22,6 +23,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// minute, when the rest goes on without us.
 pub(super) async fn all(client: &Client, url: &str) -> Result<usize, Fault> {
     let arn = arn(client, url).await?;
+    // The list may be late to tell of a task that has just begun.
+    let before = latest(client, &arn).await?.map(|task| task.started_timestamp());
     let started = client.start_message_move_task().source_arn(&arn).send().await;
     if let Err(error) = started {
         let running = latest(client, &arn).await?.is_some_and(|task| under_way(&task));
@@ -34,22 +37,16 @@ pub(super) async fn all(client: &Client, url: &str) -> Result<usize, Fault> {
     }
     let mut moved = 0;
     for _ in 0..LOOKS_MAX {
-        let Some(task) = latest(client, &arn).await? else { break };
-        moved = count(&task);
-        if !under_way(&task) {
-            return ended(&task);
+        let task = latest(client, &arn).await?;
+        if let Some(task) = task.filter(|task| Some(task.started_timestamp()) != before) {
+            moved = count(&task);
+            if !under_way(&task) {
+                return ended(&task);
+            }
         }
         sleep(LOOK_EVERY).await;
     }
     Ok(moved)
-}
-
-async fn arn(client: &Client, url: &str) -> Result<String, Fault> {
-    let call = client.get_queue_attributes().queue_url(url);
-    let told = call.attribute_names(QueueAttributeName::QueueArn).send().await;
-    let told = told.map_err(|error| sorted(&error))?;
-    let arn = told.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn));
-    arn.cloned().ok_or_else(|| nonsense("a queue without an ARN"))
 }
 
 /// The newest task of the queue.

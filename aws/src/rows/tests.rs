@@ -3,27 +3,19 @@
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
+use replay::Replay;
 
 use super::*;
 use crate::journal::cancelled::{Unwritten, unwritten};
 
 /// A service that gives these answers, one after the other, and nothing more.
 fn answering(status: u16, bodies: &[&'static str]) -> Client {
-    let answer = |body: &&'static str| {
-        let status = StatusCode::try_from(status).expect("a status");
-        let answer = HttpResponse::new(status, SdkBody::from(*body));
-        ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer)
-    };
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
         .retry_config(RetryConfig::disabled())
-        .http_client(StaticReplayClient::new(bodies.iter().map(answer).collect()));
+        .http_client(Replay::new(bodies.iter().map(|body| (status, *body))));
     Client::from_conf(config.build())
 }
 

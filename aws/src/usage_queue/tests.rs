@@ -4,6 +4,7 @@
 mod sample;
 
 use events::Envelope;
+use proptest::prelude::*;
 use sample::usage;
 
 use super::{Refused, accept};
@@ -51,5 +52,18 @@ fn who_is_no_session_of_a_workspace_sends_no_usage() {
 fn what_is_no_batch_is_said_to_be_none() {
     for text in ["", "{}", "[1]", "null", "[{\"type\":\"usage.recorded\"}]"] {
         assert!(matches!(accept(text, ANN), Err(Refused::Unreadable(_))), "{text}");
+    }
+}
+
+proptest! {
+    /// Whoever sends what, nothing but the sender's own usage comes through.
+    #[test]
+    fn nothing_is_believed_of_anybody_else(
+        body in ".{0,200}", sender in ".{0,40}", of in "[a-c]{1,2}", by in "[a-c]{1,2}",
+    ) {
+        prop_assert!(accept(&body, &sender).map_or(true, |batch| batch.is_empty()));
+        let sent = self::body(&[usage(&of)]);
+        let session = if by.len() == 1 { format!("AROA1:{by}@") } else { format!("AROA1:{by}") };
+        prop_assert_eq!(accept(&sent, &session).is_ok(), of == by);
     }
 }

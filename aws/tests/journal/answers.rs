@@ -5,11 +5,9 @@ use aws::journal::DynamoJournal;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_types::body::SdkBody;
 use events::{Envelope, Version};
 use ports::{Fault, Journal};
+use replay::Replay;
 use serde_json::{Value, json};
 
 use crate::facts::{person, projection, started};
@@ -18,13 +16,8 @@ use crate::facts::{person, projection, started};
 const TABLE: &str = "tc-t-journal";
 
 /// A journal that meets these answers, each a status and a body.
-pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, StaticReplayClient) {
-    let event = |(status, body): &(u16, Value)| {
-        let status = (*status).try_into().expect("a status");
-        let answer = HttpResponse::new(status, SdkBody::from(body.to_string()));
-        ReplayEvent::new(HttpRequest::empty(), answer)
-    };
-    let replay = StaticReplayClient::new(answers.iter().map(event).collect());
+pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, Replay) {
+    let replay = Replay::new(answers.iter().map(|(status, body)| (*status, body.to_string())));
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .test_credentials()
@@ -62,7 +55,7 @@ async fn append(fact: &Envelope, answers: &[(u16, Value)]) -> (Result<Version, F
     let (journal, replay) = journal(answers).await;
     let facts = std::slice::from_ref(fact);
     let answer = journal.append(&person("ann"), Version(0), facts, &projection(facts)).await;
-    (answer, replay.actual_requests().count())
+    (answer, replay.requests().count())
 }
 
 const FAILED: &str = "ConditionalCheckFailed";
@@ -138,7 +131,7 @@ async fn keys_that_an_answer_left_out_are_asked_for_again_and_no_others() {
     let (journal, replay) = journal(&answers).await;
     let answer = journal.append(&ann, Version(0), &facts, &projection(&facts)).await;
     assert_eq!(answer.expect("recorded"), Version(1));
-    let asked = replay.actual_requests().last().expect("a request").body().bytes();
+    let asked = replay.requests().last().expect("a request").body().bytes();
     let asked: Value = serde_json::from_slice(asked.expect("a body")).expect("JSON");
     assert_eq!(asked["RequestItems"], left);
 }

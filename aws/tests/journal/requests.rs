@@ -51,7 +51,7 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
         let answer = journal.append(&ann, Version(after), &facts, &projection(&facts)).await;
         assert_eq!(answer.expect("appended"), Version(after + 2));
     }
-    let bodies = replay.actual_requests().map(|request| request.body().bytes().expect("a body"));
+    let bodies = replay.requests().map(|request| request.body().bytes().expect("a body"));
     let all: Vec<String> = bodies.map(conditions).collect();
     expect![[r#"
         Put W#ann P |  | attribute_not_exists(pk)
@@ -93,7 +93,7 @@ async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pendi
     answers.push((200, json!({})));
     let (journal, replay) = journal(&answers).await;
     assert_eq!(journal.sequence().await.expect("ordered"), 1);
-    let last = replay.actual_requests().last().expect("a request");
+    let last = replay.requests().last().expect("a request");
     let body = last.body().bytes().expect("a body");
     expect![[r#"
         Update C C | SET #rows = :after | #rows = :before | {":after":{"N":"6"},":before":{"N":"5"}}

@@ -15,7 +15,9 @@ pub mod run_task;
 
 use std::time::Duration;
 
-use events::{Attempt, Deferral, Event, Gen, Output, Reason, ReasonClass, Step, Workspace, WorkspaceId};
+use events::{
+    Attempt, Deferral, Event, Gen, Output, Reason, ReasonClass, Step, Workspace, WorkspaceId,
+};
 use jiff::Timestamp;
 use ports::Fault;
 

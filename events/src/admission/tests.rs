@@ -29,7 +29,10 @@ fn a_burst_starts_at_once_and_the_rest_one_an_interval() {
 #[test]
 fn a_pause_fills_the_bucket_again_and_no_further() {
     let rate = Rate::per_second(2, 1);
-    assert_eq!(slots(rate, &[0, 0, 0, 60_000, 60_000, 60_000]), [0, 0, 1_000, 60_000, 60_000, 61_000]);
+    assert_eq!(
+        slots(rate, &[0, 0, 0, 60_000, 60_000, 60_000]),
+        [0, 0, 1_000, 60_000, 60_000, 61_000]
+    );
 }
 
 #[test]

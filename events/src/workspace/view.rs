@@ -106,7 +106,8 @@ impl Workspace {
 
     /// Where the newest generation stands in the line of those that start, while it waits there.
     pub fn in_line(&self, now: Timestamp) -> Option<InLine> {
-        let (_, life) = self.lives.last_key_value().filter(|_| self.status() == Status::Starting)?;
+        let (_, life) =
+            self.lives.last_key_value().filter(|_| self.status() == Status::Starting)?;
         let turn = life.turn(self.current_step()?)?;
         InLine::of(turn.at, turn.until, turn.place, now)
     }

@@ -54,6 +54,11 @@ struct World {
 impl World {
     /// A pool with one key, and no queue yet.
     async fn new(name: &str) -> Self {
+        Self::with_credentials_until(name, "2100-01-01T00:00:00Z").await
+    }
+
+    /// The same, where the broker's credentials end then.
+    async fn with_credentials_until(name: &str, expires: &'static str) -> Self {
         let (config, environment) = (rig::ministack().config().await, rig::environment());
         let secrets = Secrets::new(&config);
         aws::keys::create(&secrets, &environment).await.expect("the secret is made");
@@ -68,7 +73,7 @@ impl World {
         let allowed = Arc::clone(&limits);
         let broker_url = provider(move |stream, request| {
             let limits = allowed.lock().expect("nobody panics here").clone();
-            trade(stream, request, status.load(Ordering::SeqCst), limits)
+            trade(stream, request, status.load(Ordering::SeqCst), limits, expires)
         })
         .await;
         let provider_url = provider(move |stream, request| {
@@ -140,7 +145,7 @@ async fn answer(mut stream: TcpStream, status: u16, body: String) {
 }
 
 /// The broker.
-async fn trade(stream: TcpStream, request: String, status: u16, limits: Limits) {
+async fn trade(stream: TcpStream, request: String, status: u16, limits: Limits, expires: &str) {
     let known = header(&request, "authorization") == Some(format!("Bearer {TOKEN}"));
     let status = if known { status } else { REVOKED };
     if status != GOOD {
@@ -163,7 +168,7 @@ async fn trade(stream: TcpStream, request: String, status: u16, limits: Limits) 
         access_key: "ASIATEST".to_owned(),
         secret_key: Secret::new("s"),
         session: Secret::new("t"),
-        expires: "2100-01-01T00:00:00Z".parse().expect("a time"),
+        expires: expires.parse().expect("a time"),
     };
     answer(stream, GOOD, traded.body().expect("a body").expose().to_owned()).await;
 }
@@ -247,6 +252,7 @@ async fn a_revoked_lease_serves_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_counts_what_was_used_before_the_sidecar_began() {
     let world = World::new("limits").await;
+    world.create_queue().await;
     for (most, status) in [(1_000, 200), (18, 402)] {
         let limits = Limits { tokens_per_day: NonZeroU64::new(most), ..Limits::default() };
         *world.limits.lock().expect("nobody panics here") = limits;
@@ -254,4 +260,27 @@ async fn a_limit_counts_what_was_used_before_the_sidecar_began() {
         assert_eq!(call(&running, &agents()).await, status, "of {most}");
         running.end("-KILL");
     }
+}
+
+/// These credentials are over as soon as they come, by this machine's clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_traded_again_and_its_limits_are_then_those_of_the_day() {
+    let world = World::with_credentials_until("renewal", "2020-01-01T00:00:00Z").await;
+    world.create_queue().await;
+    let running = world.start();
+    assert_eq!(call(&running, &agents()).await, 200);
+    let limits = Limits { tokens_per_day: NonZeroU64::new(18), ..Limits::default() };
+    *world.limits.lock().expect("nobody panics here") = limits;
+    let mut looks = 0;
+    let status = loop {
+        let status = call(&running, &agents()).await;
+        if status != 200 {
+            break status;
+        }
+        looks += 1;
+        assert!(looks < LOOKS_MAX, "the lease is as it was");
+        sleep(LOOK_EVERY).await;
+    };
+    assert_eq!(status, 402);
+    running.end("-KILL");
 }

@@ -40,6 +40,18 @@ impl Format {
     }
 }
 
+/// Where the engine runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// On one machine.
+    #[default]
+    Local,
+    /// Deployed on AWS.
+    Aws,
+}
+
+choice!(Backend { Local => "local", Aws => "aws", });
+
 /// How the engine's log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

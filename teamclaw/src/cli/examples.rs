@@ -28,10 +28,14 @@ Examples:
   teamclaw login ann         wake ann's agent and get a link for her
   teamclaw status            see who is awake
   teamclaw usage --by team   see who spent what
+  teamclaw status --backend aws --env prod
 
 Environment:
   TEAMCLAW_DATA                  the data directory, like --data
   TEAMCLAW_URL, TEAMCLAW_TOKEN   an engine elsewhere, instead of the data directory's
+  TEAMCLAW_BACKEND               local or aws, like --backend; an engine on AWS takes an access
+                                 token of its issuer in TEAMCLAW_TOKEN
+  TEAMCLAW_ENV                   the deployed environment, like --env
   NO_COLOR                       no colours
 
 Exit codes:
@@ -181,6 +185,20 @@ pub(super) const FEED: &str = examples! {
     "teamclaw feed --since 1042 --follow                    go on from a place, and stay"
     "teamclaw feed --type teamclaw.usage.recorded.v1        only usage"
     "teamclaw feed --type 'teamclaw.step.*' --follow        every step"
+};
+
+pub(super) const DEPLOY: &str = examples! {
+    "teamclaw deploy dev --dry-run     what would be run, and what would change"
+    "teamclaw deploy dev               checks, asks, then deploys the four stacks in order"
+    "teamclaw deploy prod --users 1000 --yes"
+    "teamclaw deploy dev --only admin  one stack alone"
+};
+
+pub(super) const DOCTOR: &str = examples! {
+    "teamclaw doctor                   what this machine has and lacks"
+    "teamclaw doctor prod              credentials, quotas, stacks, alarms, what was set aside"
+    "teamclaw doctor prod --users 3000 whether the account's quotas are enough for 3,000 people"
+    "teamclaw doctor prod --format json | jq '.findings[] | select(.level == \"bad\")'"
 };
 
 pub(super) const ESTIMATE: &str = examples! {

@@ -14,6 +14,8 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 const DURATION_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// A provider's id fits an event: 64 characters.
 const PROVIDER_LENGTH_MAX: usize = 64;
+/// The longest name of an environment: aws/src/environment.rs, which judges it again.
+const ENVIRONMENT_LENGTH_MAX: usize = 12;
 /// Below are the ports of the system's own services.
 const PORT_MIN: u16 = 1024;
 /// How many hex digits of a key's hash its fingerprint has.
@@ -169,6 +171,21 @@ pub(super) fn class(text: &str) -> Result<Class, String> {
     })
 }
 
+/// The name of a deployed environment: part of every name there.
+///
+/// # Errors
+/// It could break one of them.
+pub(super) fn environment(text: &str) -> Result<String, String> {
+    let good = text.len() <= ENVIRONMENT_LENGTH_MAX
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("use 1 to 12 of a-z and 0-9, beginning with a letter, such as prod".to_owned())
+    }
+}
+
 /// An event's type, or the beginning of one and `*`.
 ///
 /// # Errors
@@ -241,6 +258,10 @@ mod tests {
         for bad in ["", "a b", "a&b", "a*b", "a/b"] {
             assert!(event_type(bad).is_err(), "{bad}");
         }
+        for bad in ["", "Prod", "1st", "a-b", "a/b", "abcdefghijklm"] {
+            assert!(environment(bad).is_err(), "{bad}");
+        }
+        assert!(environment("prod").is_ok());
         assert!(event_type("teamclaw.step.*").is_ok());
         assert!(key_print("0123456789ab").is_ok());
         assert!(key_print("sk-ant-secret").is_err());

@@ -18,7 +18,7 @@ pub(super) async fn run(args: &DeleteArgs) -> Result<(), Problem> {
     if !args.dry_run && !args.yes {
         confirm(user)?;
     }
-    let engine = Engine::find(&args.at.data)?;
+    let engine = Engine::find(&args.at).await?;
     let request = DeleteRequest { dry_run: args.dry_run };
     let path = format!("/workspaces/{user}/delete");
     let deletion: Deletion = engine.post(&path, &request).await?;

@@ -93,7 +93,9 @@ fn each_line(planned: &Planned, explain: bool) -> Vec<String> {
     let mut formulas = Vec::new();
     for (service, _) in stop.services() {
         let mut name = service;
-        for (one, other) in stop.lines.iter().zip(&on.lines).filter(|(one, _)| one.service == service) {
+        for (one, other) in
+            stop.lines.iter().zip(&on.lines).filter(|(one, _)| one.service == service)
+        {
             rows.add(PLAIN, vec![name.into(), one.what.into(), money(one.usd), money(other.usd)]);
             formulas.push([one, other]);
             name = "";
@@ -111,7 +113,8 @@ fn each_line(planned: &Planned, explain: bool) -> Vec<String> {
         let after = told.chunks(2).map(<[String]>::to_vec);
         let head = lines.remove(0);
         let rest = lines.split_off(lines.len().saturating_sub(2));
-        let mixed = lines.into_iter().zip(after).flat_map(|(line, told)| [vec![line], told].concat());
+        let mixed =
+            lines.into_iter().zip(after).flat_map(|(line, told)| [vec![line], told].concat());
         return std::iter::once(head).chain(mixed).chain(rest).collect();
     }
     lines
@@ -147,7 +150,14 @@ fn side_by_side(planned: &[Planned]) -> Vec<String> {
 }
 
 fn usage(ways: &[Way]) -> Vec<String> {
-    let head = ["A MILLION MODEL CALLS WRITTEN DOWN", "SQS $", "LAMBDA $", "TABLES $", "BUS, S3 $", "TOTAL $"];
+    let head = [
+        "A MILLION MODEL CALLS WRITTEN DOWN",
+        "SQS $",
+        "LAMBDA $",
+        "TABLES $",
+        "BUS, S3 $",
+        "TOTAL $",
+    ];
     let mut rows = Rows::with_head(&head, 1..6);
     for way in ways {
         let parts = [way.queue_usd, way.function_usd, way.table_usd, way.bus_usd, way.usd()];

@@ -15,7 +15,7 @@ pub(super) async fn run(command: &KeysCommand) -> Result<(), Problem> {
     let json = command.format().is_json();
     match command {
         KeysCommand::Add { provider, from_env, from_file, at, .. } => {
-            let engine = Engine::find(&at.data)?;
+            let engine = Engine::find(at).await?;
             let key = secret_input::read(from_env.as_deref(), from_file.as_deref())?;
             let request = KeyRequest { provider: provider.clone(), key: key.expose().to_owned() };
             let changed: KeyChanged = engine.post("/keys", &request).await?;
@@ -26,12 +26,12 @@ pub(super) async fn run(command: &KeysCommand) -> Result<(), Problem> {
             output::line(&format!("key {} of {provider} {verb}", shown(&changed.key)))
         }
         KeysCommand::List { at, .. } => {
-            let list: KeyList = Engine::find(&at.data)?.get("/keys").await?;
+            let list: KeyList = Engine::find(at).await?.get("/keys").await?;
             if json { output::document(&list) } else { print(&list) }
         }
         KeysCommand::Remove { provider, fingerprint, at, .. } => {
             let path = format!("/keys/{provider}/{fingerprint}");
-            let changed: KeyChanged = Engine::find(&at.data)?.delete(&path).await?;
+            let changed: KeyChanged = Engine::find(at).await?.delete(&path).await?;
             if !changed.changed {
                 let why = format!("the pool has no key {fingerprint} of {provider}");
                 let problem = Problem::new("no key was removed", why, "see: teamclaw keys list");

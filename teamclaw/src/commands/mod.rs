@@ -2,6 +2,8 @@
 //! anything that the engine should decide.
 
 mod delete;
+mod deploy;
+mod doctor;
 mod estimate;
 mod events;
 mod feed;
@@ -26,6 +28,8 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
+pub use deploy::run as deploy;
+pub use doctor::run as doctor;
 pub use estimate::run as estimate;
 
 use crate::cli::{Cli, CompletionsArgs, Operation};
@@ -38,22 +42,21 @@ use crate::problem::Problem;
 /// # Errors
 /// What did not work.
 pub async fn run(operation: Operation) -> Result<ExitCode, Problem> {
-    let find = |at: &crate::cli::At| Engine::find(&at.data);
     match operation {
-        Operation::Login(args) => login::run(&find(&args.at)?, &args).await?,
-        Operation::Status(args) => status::run(&find(&args.at)?, &args).await?,
-        Operation::Events(args) => events::run(&find(&args.at)?, &args).await?,
-        Operation::Start(args) => lifecycle::start(&find(&args.at)?, &args).await?,
-        Operation::Stop(args) => lifecycle::stop(&find(&args.at)?, &args).await?,
-        Operation::Replay(args) => replay::run(&find(&args.at)?, &args).await?,
-        Operation::Parked(args) => parked::run(&find(args.at())?, &args).await?,
-        Operation::Orphans(args) => orphans::run(&find(&args.at)?, &args).await?,
+        Operation::Login(args) => login::run(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Status(args) => status::run(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Events(args) => events::run(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Start(args) => lifecycle::start(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Stop(args) => lifecycle::stop(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Replay(args) => replay::run(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Parked(args) => parked::run(&Engine::find(args.at()).await?, &args).await?,
+        Operation::Orphans(args) => orphans::run(&Engine::find(&args.at).await?, &args).await?,
         Operation::Delete(args) => delete::run(&args).await?,
-        Operation::Snooze(args) => settings::snooze(&find(&args.at)?, &args).await?,
-        Operation::Set(args) => settings::set(&find(&args.at)?, &args).await?,
+        Operation::Snooze(args) => settings::snooze(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Set(args) => settings::set(&Engine::find(&args.at).await?, &args).await?,
         Operation::Keys(args) => keys::run(&args.command).await?,
-        Operation::Usage(args) => usage::run(&find(&args.at)?, &args).await?,
-        Operation::Feed(args) => feed::run(&find(&args.at)?, &args).await?,
+        Operation::Usage(args) => usage::run(&Engine::find(&args.at).await?, &args).await?,
+        Operation::Feed(args) => feed::run(&Engine::find(&args.at).await?, &args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

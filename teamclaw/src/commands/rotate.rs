@@ -17,7 +17,7 @@ use admin::api::{
 
 /// Begins a rotation, or replays one, and follows it to its end.
 pub(super) async fn run(args: &RotateArgs) -> Result<(), Problem> {
-    let engine = Engine::find(&args.at.data)?;
+    let engine = Engine::find(&args.at).await?;
     if let Some(id) = &args.replay {
         let path = format!("/rotations/{}/{}/replay", id.provider, id.rotation);
         let begun: RotationBegun = engine.post(&path, &RotationReplay { from: args.from }).await?;
@@ -114,7 +114,7 @@ fn show_plan(provider: &ProviderId, plan: &RotationPlan, format: Format) -> Resu
 
 /// Lists the rotations.
 pub(super) async fn list(args: &RotationsArgs) -> Result<(), Problem> {
-    let list: RotationRows = Engine::find(&args.at.data)?.get("/rotations").await?;
+    let list: RotationRows = Engine::find(&args.at).await?.get("/rotations").await?;
     if args.format.is_json() {
         return output::document(&list);
     }

@@ -147,7 +147,12 @@ fn secrets(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
         crate::words::about(KEYS_BELIEVED),
     );
     vec![
-        line(("Secrets Manager", "looks at the pool"), looks, &prices.secret_calls, formula.clone()),
+        line(
+            ("Secrets Manager", "looks at the pool"),
+            looks,
+            &prices.secret_calls,
+            formula.clone(),
+        ),
         line(("KMS", "looks at the pool"), looks, &prices.key_requests, formula),
     ]
 }

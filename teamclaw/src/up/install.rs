@@ -91,6 +91,15 @@ pub(super) async fn prepare(settings: &Settings) -> Result<Runtime, Problem> {
     })
 }
 
+/// The version of the agent that is installed in this data directory, if it is the pinned one.
+///
+/// # Errors
+/// None is made for this machine.
+pub(crate) fn installed(data_dir: &Path) -> Result<Option<String>, Problem> {
+    let pinned = Pinned::for_machine(std::env::consts::OS, std::env::consts::ARCH)?;
+    Ok(complete(&data_dir.join(DIR), &pinned).map(|runtime| runtime.version))
+}
+
 /// Node and OpenClaw in a directory of the administrator's.
 fn given(dir: &Path) -> Result<Runtime, Problem> {
     let absent = |why: String| {

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::{Cli, Command, IdleWish, KeysCommand, Operation, UpArgs, When};
+use crate::cli::{Cli, Command, DeployArgs, IdleWish, KeysCommand, Operation, UpArgs, When};
 
 /// More arguments than any command has options.
 const ARGUMENTS_MAX: usize = 24;
@@ -42,8 +42,16 @@ fn is_within_bounds(command: &Command) {
         Command::Estimate(args) => {
             assert!(!args.users.is_empty() && args.hours <= 24.0 && args.spot <= 100.0);
         }
+        Command::Deploy(DeployArgs { env, .. }) => is_environment(env),
+        Command::Doctor(args) => args.env.iter().for_each(|env| is_environment(env)),
         Command::Completions(_) | Command::Task | Command::DemoAgent => {}
     }
+}
+
+/// It is part of names, paths and arguments.
+fn is_environment(name: &str) {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    assert!((1..=12).contains(&name.len()) && name.bytes().all(plain));
 }
 
 fn up_is(args: &UpArgs) {

@@ -32,12 +32,11 @@ pub mod proxy {
 // The command is a program and not a library; these parts of it stand on their own.
 #[cfg(feature = "operator_file")]
 pub use command::up;
-pub use command::{api, arguments, cli, problem, target};
+pub use command::{arguments, cli, problem, target};
 
 /// The parts of the command that read what a person writes, under the names they have there.
 #[path = "../../../teamclaw/src"]
 pub mod command {
-    pub mod api;
     #[path = "../../tests/fuzz/src/arguments.rs"]
     pub mod arguments;
     pub mod cli;

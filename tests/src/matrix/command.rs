@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use clap::Parser;
 
-use super::{Tally, play, shares};
+use super::{Share, Tally, play, shares};
 
 /// So many failing cases are told; the rest are counted.
 const FAILURES_TOLD_MAX: usize = 40;
@@ -14,6 +14,7 @@ const FAILURES_TOLD_MAX: usize = 40;
 const EXAMPLES: &str = "\
 Examples:
   crash-matrix                                           every case
+  crash-matrix --journeys aws:                           those of AWS
   crash-matrix --only 'log in: dies at wait 7, then 1 times'   one case, by its name, and its story";
 
 /// Dies everywhere, fails everywhere, and interleaves everything: exhaustively.
@@ -23,6 +24,9 @@ struct Arguments {
     /// Play the case of this name alone
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Play journeys alone, those whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    journeys: Option<String>,
     /// How many threads play cases [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -35,7 +39,8 @@ pub fn main() -> ExitCode {
     let threads = arguments
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    let tally = play_all(threads, arguments.only.as_deref(), |line| eprintln!("{line}"));
+    let shares = shares(arguments.journeys.as_deref());
+    let tally = play_all(&shares, threads, arguments.only.as_deref(), |line| eprintln!("{line}"));
     tally.story.iter().for_each(|line| println!("{line}"));
     for (kind, count) in &tally.cases {
         println!("{kind:<6} {count:>8}");
@@ -50,14 +55,18 @@ pub fn main() -> ExitCode {
 }
 
 /// Plays every share of the work, each on one thread.
-pub fn play_all(threads: usize, only: Option<&str>, tell: impl Fn(&str)) -> Tally {
-    let shares = shares();
+fn play_all(
+    shares: &[Share],
+    threads: usize,
+    only: Option<&str>,
+    tell: impl Fn(&str),
+) -> Tally {
     let next = AtomicUsize::new(0);
     let (sender, played) = mpsc::channel();
     let mut tally = Tally::default();
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
-            let (next, shares, sender) = (&next, &shares, sender.clone());
+            let (next, sender) = (&next, sender.clone());
             scope.spawn(move || {
                 while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if sender.send(play(*share, only.map(str::to_owned))).is_err() {

@@ -15,6 +15,8 @@ use crate::world::script::{STRIKES, Strike, When};
 use crate::world::seat::Call;
 use crate::world::{Pace, State};
 
+/// How long an outage lasts that is longer than ECS keeps a client token.
+const OUTAGE: Duration = Duration::from_secs(super::aws::OUTAGE_SECONDS);
 /// After a crash what was being done is done again so many times.
 const REDELIVERIES: [usize; 2] = [1, 2];
 /// Longer than the pause before an agent that ended is started again.
@@ -22,7 +24,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(6);
 
 /// Plays a journey in all its ways.
 pub(super) fn play(journey: &Journey, tally: &mut Tally) {
-    let plain = Stage::new(Pace::ByHandClosely, State::default());
+    let plain = Stage::new(Pace::ByHandClosely, on(journey, State::default()));
     plain.world.state().kinds = Some(Vec::new());
     tally.case("plain", || journey.name.clone(), |_, _| whole(&plain, journey, false));
     let calls = plain.world.state().kinds.take().unwrap_or_default();
@@ -30,11 +32,22 @@ pub(super) fn play(journey: &Journey, tally: &mut Tally) {
         for times in REDELIVERIES {
             let name = || format!("{}: dies at wait {wait}, then {times} times", journey.name);
             tally.case("crash", name, |state, told| {
-                let stage = Stage::new(Pace::ByHandClosely, state);
+                let stage = Stage::new(Pace::ByHandClosely, on(journey, state));
                 told.replace(Some(Arc::clone(&stage.world)));
                 stage.die_at(wait, times);
                 whole(&stage, journey, false)?;
                 if stage.is_to_die() { Err(vec!["it did not die".to_owned()]) } else { Ok(()) }
+            });
+        }
+        if journey.away {
+            let name = || format!("{}: dies at wait {wait}, and is away for a day", journey.name);
+            tally.case("outage", name, |state, told| {
+                let stage = Stage::new(Pace::ByHandClosely, on(journey, state));
+                told.replace(Some(Arc::clone(&stage.world)));
+                stage.die_at(wait, 1);
+                stage.stay_away(OUTAGE);
+                // What may have been started and have ended unseen is refused, and replayed.
+                whole(&stage, journey, true)
             });
         }
     }
@@ -42,13 +55,18 @@ pub(super) fn play(journey: &Journey, tally: &mut Tally) {
         for strike in STRIKES.into_iter().filter(|strike| fits(*strike, *call, journey)) {
             let name = || format!("{}: call {number}, {call:?}, {strike:?}", journey.name);
             tally.case("fault", name, |state, told| {
-                let stage = Stage::new(Pace::ByHand, state);
+                let stage = Stage::new(Pace::ByHand, on(journey, state));
                 told.replace(Some(Arc::clone(&stage.world)));
                 stage.world.state().script.add(When::Call(number), strike);
                 whole(&stage, journey, true)
             });
         }
     }
+}
+
+/// The world that a journey is played in.
+fn on(journey: &Journey, state: State) -> State {
+    if journey.aws { state.on_aws() } else { state }
 }
 
 /// Whether a call may go wrong like this. A service of a step may refuse for good; in a journey that

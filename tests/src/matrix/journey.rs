@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consumers::usage::RollUp;
+use events::admission::Rate;
 use events::workspace::WayOut;
 use events::{Activity, Attempt, Gen, Limits, Status, Step, StopReason, WorkspaceId};
 use jiff::SignedDuration;
@@ -61,6 +62,12 @@ pub(super) enum Act {
     Stranger,
     /// The sweeper and the idle check come by.
     Sweep,
+    /// The functions are replaced by newer ones, with another template of tasks and other bounds.
+    Deploy,
+    /// No change of any task is told from now on for an hour.
+    Deaf,
+    /// Somebody else has taken every slot of so many seconds to come.
+    Line(u64),
     /// It must stand there now.
     Stands(Status),
 }
@@ -69,6 +76,10 @@ pub(super) enum Act {
 pub(super) struct Journey {
     pub(super) name: String,
     pub(super) acts: Vec<Act>,
+    /// Whether it is played on AWS.
+    pub(super) aws: bool,
+    /// Whether whoever dies in it may also be away for longer than ECS keeps a client token.
+    pub(super) away: bool,
 }
 
 /// The one person of every journey.
@@ -102,18 +113,19 @@ pub(super) fn journeys() -> Vec<Journey> {
     all.extend(people());
     all.extend(refusals());
     all.extend(ways_out());
+    all.extend(super::aws::journeys());
     all
 }
 
 /// So many deliveries are enough for a start, and for a teardown.
 const DELIVERIES: usize = 8;
-const UP: [Act; 3] = [Act::LogIn, Act::Rest, Act::Stands(Status::Ready)];
-const IDLE: [Act; 4] = [Act::Skip(IDLE_SECONDS), Act::Rest, Act::Skip(NOTICE_SECONDS), Act::Rest];
+pub(super) const UP: [Act; 3] = [Act::LogIn, Act::Rest, Act::Stands(Status::Ready)];
+pub(super) const IDLE: [Act; 4] = [Act::Skip(IDLE_SECONDS), Act::Rest, Act::Skip(NOTICE_SECONDS), Act::Rest];
 const ASLEEP: Act = Act::Stands(Status::Asleep);
 const READY: Act = Act::Stands(Status::Ready);
 
-fn journey(name: &str, parts: &[&[Act]]) -> Journey {
-    Journey { name: name.to_owned(), acts: parts.concat() }
+pub(super) fn journey(name: &str, parts: &[&[Act]]) -> Journey {
+    Journey { name: name.to_owned(), acts: parts.concat(), aws: false, away: false }
 }
 
 /// What goes well, and what agents do.
@@ -207,8 +219,7 @@ fn refusals() -> Vec<Journey> {
             for (what, end) in
                 [("replay", &replayed[..]), ("stop", &stopped), ("from the start", &from)]
             {
-                let acts = [&begin[..], end].concat();
-                all.push(Journey { name: format!("{at} {strike:?}, {what}"), acts });
+                all.push(journey(&format!("{at} {strike:?}, {what}"), &[&begin, end]));
             }
         }
     }
@@ -292,6 +303,9 @@ pub(super) fn act(stage: &Stage, act: Act) -> Result<(), Vec<String>> {
             stage.world.state().cloud.give_away(&id, &ghost(), now_ms);
         }
         Act::Sweep => stage.sweep(),
+        Act::Deploy => stage.deploy(),
+        Act::Deaf => stage.world.state().cloud.hear_nothing_until(now_ms + 3_600_000),
+        Act::Line(seconds) => take_slots(stage, seconds),
         Act::Stands(status) => {
             let stands = stage.status(&id);
             if stands != status {
@@ -351,6 +365,16 @@ fn orphans(stage: &Stage) {
         ports.leases.grant(&lease).await?;
         ports.compute.run(&spec).await?;
         ports.routes.open(&workspace, &route).await.map(drop)
+    });
+}
+
+/// Somebody else has the one slot of so many seconds.
+fn take_slots(stage: &Stage, seconds: u64) {
+    let interval = SignedDuration::from_secs(seconds.cast_signed());
+    stage.world.state().line.rate = Some(Rate { burst: 1, interval });
+    stage.insist(async |ports| {
+        let line = ports.starts.as_ref().expect("on AWS there is a line");
+        line.admit(&ghost(), Gen(1), Attempt(1), ports.bus.now()).await.map(drop)
     });
 }
 

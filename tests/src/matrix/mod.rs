@@ -3,6 +3,7 @@
 //! every situation, interleaved at every wait. Each case ends with all in order, as the
 //! [`model`](crate::model) says.
 
+mod aws;
 pub mod command;
 mod crashes;
 mod journey;
@@ -90,9 +91,15 @@ enum Share {
     Rotation(usize),
 }
 
-fn shares() -> Vec<Share> {
+/// Every share, or those of the journeys whose name has this in it.
+fn shares(only: Option<&str>) -> Vec<Share> {
+    let journeys = (0..).zip(journey::journeys());
+    if let Some(text) = only {
+        let named = journeys.filter(|(_, journey)| journey.name.contains(text));
+        return named.map(|(number, _)| Share::Journey(number)).collect();
+    }
     let pairs = (0..pairs::count()).map(Share::Situation);
-    let journeys = (0..journey::journeys().len()).map(Share::Journey);
+    let journeys = journeys.map(|(number, _)| Share::Journey(number));
     pairs.chain(journeys).chain(rotation_shares()).collect()
 }
 

@@ -26,6 +26,9 @@ const SWEEPS_MAX: usize = 6;
 /// Everything runs on this process.
 const PROCESS: usize = 0;
 
+/// Another bound than the default, as a deploy may bring one.
+const READY_WITHIN_AFTER_DEPLOY: jiff::SignedDuration = jiff::SignedDuration::from_secs(240);
+
 /// Where a journey is played.
 pub(super) struct Stage {
     pub(super) world: Arc<World>,
@@ -35,6 +38,8 @@ pub(super) struct Stage {
     waits: Cell<u64>,
     /// At which wait the process dies, and how often what it held is delivered then.
     death: Cell<Option<(u64, usize)>>,
+    /// For how long it is away then.
+    away: Cell<Duration>,
 }
 
 impl Stage {
@@ -43,13 +48,19 @@ impl Stage {
         let world = World::new(pace, state);
         let seat = world.start_process(PROCESS);
         let ports = RefCell::new(seat.ports());
-        Self { world, seat: RefCell::new(seat), ports, waits: Cell::new(0), death: Cell::new(None) }
+        let (waits, death, away) = (Cell::new(0), Cell::new(None), Cell::new(handle::VISIBILITY));
+        Self { world, seat: RefCell::new(seat), ports, waits, death, away }
     }
 
     /// Lets the process die at the wait of this number; what it was doing is done again `times`
     /// times.
     pub(super) fn die_at(&self, wait: u64, times: usize) {
         self.death.set(Some((wait, times)));
+    }
+
+    /// Lets it be away for so long when it dies.
+    pub(super) fn stay_away(&self, time: Duration) {
+        self.away.set(time);
     }
 
     /// Whether the process has yet to die.
@@ -117,11 +128,22 @@ impl Stage {
     fn revive(&self) -> usize {
         let times = self.death.take().map_or(1, |(_, times)| times);
         self.world.state().queues.copy_what_flies(times);
-        self.skip(handle::VISIBILITY);
+        self.skip(self.away.get());
+        self.start();
+        times
+    }
+
+    fn start(&self) {
         let seat = self.world.start_process(PROCESS);
         self.ports.replace(seat.ports());
         self.seat.replace(seat);
-        times
+    }
+
+    /// Newer functions take over: tasks have another template, and the bounds are others.
+    pub(super) fn deploy(&self) {
+        self.world.state().cloud.template += 1;
+        self.world.bound(|policy| policy.ready_within = READY_WITHIN_AFTER_DEPLOY);
+        self.start();
     }
 
     /// Handles up to so many messages, one after the other.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use super::{Report, run};
+use super::{Report, run, run_on_aws};
 use crate::world::Hazard;
 
 /// One in so many seeds is lived twice, and its traces are compared.
@@ -22,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   simulate --seeds 10000              ten thousand worlds of thirty days
   simulate --seeds 1000000 --from 1   the long run
+  simulate --seeds 10000 --aws        the same on AWS, with what goes wrong there alone
   simulate --seed 4711 --story        what happened in one of them
   simulate --seed 4711 --story | grep p007   the same, for one person";
 
@@ -38,6 +39,9 @@ struct Arguments {
     /// Live this seed alone
     #[arg(long, value_name = "S", conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// Live them on AWS: the compute is Fargate with a line before it
+    #[arg(long)]
+    aws: bool,
     /// Tell what happened in it
     #[arg(long, requires = "seed")]
     story: bool,
@@ -50,6 +54,7 @@ struct Arguments {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command's output")]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let run = if arguments.aws { run_on_aws } else { run };
     if let Some(seed) = arguments.seed {
         let report = run(seed, arguments.story);
         report.story.iter().for_each(|line| println!("{line}"));
@@ -69,7 +74,8 @@ pub fn main() -> ExitCode {
     let threads = arguments
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    let total = live_all(arguments.from, arguments.seeds, threads, |line| eprintln!("{line}"));
+    let (from, seeds) = (arguments.from, arguments.seeds);
+    let total = live_all(run, from, seeds, threads, |line| eprintln!("{line}"));
     for (hazard, count) in &total.struck {
         println!("{:<18} {count:>14}", format!("{hazard:?}"));
     }
@@ -80,7 +86,8 @@ pub fn main() -> ExitCode {
     );
     for (seed, words) in total.failed.iter().take(FAILURES_TOLD_MAX) {
         println!("seed {seed}: {words}");
-        println!("  cargo run --release -p tests --bin simulate -- --seed {seed} --story");
+        let aws = if arguments.aws { " --aws" } else { "" };
+        println!("  cargo run --release -p tests --bin simulate -- --seed {seed} --story{aws}");
     }
     println!("{}", total.line());
     ended(&total)
@@ -89,6 +96,9 @@ pub fn main() -> ExitCode {
 fn ended(total: &Total) -> ExitCode {
     if total.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// How a seed is lived; the second argument keeps its story.
+pub type Run = fn(u64, bool) -> Report;
 
 /// What became of many seeds.
 #[derive(Debug, Default)]
@@ -137,7 +147,13 @@ impl Total {
 
 /// Lives seeds side by side, each on one thread, and adds up what became of them.
 #[expect(clippy::disallowed_methods, reason = "progress is told in real time")]
-pub fn live_all(from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> Total {
+pub fn live_all(
+    run: Run,
+    from: u64,
+    seeds: u64,
+    threads: usize,
+    tell: impl Fn(&str),
+) -> Total {
     let next = AtomicU64::new(from);
     let (sender, reports) = mpsc::channel();
     let mut total = Total::default();
@@ -148,7 +164,7 @@ pub fn live_all(from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> T
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from.saturating_add(seeds) || sender.send(lived(seed)).is_err() {
+                    if seed >= from.saturating_add(seeds) || sender.send(lived(run, seed)).is_err() {
                         return;
                     }
                 }
@@ -173,7 +189,7 @@ pub fn live_all(from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> T
 }
 
 /// Lives a seed, one in many twice: the same seed must give the same trace.
-fn lived(seed: u64) -> (u64, Report, bool) {
+fn lived(run: Run, seed: u64) -> (u64, Report, bool) {
     let mut report = run(seed, false);
     let twice = seed.is_multiple_of(TWICE_EVERY);
     if twice && run(seed, false).hash != report.hash {

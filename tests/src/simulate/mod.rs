@@ -107,16 +107,24 @@ pub fn run(seed: u64, told: bool) -> Report {
     run_in(&Plan::of(seed), Weather::of(seed), told)
 }
 
+/// Lives a seed on AWS.
+pub fn run_on_aws(seed: u64, told: bool) -> Report {
+    lived(&Plan::of(seed), State::under(Weather::on_aws(seed)).on_aws(), told)
+}
+
 /// Lives a plan in a weather.
 pub fn run_in(plan: &Plan, weather: Weather, told: bool) -> Report {
+    lived(plan, State::under(weather), told)
+}
+
+fn lived(plan: &Plan, state: State, told: bool) -> Report {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime of one thread needs nothing from the machine");
-    runtime.block_on(live(plan, weather, told))
+    runtime.block_on(live(plan, state, told))
 }
 
-async fn live(plan: &Plan, weather: Weather, told: bool) -> Report {
-    let mut state = State::under(weather);
+async fn live(plan: &Plan, mut state: State, told: bool) -> Report {
     if told {
         state.trace = Trace::told();
     }
@@ -220,7 +228,10 @@ async fn lift_parked(town: &Town, rng: &mut Rng) {
 async fn converge(town: &Arc<Town>) -> Duration {
     let mut rng = Rng::with_seed(3);
     town.world.clear_up();
-    let untold = town.world.state().weather.chance(Hazard::LostChange) > 0;
+    let untold = {
+        let weather = &town.world.state().weather;
+        [Hazard::LostChange, Hazard::DeafHour].iter().any(|hazard| weather.chance(*hazard) > 0)
+    };
     let mut began = tokio::time::Instant::now();
     let mut sent_away = BTreeSet::new();
     let within = if untold { CONVERGES_UNTOLD } else { CONVERGES_WITHIN };

@@ -5,7 +5,7 @@ use events::WorkspaceId;
 use jiff::Timestamp;
 use ports::{Agents, Fault, Probe, Quiesce, Reach, TaskSpec, TaskStatus, async_trait};
 
-use super::compute::Running;
+use super::tasks::Running;
 use super::seat::Call;
 use super::{Hazard, START_MS, Seat, State, Weather};
 

@@ -1,6 +1,7 @@
-//! Compute, as an adapter to ECS would be: the port's own promises (fences, one live task of a
-//! workspace, tokens that never start a second task) are a table of the adapter's, the tasks are the
-//! [`super::ecs`] cluster's, and what runs in a task lives by a plan made at its start.
+//! Compute: the tasks are the [`super::ecs`] cluster's, and what runs in a task lives by a plan made
+//! at its start. The port's own promises (fences, one live task of a workspace, tokens that never
+//! start a second task) are kept in one of two ways: by a table that is read and written with the
+//! task itself, as on one machine, or by the many calls of [`super::fargate`].
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,46 +11,44 @@ use events::{Attempt, Gen, Reason, ReasonClass, TaskId, WorkspaceId};
 use ports::{Compute, Fault, Task, TaskSpec, TaskStatus, async_trait};
 use tokio::time::{Instant, timeout_at};
 
-use super::agents::Agent;
 use super::ecs::{Cluster, EcsError, LastStatus, RunAnswer, RunTask};
+use super::fargate::Records;
 use super::homes::refused;
 use super::seat::Call;
+use super::tasks::{Running, is_alive};
 use super::{Hazard, Pace, Seat, State, Weather};
 
 /// How long a fresh task may be missed.
 const UNSEEN_MAX_MS: i64 = 30_000;
 /// When a task whose troubles are over listens at the latest.
 const HEALED_WITHIN_MS: i64 = 10_000;
+/// How long nobody hears of any task when that goes wrong.
+const DEAF_MS: i64 = 60 * 60 * 1_000;
 /// The port on which OpenClaw listens.
 const PORT: u16 = 18_789;
 
 /// Tasks, the adapter's table, and what is still to be told.
 #[derive(Clone, Debug, Default)]
 pub struct Cloud {
-    cluster: Cluster,
+    /// Where the tasks run.
+    pub cluster: Cluster,
+    /// What the adapter to Fargate writes down, in a world on AWS.
+    pub fargate: Option<Records>,
+    /// Which version of the task's template the functions have.
+    pub template: u32,
     pub(super) tasks: BTreeMap<TaskId, Running>,
     tokens: BTreeMap<String, TaskId>,
     fences: BTreeMap<WorkspaceId, (Gen, Attempt)>,
     /// Which generation registered last.
     registered: BTreeMap<WorkspaceId, Gen>,
     deregistered: BTreeMap<WorkspaceId, Gen>,
+    /// No change is told before this.
+    deaf_until_ms: i64,
     /// What is to be told, and when.
     changes: Vec<(i64, Task)>,
     addresses: u32,
     /// How many tasks were ever started.
     pub starts: u64,
-}
-
-/// A task and what becomes of it.
-#[derive(Clone, Debug)]
-pub(super) struct Running {
-    pub(super) task: Task,
-    address: SocketAddr,
-    listens_ms: i64,
-    ends_ms: Option<(i64, &'static str)>,
-    pub(super) agent: Agent,
-    /// Whether its changes are told: once, twice or never.
-    told: u8,
 }
 
 impl Cloud {
@@ -81,6 +80,11 @@ impl Cloud {
     /// When the next change of a task is told.
     pub fn next_change_ms(&self) -> Option<i64> {
         self.changes.iter().map(|(at, _)| *at).min()
+    }
+
+    /// No change of any task is told before this, nor later.
+    pub fn hear_nothing_until(&mut self, at_ms: i64) {
+        self.deaf_until_ms = self.deaf_until_ms.max(at_ms);
     }
 
     /// Ends a workspace's live task as if it had crashed.
@@ -120,9 +124,9 @@ impl Cloud {
                 if matches!(task.status, TaskStatus::Stopped(_)) {
                     self.cluster.stopped(&task.id.0, now);
                 }
-                news.extend(
-                    (0..running.told).map(|copy| (now + i64::from(copy) * 45_000, task.clone())),
-                );
+                if self.deaf_until_ms <= now {
+                    news.extend(running.told_at(now).map(|at| (at, task.clone())));
+                }
             }
         }
         self.changes.extend(news);
@@ -167,10 +171,35 @@ impl Cloud {
         if self.alive_of(&spec.workspace).next().is_some() {
             return Err(Fault::Taken { resource: format!("the workspace {}", spec.workspace) });
         }
+        let started = self.launch(spec, now, weather).map_err(|error| match error {
+            Unstarted::Failure(words) => {
+                Fault::NoCapacity { what: "Fargate", words: words.to_owned() }
+            }
+            Unstarted::Error(EcsError::Throttled) => {
+                Fault::Throttled { service: "ECS", after: None }
+            }
+            Unstarted::Error(EcsError::Conflict { resource_ids }) => {
+                Fault::Taken { resource: resource_ids.join(", ") }
+            }
+            Unstarted::Error(EcsError::InvalidParameter(words)) => {
+                Fault::Nonsense { service: "ECS", words: words.to_owned() }
+            }
+        })?;
+        self.tokens.insert(spec.client_token.clone(), started.clone());
+        Ok(started)
+    }
+
+    /// `RunTask`, and with a task that is new what becomes of it.
+    pub(super) fn launch(
+        &mut self,
+        spec: &TaskSpec,
+        now: i64,
+        weather: &mut Weather,
+    ) -> Result<TaskId, Unstarted> {
         let request = RunTask {
             client_token: spec.client_token.clone(),
             started_by: spec.workspace.to_string(),
-            task_definition: spec.home.clone(),
+            task_definition: format!("{}:{}", spec.home, self.template),
         };
         let full = weather.strikes(Hazard::NoCapacity);
         let room = if full { Err("Capacity is unavailable at this time") } else { Ok(()) };
@@ -179,77 +208,52 @@ impl Cloud {
         match self.cluster.run_task(&request, now, room, unseen) {
             Ok(RunAnswer::Task(arn)) => {
                 let id = TaskId(arn);
-                self.tokens.insert(spec.client_token.clone(), id.clone());
-                self.starts += 1;
-                let running = self.plan(&id, spec, now, weather);
-                self.tasks.insert(id.clone(), running);
-                self.tick(now);
+                if !self.tasks.contains_key(&id) {
+                    self.starts += 1;
+                    let address = self.address(weather);
+                    let running = Running::plan(&id, spec, address, now, weather);
+                    if weather.strikes(Hazard::DeafHour) {
+                        self.hear_nothing_until(now + DEAF_MS);
+                    }
+                    self.tasks.insert(id.clone(), running);
+                    self.tick(now);
+                }
                 Ok(id)
             }
-            Ok(RunAnswer::Failure(words)) => {
-                Err(Fault::NoCapacity { what: "Fargate", words: words.to_owned() })
-            }
-            Err(EcsError::Conflict { resource_ids }) => {
-                Err(Fault::Taken { resource: resource_ids.join(", ") })
-            }
-            Err(EcsError::InvalidParameter(words)) => {
-                Err(Fault::Nonsense { service: "ECS", words: words.to_owned() })
-            }
+            Ok(RunAnswer::Failure(words)) => Err(Unstarted::Failure(words)),
+            Err(error) => Err(Unstarted::Error(error)),
         }
-    }
-
-    /// What will become of a task.
-    fn plan(&mut self, id: &TaskId, spec: &TaskSpec, now: i64, weather: &mut Weather) -> Running {
-        let mut listens_ms = now + weather.between(0, 12_000);
-        if weather.strikes(Hazard::SlowTask) {
-            listens_ms += weather.between(10_000, 170_000);
-        }
-        if weather.strikes(Hazard::SilentTask) {
-            listens_ms = i64::MAX;
-        }
-        let mut ends_ms = None;
-        if weather.strikes(Hazard::TaskDiesStarting) {
-            ends_ms = Some((now + weather.between(0, 10_000), "it ended before it listened"));
-        } else if weather.strikes(Hazard::TaskDiesReady) {
-            let at = listens_ms.saturating_add(weather.between(0, 30_000));
-            ends_ms = Some((at, "it ran out of memory"));
-        }
-        let told =
-            match (weather.strikes(Hazard::LostChange), weather.strikes(Hazard::DoubledChange)) {
-                (true, _) => 0,
-                (false, true) => 2,
-                (false, false) => 1,
-            };
-        let task = Task {
-            id: id.clone(),
-            workspace: spec.workspace.clone(),
-            generation: spec.generation,
-            attempt: spec.attempt,
-            version: 1,
-            status: TaskStatus::Starting,
-        };
-        let address = self.address(weather);
-        let agent = Agent::new(spec, listens_ms, weather);
-        Running { task, address, listens_ms, ends_ms, agent, told }
     }
 
     fn stop(&mut self, id: &WorkspaceId, up_to: (Gen, Attempt), now: i64, gone_ms: i64) -> bool {
         let fence = self.fences.entry(id.clone()).or_default();
         *fence = (*fence).max(up_to);
-        for running in self.tasks.values_mut() {
-            let task = &mut running.task;
-            let meant = task.workspace == *id && (task.generation, task.attempt) <= up_to;
-            if meant && matches!(task.status, TaskStatus::Starting | TaskStatus::Listening(_)) {
-                task.status = TaskStatus::Stopping;
-                task.version += 1;
-                running.ends_ms = Some((gone_ms, "it was stopped"));
-            }
-        }
+        let meant = |task: &Task| task.workspace == *id && (task.generation, task.attempt) <= up_to;
+        let tasks: Vec<TaskId> =
+            self.alive().filter(|task| meant(task)).map(|task| task.id.clone()).collect();
+        tasks.iter().for_each(|task| self.stop_task(task, gone_ms));
         self.tick(now);
-        !self.alive_of(id).any(|task| (task.generation, task.attempt) <= up_to)
+        !self.alive().any(meant)
     }
 
-    fn described(&self, id: &TaskId, now: i64) -> Option<Task> {
+    /// `StopTask`: it ends by then.
+    pub(super) fn stop_task(&mut self, id: &TaskId, gone_ms: i64) {
+        let Some(running) = self.tasks.get_mut(id) else { return };
+        if matches!(running.task.status, TaskStatus::Starting | TaskStatus::Listening(_)) {
+            running.task.status = TaskStatus::Stopping;
+            running.task.version += 1;
+            running.ends_ms = Some((gone_ms, "it was stopped"));
+        }
+    }
+
+    /// The tasks that `ListTasks` and `DescribeTasks` show of a workspace.
+    pub(super) fn listed(&self, id: Option<&WorkspaceId>, now: i64) -> Vec<Task> {
+        let by = id.map(WorkspaceId::as_str);
+        let arns = self.cluster.list_tasks(by, now);
+        arns.into_iter().filter_map(|arn| self.described(&TaskId(arn), now)).collect()
+    }
+
+    pub(super) fn described(&self, id: &TaskId, now: i64) -> Option<Task> {
         let seen = self.cluster.describe_task(&id.0, now)?;
         let task = self.tasks.get(id).map(|running| running.task.clone())?;
         debug_assert_eq!(seen.last_status == LastStatus::Alive, is_alive(&task));
@@ -264,29 +268,13 @@ impl Cloud {
     }
 }
 
-impl Running {
-    fn ends_at(&self) -> i64 {
-        self.ends_ms.map_or(i64::MAX, |(at, _)| at)
-    }
-
-    /// The change that has come by now, if any: at most one, the last.
-    fn advance(&mut self, now: i64) -> Option<Task> {
-        let ended = self.ends_ms.filter(|(at, _)| *at <= now && is_alive(&self.task));
-        if let Some((_, words)) = ended {
-            let reason = Reason::new(ReasonClass::AgentExited, words);
-            self.task.status = TaskStatus::Stopped(reason);
-        } else if self.task.status == TaskStatus::Starting && self.listens_ms <= now {
-            self.task.status = TaskStatus::Listening(self.address);
-        } else {
-            return None;
-        }
-        self.task.version += 1;
-        Some(self.task.clone())
-    }
-}
-
-fn is_alive(task: &Task) -> bool {
-    !matches!(task.status, TaskStatus::Stopped(_))
+/// Why `RunTask` gave no task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unstarted {
+    /// It answered with a failure: nothing was started.
+    Failure(&'static str),
+    /// It did not answer well.
+    Error(EcsError),
 }
 
 #[async_trait]
@@ -316,6 +304,9 @@ impl Compute for Seat {
     }
 
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
+        if self.world().state().cloud.fargate.is_some() {
+            return self.run_on_fargate(spec).await;
+        }
         let run = |state: &mut State, now| {
             let State { cloud, weather, .. } = state;
             cloud.run(spec, now, weather)
@@ -340,6 +331,9 @@ impl Compute for Seat {
         attempt: Attempt,
         grace: Duration,
     ) -> Result<bool, Fault> {
+        if self.world().state().cloud.fargate.is_some() {
+            return self.stop_on_fargate(id, (generation, attempt), grace).await;
+        }
         let stop = |state: &mut State, now| {
             let State { cloud, weather, .. } = state;
             let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
@@ -354,9 +348,7 @@ impl Compute for Seat {
     async fn list(&self) -> Result<Vec<Task>, Fault> {
         let list = |state: &mut State, now| {
             state.cloud.tick(now);
-            let cloud = &state.cloud;
-            let arns = cloud.cluster.list_tasks(None, now);
-            Ok(arns.into_iter().filter_map(|arn| cloud.described(&TaskId(arn), now)).collect())
+            Ok(state.cloud.listed(None, now))
         };
         self.call(Call::ListTasks, list).await
     }

@@ -53,6 +53,8 @@ pub enum EcsError {
         /// `resourceIds`.
         resource_ids: Vec<String>,
     },
+    /// `ThrottlingException`.
+    Throttled,
     /// `InvalidParameterException`.
     InvalidParameter(&'static str),
 }
@@ -81,20 +83,80 @@ struct Used {
     arn: String,
 }
 
+/// So many at once, so many a second: how AWS throttles.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// How many the bucket holds.
+    pub burst: u32,
+    /// How many flow into it in a second.
+    pub per_second: u32,
+}
+
+/// A token bucket, in thousandths of a token.
+#[derive(Clone, Copy, Debug)]
+struct Tokens {
+    quota: Quota,
+    left: i64,
+    at_ms: i64,
+}
+
+impl Tokens {
+    fn full(quota: Quota) -> Self {
+        Self { quota, left: i64::from(quota.burst) * 1_000, at_ms: 0 }
+    }
+
+    /// Takes a token if there is one.
+    fn take(&mut self, now_ms: i64) -> bool {
+        let flown = (now_ms - self.at_ms).max(0).saturating_mul(i64::from(self.quota.per_second));
+        self.left = self.left.saturating_add(flown).min(i64::from(self.quota.burst) * 1_000);
+        self.at_ms = self.at_ms.max(now_ms);
+        let enough = self.left >= 1_000;
+        self.left -= if enough { 1_000 } else { 0 };
+        enough
+    }
+}
+
+/// How fast an account may start (AmazonECS/latest/developerguide/throttling.html).
+#[derive(Clone, Copy, Debug)]
+struct Throttle {
+    calls: Tokens,
+    launches: Tokens,
+}
+
 /// One cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     tasks: BTreeMap<String, Task>,
     tokens: BTreeMap<String, Used>,
     made: u64,
+    throttle: Option<Throttle>,
+    /// How often `RunTask` was called.
+    pub runs: u64,
+    /// How many of the calls were throttled.
+    pub throttled: u64,
 }
 
 impl Cluster {
+    /// From now on calls of `RunTask` and launches are throttled.
+    pub fn throttle(&mut self, calls: Quota, launches: Quota) {
+        let (calls, launches) = (Tokens::full(calls), Tokens::full(launches));
+        self.throttle = Some(Throttle { calls, launches });
+    }
+
+    fn is_throttled(&mut self, now_ms: i64, launches: bool) -> bool {
+        let Some(throttle) = &mut self.throttle else { return false };
+        let taken =
+            if launches { throttle.launches.take(now_ms) } else { throttle.calls.take(now_ms) };
+        self.throttled += u64::from(!taken);
+        !taken
+    }
+
     /// `RunTask` for one task. `room` is why there is none, if so; a fresh task is missed by
     /// `DescribeTasks` for `unseen_ms`.
     ///
     /// # Errors
-    /// [`EcsError::Conflict`] when the token was used with other parameters.
+    /// [`EcsError::Conflict`] when the token was used with other parameters,
+    /// [`EcsError::Throttled`] when there were too many.
     pub fn run_task(
         &mut self,
         request: &RunTask,
@@ -105,6 +167,10 @@ impl Cluster {
         if request.client_token.len() > CLIENT_TOKEN_MAX || !request.client_token.is_ascii() {
             return Err(EcsError::InvalidParameter("clientToken: at most 64 ASCII characters"));
         }
+        self.runs += 1;
+        if self.is_throttled(now_ms, false) {
+            return Err(EcsError::Throttled);
+        }
         let used = self.tokens.get(&request.client_token);
         if let Some(used) = used.filter(|used| now_ms - used.at_ms < TOKEN_LIFE_MS) {
             if used.request != *request {
@@ -114,6 +180,9 @@ impl Cluster {
         }
         if let Err(reason) = room {
             return Ok(RunAnswer::Failure(reason));
+        }
+        if self.is_throttled(now_ms, true) {
+            return Err(EcsError::Throttled);
         }
         self.made += 1;
         let arn = format!("arn:aws:ecs:us-east-1:111122223333:task/teamclaw/{:032x}", self.made);
@@ -195,6 +264,23 @@ mod tests {
         let first = arn(cluster.run_task(&request("t", "ann:1"), 0, Ok(()), 0));
         let again = cluster.run_task(&request("t", "ann:2"), 1, Ok(()), 0);
         assert_eq!(again, Err(EcsError::Conflict { resource_ids: vec![first] }));
+    }
+
+    #[test]
+    fn calls_and_launches_are_throttled_each_by_a_bucket_of_its_own() {
+        let mut cluster = Cluster::default();
+        let (calls, launches) = (Quota { burst: 4, per_second: 2 }, Quota { burst: 2, per_second: 1 });
+        cluster.throttle(calls, launches);
+        let mut run = |token: &str, now| cluster.run_task(&request(token, "ann:1"), now, Ok(()), 0);
+        for token in ["a", "b"] {
+            arn(run(token, 0));
+        }
+        assert_eq!(run("c", 0), Err(EcsError::Throttled), "no launch is left");
+        arn(run("a", 0));
+        assert_eq!(run("a", 0), Err(EcsError::Throttled), "no call is left");
+        assert_eq!(run("c", 999), Err(EcsError::Throttled), "a call is, and no launch yet");
+        arn(run("c", 1_000));
+        assert_eq!((cluster.runs, cluster.throttled), (7, 3));
     }
 
     #[test]

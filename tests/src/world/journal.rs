@@ -241,6 +241,7 @@ fn find(
 ) -> Vec<Row> {
     let State { journal, weather, .. } = state;
     let mut rows = journal.find(query, after, limit);
+    rows.retain(|_| !weather.strikes(Hazard::MissedRow));
     for row in &mut rows {
         let Some(list) = journal.of(&row.workspace) else { continue };
         if weather.strikes(Hazard::StaleRead) {

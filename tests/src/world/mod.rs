@@ -12,6 +12,7 @@ pub mod agents;
 pub mod clock;
 pub mod compute;
 pub mod ecs;
+pub mod fargate;
 pub mod homes;
 pub mod journal;
 pub mod leases;
@@ -23,6 +24,7 @@ pub mod script;
 pub mod seat;
 pub mod starts;
 pub mod suspects;
+mod tasks;
 pub mod timers;
 pub mod trace;
 pub mod usage;
@@ -32,6 +34,7 @@ pub mod weather;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::Policy;
+use events::admission::Rate;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
@@ -45,6 +48,9 @@ pub const START_MS: i64 = 1_780_272_000_000;
 
 /// After so many calls a world stands still: something goes round in circles.
 pub const CALLS_MAX: u64 = 3_000_000;
+
+/// A launch rate at which a handful of people stand in line.
+const NARROW: Rate = Rate { burst: 2, interval: jiff::SignedDuration::from_millis(200) };
 
 /// How long before an idle stop a person is told when time passes by hand.
 pub const NOTICE_BY_HAND: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -101,7 +107,7 @@ pub struct World {
     began: Option<Instant>,
     state: Mutex<State>,
     news: News,
-    policy: Policy,
+    policy: Mutex<Policy>,
 }
 
 /// Who waits for what.
@@ -130,7 +136,7 @@ impl World {
             // it is over comes before it is over.
             policy.notice = NOTICE_BY_HAND;
         }
-        Arc::new(Self { pace, began, state: Mutex::new(state), news, policy })
+        Arc::new(Self { pace, began, state: Mutex::new(state), news, policy: Mutex::new(policy) })
     }
 
     /// How time passes.
@@ -140,7 +146,12 @@ impl World {
 
     /// The administrator's bounds in this world.
     pub fn policy(&self) -> Policy {
-        self.policy
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the administrator's bounds, for processes that start from now on.
+    pub(crate) fn bound(&self, change: impl FnOnce(&mut Policy)) {
+        change(&mut self.policy.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What exists now. Never held over a wait.
@@ -240,6 +251,15 @@ impl State {
     /// A world in which so much goes wrong.
     pub fn under(weather: Weather) -> Self {
         Self { weather, ..Self::default() }
+    }
+
+    /// The same on AWS: the compute is Fargate, and where the weather has one a line stands before it.
+    #[must_use]
+    pub fn on_aws(mut self) -> Self {
+        self.cloud.fargate = Some(fargate::Records::default());
+        let narrow = self.weather.chance(Hazard::NarrowLine) > 0;
+        self.line.rate = Some(if narrow { NARROW } else { Rate::FARGATE });
+        self
     }
 
     /// The same, and what happens from now on is noted here.

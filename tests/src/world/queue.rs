@@ -64,6 +64,16 @@ impl Queues {
         self.queues[class as usize].messages.iter().map(|message| message.visible_ms).min()
     }
 
+    /// How many messages were ever sent.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many were set aside.
+    pub fn dead(&self) -> usize {
+        self.queues.iter().map(|queue| queue.dead.len()).sum()
+    }
+
     /// Of each message that was received and not settled there are so many from now on.
     pub fn copy_what_flies(&mut self, times: usize) {
         for queue in &mut self.queues {
@@ -315,6 +325,15 @@ fn receive(
                 ..before
             };
             queue.messages.push(again);
+        }
+    }
+    if !found.is_empty() && weather.strikes(Hazard::RedeliveredBatch) {
+        let batch: Vec<Handle> = found.iter().map(|delivery| delivery.handle.clone()).collect();
+        let flying = queue.messages.iter().filter(|it| batch.contains(&it.handle()) && !it.copy);
+        let copies: Vec<Message> = flying.cloned().collect();
+        for copy in copies {
+            queues.sent += 1;
+            queue.messages.push(Message { number: queues.sent, copy: true, ..copy });
         }
     }
     let hidden = queue.messages.iter().map(|message| message.visible_ms);

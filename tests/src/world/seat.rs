@@ -52,6 +52,10 @@ pub enum Call {
     RegisterTask,
     DeregisterTask,
     Admit,
+    ClaimStart,
+    NameStart,
+    ReleaseStart,
+    FenceStarts,
     RunTask,
     DescribeTask,
     StopTask,
@@ -293,6 +297,10 @@ fn service(call: Call) -> &'static str {
         Call::RegisterTask
         | Call::DeregisterTask
         | Call::Admit
+        | Call::ClaimStart
+        | Call::NameStart
+        | Call::ReleaseStart
+        | Call::FenceStarts
         | Call::RunTask
         | Call::DescribeTask
         | Call::StopTask

@@ -68,10 +68,22 @@ pub enum Hazard {
     DoubledUsage,
     /// The sweeper's and the idle check's process is away for long.
     AbsentSweeper,
+    /// On AWS: the functions are replaced by ones with another template of tasks.
+    Deploy,
+    /// On AWS: no change of any task is told for an hour.
+    DeafHour,
+    /// On AWS: a task's first change is told long after its others.
+    LateChange,
+    /// On AWS: a function dies after it has handled a batch, and all of it comes again.
+    RedeliveredBatch,
+    /// On AWS: a search by an index finds nothing of a workspace that is there.
+    MissedRow,
+    /// On AWS: the launch rate is so low that people stand in line.
+    NarrowLine,
 }
 
 /// Every hazard, in the order of the enum.
-pub const HAZARDS: [Hazard; 31] = [
+pub const HAZARDS: [Hazard; 37] = [
     Hazard::DoubledMessage,
     Hazard::ReorderedMessage,
     Hazard::DelayedMessage,
@@ -103,7 +115,16 @@ pub const HAZARDS: [Hazard; 31] = [
     Hazard::Crash,
     Hazard::DoubledUsage,
     Hazard::AbsentSweeper,
+    Hazard::Deploy,
+    Hazard::DeafHour,
+    Hazard::LateChange,
+    Hazard::RedeliveredBatch,
+    Hazard::MissedRow,
+    Hazard::NarrowLine,
 ];
+
+/// So many of them there are everywhere; the others are AWS's own.
+const EVERYWHERE: usize = 31;
 
 /// The chance that a hazard strikes at one opportunity when it is on, in ten-thousandths. High
 /// where an opportunity is rare, low where every call is one.
@@ -124,7 +145,19 @@ fn usual(hazard: Hazard) -> u32 {
         Hazard::SlowTask | Hazard::ReusedAddress => 3_000,
         Hazard::TaskDiesStarting | Hazard::TaskDiesReady | Hazard::HomeFails => 1_000,
         Hazard::DeafAgent | Hazard::BusyAgent | Hazard::DoubledUsage => 2_000,
-        Hazard::AbsentSweeper => 3_000,
+        Hazard::AbsentSweeper | Hazard::LateChange | Hazard::NarrowLine => 3_000,
+        Hazard::Deploy | Hazard::DeafHour | Hazard::MissedRow => 1_000,
+        Hazard::RedeliveredBatch => 300,
+    }
+}
+
+/// Whether a seed has a hazard, and how often it strikes.
+fn drawn(hazard: Hazard, rng: &mut fastrand::Rng) -> u32 {
+    match rng.u32(0..6) {
+        0 => usual(hazard) / 4,
+        1 => usual(hazard),
+        2 => (usual(hazard) * 3).min(WHOLE),
+        _ => 0,
     }
 }
 
@@ -155,14 +188,20 @@ impl Weather {
     /// now three times as frequent.
     pub fn of(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x7ea3_c1a3_0bad_d1ce);
-        let chances = HAZARDS.map(|hazard| match rng.u32(0..6) {
-            0 => usual(hazard) / 4,
-            1 => usual(hazard),
-            2 => (usual(hazard) * 3).min(WHOLE),
-            _ => 0,
-        });
+        let mut chances: Vec<u32> =
+            HAZARDS[..EVERYWHERE].iter().map(|hazard| drawn(*hazard, &mut rng)).collect();
+        chances.resize(HAZARDS.len(), 0);
         let struck = vec![0; HAZARDS.len()];
-        Self { rng: Some(rng), chances: chances.to_vec(), struck, calm: false }
+        Self { rng: Some(rng), chances, struck, calm: false }
+    }
+
+    /// The weather of a seed on AWS: what there is everywhere, and what AWS has of its own.
+    pub fn on_aws(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0xa350_0e55_2e1e_c7ed);
+        let own = &HAZARDS[EVERYWHERE..];
+        own.iter().fold(Self::of(seed), |weather, hazard| {
+            weather.with(*hazard, drawn(*hazard, &mut rng))
+        })
     }
 
     /// The same with one hazard at this chance, in ten-thousandths.
@@ -234,15 +273,26 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_weather_and_every_hazard_has_its_day() {
         let draw = |seed| {
-            let mut weather = Weather::of(seed);
+            let mut weather = Weather::on_aws(seed);
             (0..200).map(|n| weather.strikes(HAZARDS[n % HAZARDS.len()])).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
         for hazard in HAZARDS {
             let (on, off) =
-                (0..100).partition::<Vec<u64>, _>(|seed| Weather::of(*seed).chance(hazard) > 0);
+                (0..100).partition::<Vec<u64>, _>(|seed| Weather::on_aws(*seed).chance(hazard) > 0);
             assert!(on.len() > 20 && off.len() > 20, "{hazard:?}");
+        }
+    }
+
+    #[test]
+    fn what_aws_has_of_its_own_changes_nothing_of_a_seed_elsewhere() {
+        for seed in 0..100 {
+            let (here, there) = (Weather::of(seed), Weather::on_aws(seed));
+            for hazard in &HAZARDS[..EVERYWHERE] {
+                assert_eq!(here.chance(*hazard), there.chance(*hazard), "seed {seed}: {hazard:?}");
+            }
+            assert!(HAZARDS[EVERYWHERE..].iter().all(|hazard| here.chance(*hazard) == 0));
         }
     }
 

@@ -8,14 +8,15 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("events", &[]),
     ("ports", &["events"]),
     ("system", &["events", "ports"]),
     ("local", &["events", "ports", "system"]),
-    // The fake is for its tests.
-    ("aws", &["events", "fake-aws", "ports"]),
+    // The fake and the replay are for its tests.
+    ("aws", &["events", "fake-aws", "ports", "replay"]),
     ("fake-aws", &[]),
+    ("replay", &[]),
     ("producers", &["events", "ports"]),
     // The observer and the sweeper learn facts too, and put them on the bus as producers do.
     ("consumers", &["events", "ports", "producers"]),
@@ -26,13 +27,28 @@ const ARROWS: [(&str, &[&str]); 16] = [
     // What the sweeper would do with an orphan is the sweeper's to say.
     ("admin", &["consumers", "events", "ports", "producers"]),
     // The roots: they alone see the adapters.
-    ("lambdas", &["admin", "agent", "aws", "consumers", "events", "ports", "producers", "system"]),
+    (
+        "lambdas",
+        &[
+            "admin",
+            "agent",
+            "aws",
+            "consumers",
+            "events",
+            "ports",
+            "producers",
+            "router",
+            "sidecar",
+            "system",
+        ],
+    ),
     ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
         &[
             "admin",
             "agent",
+            "aws",
             "consumers",
             "events",
             "local",

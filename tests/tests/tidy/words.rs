@@ -26,6 +26,9 @@ const JSON_SCHEMA: &str = "JSON Schema's own word for what is judged";
 /// A unit of work within one file, that no queue carries.
 const INSIDE: &str = "a unit of work that never leaves the file's own thread or process";
 
+/// What ECS calls the parts of a task.
+const ECS: &str = "ECS's own word, in its fields and codes";
+
 /// What providers call what is out of reach here.
 const PROVIDER: &str = "a provider's own word, in its paths";
 
@@ -49,6 +52,8 @@ const WORDS: [Banned; 15] = [
     },
     Banned {
         places: &[
+            ("aws/fake/src/ecs/", ECS),
+            ("aws/src/compute/", ECS),
             ("events/src/ids.rs", "says what a task is on AWS"),
             ("sidecar/src/scan/", "JSON's objects and lists"),
             ("sidecar/src/providers/tests.rs", PROVIDER),
@@ -89,7 +94,8 @@ const WORDS: [Banned; 15] = [
         ..banned("helper", "what it does")
     },
     Banned {
-        within: &["-util", "_util", "[\"util\"]", "util-linux"],
+        // The last is AWS's own, which mounts homes.
+        within: &["-util", "_util", "[\"util\"]", "util-linux", "efs utils"],
         ..banned("util", "what it does")
     },
     banned("spawner", "compute"),

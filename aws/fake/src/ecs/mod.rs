@@ -169,7 +169,8 @@ impl Ecs {
     fn list(&self, request: &Request, habits: &Habits, now_ms: u64) -> Answer {
         let (family, by) = (request.text("family"), request.text("startedBy"));
         let desired = request.text("desiredStatus");
-        if !by.is_empty() && !(family.is_empty() && desired.is_empty()) {
+        let alone = family.is_empty() && desired.is_empty();
+        if !by.is_empty() && !alone {
             return invalid("startedBy must be the only filter.");
         }
         let desired = if desired.is_empty() { "RUNNING" } else { desired };

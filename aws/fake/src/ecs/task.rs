@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::process::Running;
@@ -190,7 +191,7 @@ impl Task {
             "detail-type": "ECS Task State Change",
             "source": "aws.ecs",
             "account": ACCOUNT,
-            "time": now_ms,
+            "time": time(now_ms),
             "region": REGION,
             "resources": [self.arn],
             "detail": self.told("eni"),
@@ -242,6 +243,12 @@ fn main_part(definition: &Value) -> &Value {
     let opens = |part: &&Value| part["portMappings"][0]["containerPort"].is_u64();
     let found = parts.and_then(|parts| parts.iter().find(opens).or(parts.first()));
     found.unwrap_or(&Value::Null)
+}
+
+/// As EventBridge writes it: RFC 3339, in whole seconds.
+fn time(now_ms: u64) -> String {
+    let seconds = i64::try_from(now_ms / 1_000).unwrap_or_default();
+    Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::{Client, Config};
-use aws_smithy_http_client::test_util::capture_request;
 use events::{Attempt, Gen, Secret};
 use expect_test::expect_file;
+use replay::Replay;
 use serde_json::Value;
 
 use super::super::canonical::canonical;
@@ -24,12 +24,12 @@ fn home() -> Home {
 
 /// What the SDK makes of a definition: the body of its request.
 async fn body(settings: &TaskSettings) -> Value {
-    let (http, request) = capture_request(None);
+    let service = Replay::new([(200, "{}")]);
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::for_tests())
-        .http_client(http)
+        .http_client(service.clone())
         .build();
     let workspace = "ann".parse().expect("a good name");
     let home = home();
@@ -43,7 +43,7 @@ async fn body(settings: &TaskSettings) -> Value {
     let definition = definition(settings, &person, "hash").expect("a definition");
     // The answer means nothing here.
     let _ = definition.send_with(&Client::from_conf(config)).await;
-    let request = request.expect_request();
+    let request = service.requests().next().expect("a request");
     serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
 }
 

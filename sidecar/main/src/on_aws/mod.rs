@@ -39,7 +39,8 @@ const CALL_MAX: Duration = Duration::from_secs(15);
 /// # Errors
 /// The broker cannot be asked at all.
 pub(crate) async fn outside(place: &Place) -> Result<Outside, Problem> {
-    let (clock, ids) = (Arc::new(system::SystemClock::new()), Arc::new(system::SystemIds::default()));
+    let (clock, ids) =
+        (Arc::new(system::SystemClock::new()), Arc::new(system::SystemIds::default()));
     let broker = Arc::new(Broker::new(&place.broker, place.token.clone())?);
     let held = Arc::new(Held::new(&place.token));
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TRY_MAX);

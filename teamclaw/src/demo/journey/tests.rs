@@ -203,7 +203,9 @@ async fn a_whole_journey_tells_each_part_and_every_fact_once() {
         ["log in", "ready", "first answer", "counted", "notice", "sleep", "woken", "remembered"]
     );
     assert_eq!((journey.input, journey.output, journey.pico_dollars), (20, 10, 1_000));
-    assert!(journey.took >= journey.phases.iter().map(|phase| phase.took).sum());
+    assert!(
+        journey.took >= journey.phases.iter().map(|phase| phase.took).sum::<std::time::Duration>()
+    );
     let facts: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("  ")).collect();
     assert_eq!(
         facts,

@@ -1,0 +1,202 @@
+//! How Lambda calls each function: what is built once, when the process starts, and what is done with
+//! each event. A handler ends itself before Lambda would, and tells its numbers when it ends.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::broker::StsBroker;
+use aws::broker::policy::Grants;
+use aws::compute::task_of;
+use aws::usage::DynamoUsage;
+use aws_lambda_events::sqs::SqsEvent;
+use consumers::World;
+use events::Class;
+use lambda_http::Request;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use ports::{Fault, UsageSink};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::function::Function;
+use crate::metrics::{Metric, Metrics};
+use crate::root::{Root, cannot_start, failed};
+use crate::rotate::{self, Started};
+use crate::world::needed;
+use crate::{batch, broker, consume, minute, session, usage};
+
+/// Answers Lambda until the process is ended.
+///
+/// # Errors
+/// The function cannot start, or Lambda's own interface does not answer.
+pub async fn serve(root: Root) -> Result<(), Error> {
+    let root = Arc::new(root);
+    match root.function {
+        Function::Consumer(class) => consumer(root, class).await,
+        Function::Usage => counter(root).await,
+        Function::Sequencer => sequencer(root).await,
+        Function::Observer => observer(root).await,
+        Function::IdleCheck => idle_check(root).await,
+        Function::CronWake => cron_wake(root).await,
+        Function::Sweeper => sweeper(root).await,
+        Function::Rotation => rotation(root).await,
+        Function::Session => sessions(root).await,
+        Function::Broker => leases(root).await,
+        Function::Operator => operator(root).await,
+    }
+}
+
+/// What one run may use.
+struct Call {
+    /// How long it may go on.
+    time: Duration,
+    /// What it tells.
+    metrics: Arc<Metrics>,
+}
+
+/// Calls `handle` with each event.
+async fn each<E, A, F>(root: &Arc<Root>, handle: impl Fn(E, Call) -> F) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    A: Serialize,
+    F: Future<Output = Result<A, Fault>>,
+{
+    let service = service_fn(|event: LambdaEvent<E>| {
+        let metrics = Arc::new(Metrics::default());
+        let time = batch::time_left(event.context.deadline, root.clock.now());
+        let handled = handle(event.payload, Call { time, metrics: Arc::clone(&metrics) });
+        async move {
+            let outcome = timeout(time, handled).await;
+            root.tell(&metrics);
+            let late = |_| Fault::unavailable("our own code", "it was not done in time");
+            outcome.map_err(late).flatten().map_err(|fault| failed(&fault))
+        }
+    });
+    lambda_runtime::run(service).await
+}
+
+async fn consumer(root: Arc<Root>, class: Class) -> Result<(), Error> {
+    let world = root.world_of(class).await.map_err(start)?;
+    each(&root, move |event: SqsEvent, call| {
+        let world = world.clone();
+        async move { Ok(consume::consume(&world, class, event, call.time, &call.metrics).await) }
+    })
+    .await
+}
+
+async fn counter(root: Arc<Root>) -> Result<(), Error> {
+    let ledger = DynamoUsage::new(root.dynamodb(), &root.environment);
+    let ledger: Arc<dyn UsageSink> = Arc::new(ledger);
+    each(&root, |event: SqsEvent, call| {
+        let (ledger, now) = (Arc::clone(&ledger), root.clock.now());
+        async move { Ok(usage::count(&ledger, event, (call.time, now), &call.metrics).await) }
+    })
+    .await
+}
+
+/// What the stream says is a hint; what is pending is read from the table.
+async fn sequencer(root: Arc<Root>) -> Result<(), Error> {
+    let journal = Arc::new(root.journal());
+    each(&root, |_: IgnoredAny, call| {
+        let journal = Arc::clone(&journal);
+        async move {
+            let sequenced = journal.sequence().await?;
+            call.metrics.set(Metric::Sequenced, sequenced);
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// An event holds its task's variables, and with them tokens: nothing of it is ever logged.
+async fn observer(root: Arc<Root>) -> Result<(), Error> {
+    let bus = root.bus();
+    each(&root, |event: Value, _| {
+        let bus = bus.clone();
+        async move {
+            if let Some(task) = task_of(&event) {
+                consumers::observer::observe(&bus, &task).await?;
+            }
+            Ok(())
+        }
+    })
+    .await
+}
+
+async fn idle_check(root: Arc<Root>) -> Result<(), Error> {
+    let bus = root.bus();
+    each(&root, |_: IgnoredAny, call| {
+        let bus = bus.clone();
+        async move { minute::check_idle(&bus, &call.metrics).await }
+    })
+    .await
+}
+
+async fn cron_wake(root: Arc<Root>) -> Result<(), Error> {
+    let (bus, timers) = (root.bus(), root.timers());
+    each(&root, |_: IgnoredAny, call| {
+        let (bus, timers) = (bus.clone(), Arc::clone(&timers));
+        async move { minute::wake(&bus, &*timers, call.time, &call.metrics).await }
+    })
+    .await
+}
+
+async fn sweeper(root: Arc<Root>) -> Result<(), Error> {
+    let world = root.sweepers_world().map_err(start)?;
+    each(&root, |_: IgnoredAny, call| {
+        let world: World = world.clone();
+        async move { minute::sweep(&world, &call.metrics).await }
+    })
+    .await
+}
+
+async fn rotation(root: Arc<Root>) -> Result<(), Error> {
+    let (pools, keys) = (root.pools(&root.bus()), root.keys());
+    each(&root, |event: Started, call| {
+        let (root, pools, keys) = (Arc::clone(&root), pools.clone(), Arc::clone(&keys));
+        async move {
+            let offered = root.offered_keys().await?;
+            let Some(offered) = offered else { return Ok(()) };
+            rotate::ask(&pools, &*keys, (&offered, event.by()), &call.metrics).await
+        }
+    })
+    .await
+}
+
+async fn sessions(root: Arc<Root>) -> Result<(), Error> {
+    let bus = root.bus();
+    let service = service_fn(|request: Request| {
+        let (root, bus) = (Arc::clone(&root), bus.clone());
+        async move { Ok::<_, Infallible>(session::answer(&bus, &root.settings, &request).await) }
+    });
+    lambda_http::run(service).await
+}
+
+async fn leases(root: Arc<Root>) -> Result<(), Error> {
+    let sidecars = needed("sidecars", root.settings.sidecars.as_ref()).map_err(start)?;
+    let region = root.config.region().map(ToString::to_string);
+    let region = region.ok_or_else(|| start(cannot_start("there is no region")))?;
+    let (role, pool_key) = (sidecars.role.clone(), sidecars.pool_key.clone());
+    let grants = Grants { role, region, pool_key };
+    let client = aws_sdk_sts::Client::new(&root.config);
+    let leases = root.leases(root.ids.token());
+    let broker = StsBroker::new(client, &root.environment, &grants, leases)?;
+    let broker = Arc::new(broker);
+    let service = service_fn(|request: Request| {
+        let broker = Arc::clone(&broker);
+        async move { Ok::<_, Infallible>(broker::answer(&broker, &request).await) }
+    });
+    lambda_http::run(service).await
+}
+
+async fn operator(root: Arc<Root>) -> Result<(), Error> {
+    lambda_http::run(root.operators_api().map_err(start)?).await
+}
+
+/// Why the process ends at its start.
+fn start(why: Diagnostic) -> Error {
+    tracing::error!(why = why.error_message, "the function cannot start");
+    why.error_message.into()
+}
