@@ -16,6 +16,8 @@ pub enum Function {
     Usage,
     /// Puts what was recorded into the one order.
     Sequencer,
+    /// Makes of what the pipe read what the bus is told.
+    Announcer,
     /// Writes down what ECS says of tasks.
     Observer,
     /// Nudges who has been left alone.
@@ -41,13 +43,14 @@ pub struct UnknownFunction(String);
 
 impl Function {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Consumer(Class::Storage),
         Self::Consumer(Class::Compute),
         Self::Consumer(Class::Routing),
         Self::Consumer(Class::Keys),
         Self::Usage,
         Self::Sequencer,
+        Self::Announcer,
         Self::Observer,
         Self::IdleCheck,
         Self::CronWake,
@@ -64,6 +67,7 @@ impl Function {
             Self::Consumer(class) => class.name(),
             Self::Usage => "usage",
             Self::Sequencer => "sequencer",
+            Self::Announcer => "announcer",
             Self::Observer => "observer",
             Self::IdleCheck => "idle-check",
             Self::CronWake => "cron-wake",
@@ -153,7 +157,9 @@ mod tests {
             for grant in function["allows"].as_array().expect("a list") {
                 let on = grant["on"].as_str().expect("a resource");
                 // Everything is named, but for calls of ECS that know no resource.
-                assert!(on != "*" || ["compute", "sweeper"].contains(&name.as_str().expect("text")));
+                assert!(
+                    on != "*" || ["compute", "sweeper"].contains(&name.as_str().expect("text"))
+                );
                 for action in grant["actions"].as_array().expect("a list") {
                     let action = action.as_str().expect("an action");
                     let (service, call) = action.split_once(':').expect("service:Call");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
 use aws::compute::task_of;
+use aws::journal::announced;
 use aws::usage::DynamoUsage;
 use aws_lambda_events::sqs::SqsEvent;
 use consumers::World;
@@ -15,8 +16,8 @@ use events::Class;
 use lambda_http::Request;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use ports::{Fault, UsageSink};
-use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -37,6 +38,7 @@ pub async fn serve(root: Root) -> Result<(), Error> {
         Function::Consumer(class) => consumer(root, class).await,
         Function::Usage => counter(root).await,
         Function::Sequencer => sequencer(root).await,
+        Function::Announcer => announcer(root).await,
         Function::Observer => observer(root).await,
         Function::IdleCheck => idle_check(root).await,
         Function::CronWake => cron_wake(root).await,
@@ -102,10 +104,22 @@ async fn sequencer(root: Arc<Root>) -> Result<(), Error> {
     each(&root, |_: IgnoredAny, call| {
         let journal = Arc::clone(&journal);
         async move {
-            let sequenced = journal.sequence().await?;
-            call.metrics.set(Metric::Sequenced, sequenced);
+            match journal.sequence().await {
+                Ok(sequenced) => call.metrics.set(Metric::Sequenced, sequenced),
+                // Somebody else orders it.
+                Err(Fault::Conflict) => {}
+                Err(fault) => return Err(fault),
+            }
             Ok(())
         }
+    })
+    .await
+}
+
+/// The pipe hands over records of the journal's stream and sends on what it is answered.
+async fn announcer(root: Arc<Root>) -> Result<(), Error> {
+    each(&root, |records: Vec<Value>, _| async move {
+        records.iter().map(announced).collect::<Result<Vec<_>, _>>()
     })
     .await
 }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 /// Over how many partitions of an index or of the feed the writes of one moment are spread. One
 /// takes 1,000 write units a second (docs.aws.amazon.com/amazondynamodb/latest/developerguide/
 /// bp-partition-key-design.html); an append puts one unit into the index of what is pending and
-/// takes it out again, so that eight take 4,000 appends a second.
+/// takes it out again, so that eight take 4,000 appends a second. Never another number for a table that
+/// has rows: it says where each of them stands.
 pub(crate) const SHARDS: u8 = 8;
 /// How many bits of a cursor say which event of a row it is. A row of 300 KB has far fewer events,
 /// and 2^37 rows remain before a JSON reader that knows only doubles would round.

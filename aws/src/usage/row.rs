@@ -16,7 +16,8 @@ use crate::usage::span::Period;
 use crate::usage::sums::Sums;
 
 const SECONDS_PER_DAY: i64 = 24 * 3_600;
-/// How long ids are kept: longer than a sidecar keeps records that it could not send.
+/// How long ids are kept after their records: longer than a sidecar keeps those that it could not
+/// send. What would come later than that, and twice, could be counted twice.
 const IDS_KEPT: i64 = 35 * SECONDS_PER_DAY;
 /// How long hours are kept, so that an hour can be compared with that of the year before. Days and
 /// months are kept for ever.

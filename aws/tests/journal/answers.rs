@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::facts::{person, projection, started};
 
 /// The name of a table in the environment `t`.
-const TABLE: &str = "tc-t-journal";
+pub(crate) const TABLE: &str = "tc-t-journal";
 
 /// A journal that meets these answers, each a status and a body.
 pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, Replay) {
@@ -29,7 +29,7 @@ pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, Replay)
 }
 
 /// A transaction that was cancelled for these reasons.
-fn cancelled(codes: [&str; 3]) -> (u16, Value) {
+pub(crate) fn cancelled(codes: [&str; 3]) -> (u16, Value) {
     let reasons = codes.map(|code| json!({"Code": code, "Message": "words"}));
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     (400, json!({"__type": kind, "Message": "cancelled", "CancellationReasons": reasons}))

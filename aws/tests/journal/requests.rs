@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use events::Version;
 use expect_test::expect;
-use ports::Journal;
+use ports::{Fault, Journal};
 use serde_json::{Value, json};
 
-use crate::answers::journal;
+use crate::answers::{TABLE, cancelled, journal};
 use crate::facts::{person, projection, second, started};
 
-/// The conditions, keys and expressions of a transaction, without what it writes.
+/// The conditions, keys and expressions of a transaction, and which of the items that it puts are
+/// announced: those that are pending.
 fn conditions(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).expect("JSON");
     let line = |action: &Value| {
@@ -25,7 +26,8 @@ fn conditions(body: &[u8]) -> String {
         let values: Option<BTreeMap<String, Value>> =
             serde_json::from_value(values).expect("values");
         let values = values.map(|values| json!(values).to_string()).unwrap_or_default();
-        let line = format!("{kind} {pk} {sk} | {update} | {condition} | {values}");
+        let announced = of.pointer("/Item/pending").map_or("", |_| ", announced");
+        let line = format!("{kind} {pk} {sk}{announced} | {update} | {condition} | {values}");
         line.trim_end_matches([' ', '|']).to_owned()
     };
     let actions = body["TransactItems"].as_array().expect("actions");
@@ -55,13 +57,13 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
     let all: Vec<String> = bodies.map(conditions).collect();
     expect![[r#"
         Put W#ann P |  | attribute_not_exists(pk)
-        Put W#ann V#00000000000000000002 |  | attribute_not_exists(pk)
+        Put W#ann V#00000000000000000002, announced |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000001 E |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000002 E |  | attribute_not_exists(pk)
         with a token
 
         Put W#ann P |  | #version = :expected | {":expected":{"N":"7"}}
-        Put W#ann V#00000000000000000009 |  | attribute_not_exists(pk)
+        Put W#ann V#00000000000000000009, announced |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000001 E |  | attribute_not_exists(pk)
         Put E#01997d3e-0000-7000-8000-000000000002 E |  | attribute_not_exists(pk)
         with a token
@@ -69,28 +71,39 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
     .assert_eq(&all.join("\n"));
 }
 
-#[tokio::test]
-async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pending() {
-    let key = json!({"pk": {"S": "W#ann"}, "sk": {"S": "V#00000000000000000002"}});
-    let append = |version: u64, pending: bool| {
-        let fact = serde_json::to_string(&[started(&person("ann"), 0)]).expect("JSON");
-        let mut item = json!({
-            "pk": {"S": "W#ann"}, "sk": {"S": format!("V#{version:020}")},
-            "after": {"N": (version - 1).to_string()}, "envelopes": {"S": fact},
-        });
-        if pending {
-            item["pending"] = json!({"S": "pending#1"});
-            item["since"] = json!({"S": second(0).to_string()});
-        }
-        item
-    };
-    let batch = |item: Value| json!({"Responses": {"tc-t-journal": [item]}, "UnprocessedKeys": {}});
+/// Ann's append to a version as DynamoDB has it.
+fn append(version: u64, pending: bool) -> Value {
+    let fact = serde_json::to_string(&[started(&person("ann"), 0)]).expect("JSON");
+    let mut item = json!({
+        "pk": {"S": "W#ann"}, "sk": {"S": format!("V#{version:020}")},
+        "after": {"N": (version - 1).to_string()}, "envelopes": {"S": fact},
+    });
+    if pending {
+        item["pending"] = json!({"S": "pending#1"});
+        item["since"] = json!({"S": second(0).to_string()});
+    }
+    item
+}
+
+/// The answers to a look at what is pending, of which the index shows one append.
+fn look(version: u64, read: &[Value]) -> Vec<(u16, Value)> {
+    let key = json!({"pk": {"S": "W#ann"}, "sk": {"S": format!("V#{version:020}")}});
     let mut answers = vec![(200, json!({"Items": [key], "Count": 1}))];
     answers.extend(vec![(200, json!({"Items": [], "Count": 0})); 7]);
-    answers.push((200, batch(append(2, true))));
-    answers.push((200, batch(append(1, false))));
-    answers.push((200, json!({"Item": {"rows": {"N": "5"}}})));
-    answers.push((200, json!({})));
+    let batch = |item: &Value| json!({"Responses": {TABLE: [item]}, "UnprocessedKeys": {}});
+    answers.extend(read.iter().map(|item| (200, batch(item))));
+    answers
+}
+
+/// The feed has five rows.
+fn five() -> (u16, Value) {
+    (200, json!({"Item": {"rows": {"N": "5"}}}))
+}
+
+#[tokio::test]
+async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pending() {
+    let mut answers = look(2, &[append(2, true), append(1, false)]);
+    answers.extend([five(), (200, json!({}))]);
     let (journal, replay) = journal(&answers).await;
     assert_eq!(journal.sequence().await.expect("ordered"), 1);
     let last = replay.requests().last().expect("a request");
@@ -102,4 +115,29 @@ async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pendi
         with a token
     "#]]
     .assert_eq(&conditions(body));
+}
+
+#[tokio::test]
+async fn what_the_index_still_shows_is_not_ordered_twice() {
+    let (journal, replay) = journal(&look(1, &[append(1, false)])).await;
+    assert_eq!(journal.sequence().await.expect("nothing"), 0);
+    assert_eq!(replay.requests().count(), 9);
+}
+
+#[tokio::test]
+async fn who_was_slower_looks_again_and_leaves_it_to_the_others_in_the_end() {
+    for code in ["ConditionalCheckFailed", "TransactionConflict"] {
+        let mut lost = look(1, &[append(1, true)]);
+        lost.extend([five(), cancelled([code, "None", "None"])]);
+        let once = [lost.clone(), look(1, &[append(1, false)])].concat();
+        let (found_done, replay) = journal(&once).await;
+        assert_eq!(found_done.sequence().await.expect("by others"), 0);
+        assert_eq!(replay.requests().count(), once.len());
+        let (always_slower, _) = journal(&vec![lost; 9].concat()).await;
+        assert!(matches!(always_slower.sequence().await, Err(Fault::Conflict)));
+    }
+    let throttled = cancelled(["None", "ThrottlingError", "None"]);
+    let answers = [look(1, &[append(1, true)]), vec![five(), throttled]].concat();
+    let (journal, _) = journal(&answers).await;
+    assert!(matches!(journal.sequence().await, Err(Fault::Throttled { .. })));
 }

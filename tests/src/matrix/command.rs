@@ -55,12 +55,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Plays every share of the work, each on one thread.
-fn play_all(
-    shares: &[Share],
-    threads: usize,
-    only: Option<&str>,
-    tell: impl Fn(&str),
-) -> Tally {
+fn play_all(shares: &[Share], threads: usize, only: Option<&str>, tell: impl Fn(&str)) -> Tally {
     let next = AtomicUsize::new(0);
     let (sender, played) = mpsc::channel();
     let mut tally = Tally::default();

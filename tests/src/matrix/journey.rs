@@ -120,7 +120,8 @@ pub(super) fn journeys() -> Vec<Journey> {
 /// So many deliveries are enough for a start, and for a teardown.
 const DELIVERIES: usize = 8;
 pub(super) const UP: [Act; 3] = [Act::LogIn, Act::Rest, Act::Stands(Status::Ready)];
-pub(super) const IDLE: [Act; 4] = [Act::Skip(IDLE_SECONDS), Act::Rest, Act::Skip(NOTICE_SECONDS), Act::Rest];
+pub(super) const IDLE: [Act; 4] =
+    [Act::Skip(IDLE_SECONDS), Act::Rest, Act::Skip(NOTICE_SECONDS), Act::Rest];
 const ASLEEP: Act = Act::Stands(Status::Asleep);
 const READY: Act = Act::Stands(Status::Ready);
 

@@ -147,13 +147,7 @@ impl Total {
 
 /// Lives seeds side by side, each on one thread, and adds up what became of them.
 #[expect(clippy::disallowed_methods, reason = "progress is told in real time")]
-pub fn live_all(
-    run: Run,
-    from: u64,
-    seeds: u64,
-    threads: usize,
-    tell: impl Fn(&str),
-) -> Total {
+pub fn live_all(run: Run, from: u64, seeds: u64, threads: usize, tell: impl Fn(&str)) -> Total {
     let next = AtomicU64::new(from);
     let (sender, reports) = mpsc::channel();
     let mut total = Total::default();
@@ -164,7 +158,8 @@ pub fn live_all(
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from.saturating_add(seeds) || sender.send(lived(run, seed)).is_err() {
+                    if seed >= from.saturating_add(seeds) || sender.send(lived(run, seed)).is_err()
+                    {
                         return;
                     }
                 }

@@ -5,8 +5,8 @@ use events::WorkspaceId;
 use jiff::Timestamp;
 use ports::{Agents, Fault, Probe, Quiesce, Reach, TaskSpec, TaskStatus, async_trait};
 
-use super::tasks::Running;
 use super::seat::Call;
+use super::tasks::Running;
 use super::{Hazard, START_MS, Seat, State, Weather};
 
 /// How long an agent that was asked to finish takes no new work.

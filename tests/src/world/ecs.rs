@@ -269,7 +269,8 @@ mod tests {
     #[test]
     fn calls_and_launches_are_throttled_each_by_a_bucket_of_its_own() {
         let mut cluster = Cluster::default();
-        let (calls, launches) = (Quota { burst: 4, per_second: 2 }, Quota { burst: 2, per_second: 1 });
+        let (calls, launches) =
+            (Quota { burst: 4, per_second: 2 }, Quota { burst: 2, per_second: 1 });
         cluster.throttle(calls, launches);
         let mut run = |token: &str, now| cluster.run_task(&request(token, "ann:1"), now, Ok(()), 0);
         for token in ["a", "b"] {

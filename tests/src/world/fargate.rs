@@ -112,7 +112,9 @@ impl Seat {
             Claim::Ours { at_ms } => at_ms,
             Claim::Others(other) => match self.shows(&spec.workspace, &other).await? {
                 Sight::Alive(_) => {
-                    return Err(Fault::Taken { resource: format!("the agent of {}", spec.workspace) });
+                    return Err(Fault::Taken {
+                        resource: format!("the agent of {}", spec.workspace),
+                    });
                 }
                 Sight::Unseen => return Err(Fault::unavailable("ECS", "not seen yet")),
                 Sight::Gone => match self.claim(spec, Some(&other.token)).await? {
@@ -164,8 +166,7 @@ impl Seat {
         };
         let listed = self.call(Call::ListTasks, list).await?;
         let meant = |task: &Task| (task.generation, task.attempt) <= up_to && is_alive(task);
-        let mut tasks: Vec<TaskId> =
-            listed.into_iter().filter(meant).map(|task| task.id).collect();
+        let mut tasks: Vec<TaskId> = listed.into_iter().filter(meant).map(|task| task.id).collect();
         let mut sure = true;
         if let Some(start) = &start {
             match self.shows(id, start).await? {

@@ -199,9 +199,8 @@ impl Weather {
     pub fn on_aws(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed ^ 0xa350_0e55_2e1e_c7ed);
         let own = &HAZARDS[EVERYWHERE..];
-        own.iter().fold(Self::of(seed), |weather, hazard| {
-            weather.with(*hazard, drawn(*hazard, &mut rng))
-        })
+        own.iter()
+            .fold(Self::of(seed), |weather, hazard| weather.with(*hazard, drawn(*hazard, &mut rng)))
     }
 
     /// The same with one hazard at this chance, in ten-thousandths.
