@@ -131,7 +131,11 @@ describe('the feed', () => {
     expect(JSON.parse(text(at(filter!, 'Pattern')))).toEqual(NEW_FACTS);
     expect(at(pipe.SourceParameters!, 'DynamoDBStreamParameters', 'DeadLetterConfig')).not.toBe(null);
     expect(at(pipe.SourceParameters!, 'DynamoDBStreamParameters', 'OnPartialBatchItemFailure')).toBe('AUTOMATIC_BISECT');
-    expect(text(at(pipe.TargetParameters!, 'InputTemplate'))).toContain('<$.dynamodb.NewImage.envelopes.S>');
+    // The journal's own words say what an announcement looks like.
+    const words = readFileSync(new URL('aws/src/journal/mod.rs', root), 'utf8').replaceAll(/`\n\/\/! `/g, '');
+    expect(words).toContain(text(at(pipe.TargetParameters!, 'InputTemplate')));
+    expect(words).toContain(JSON.stringify(NEW_FACTS));
+    expect(words).toContain(`detail type \`${text(at(pipe.TargetParameters!, 'EventBridgeEventBusParameters', 'DetailType'))}\``);
   });
 
   it('has a bus of its own with an archive', () => {
@@ -177,14 +181,14 @@ describe('people and leases', () => {
 });
 
 describe('raw usage', () => {
-  it('goes from the bus to S3, a line a batch, by day and hour', () => {
+  it('goes from the bus to S3, a line a record, by day and hour', () => {
     const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-raw-usage"');
-    expect(at(rule.EventPattern!, 'detail', 'envelopes')).toEqual([{ wildcard: '*"teamclaw.usage.recorded.*' }]);
+    expect(at(rule.EventPattern!, 'detail', 'types')).toEqual([{ prefix: 'teamclaw.usage.recorded.' }]);
     expect(readFileSync(new URL('events/src/event.rs', root), 'utf8')).toContain('"teamclaw.usage.recorded.');
     template().hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
       ExtendedS3DestinationConfiguration: {
         Prefix: 'usage/day=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/', CompressionFormat: 'GZIP',
-        ProcessingConfiguration: { Enabled: true, Processors: [Match.objectLike({ Type: 'AppendDelimiterToRecord' })] },
+        ProcessingConfiguration: { Enabled: true, Processors: [Match.objectLike({ Type: 'Lambda' })] },
       },
     });
   });

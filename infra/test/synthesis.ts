@@ -99,11 +99,19 @@ export class Synthesised {
   }
 }
 
-const made = new Map<Which, Synthesised>();
+const made = new Map<Which, Synthesised | Error>();
 
-/** The stacks of one of `WANTED`; of `prod` if nothing is said. */
+/** The stacks of one of `WANTED`; of `prod` if nothing is said. What failed once is not tried again. */
 export function synthesised(which: Which = 'prod'): Synthesised {
-  const found = made.get(which) ?? new Synthesised(WANTED[which]);
-  made.set(which, found);
+  let found = made.get(which);
+  if (found === undefined) {
+    try {
+      found = new Synthesised(WANTED[which]);
+    } catch (error) {
+      found = error instanceof Error ? error : new Error(String(error));
+    }
+    made.set(which, found);
+  }
+  if (found instanceof Error) throw found;
   return found;
 }

@@ -11,6 +11,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { because } from '../acknowledged.js';
 import { type Allow, grant } from '../grants.js';
+import { functionNamed } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
 import { image } from './agents.js';
 import { type Groups, ROUTER_PORT } from './groups.js';
@@ -23,16 +24,15 @@ const TASKS_MAX_FACTOR = 5;
 /** Nobody: an image without users still runs as one who owns nothing. */
 const USER = '65532:65532';
 
-/** What the router does on AWS: finds a person and their route, and records a login. */
+/**
+ * What the router does on AWS: a login as the function `session` does it, and besides that it finds a person's
+ * route, trades links for sessions, and derives the pass by which an agent knows it.
+ */
 export const ROUTER_ALLOWS: readonly Allow[] = [
-  { actions: ['dynamodb:GetItem', 'dynamodb:Query'], on: 'table/routes' },
-  { actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], on: 'table/people' },
-  { actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:ConditionCheckItem'], on: 'table/journal' },
-  { actions: ['dynamodb:Query'], on: 'index/journal' },
-  { actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'], on: 'table/timers' },
-  { actions: ['sqs:SendMessage', 'sqs:GetQueueUrl'], on: 'queue/storage' },
-  { actions: ['sqs:SendMessage', 'sqs:GetQueueUrl'], on: 'queue/compute' },
-  { actions: ['sqs:SendMessage', 'sqs:GetQueueUrl'], on: 'queue/routing' },
+  ...functionNamed('session').allows,
+  { actions: ['dynamodb:GetItem'], on: 'table/routes' },
+  { actions: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'], on: 'table/people' },
+  { actions: ['dynamodb:Query'], on: 'index/people' },
   { actions: ['secretsmanager:GetSecretValue'], on: 'secret/token-secret' },
   { actions: ['ssm:GetParameter'], on: 'parameter/issuer/url' },
   { actions: ['ssm:GetParameter'], on: 'parameter/issuer/people-audience' },

@@ -13,16 +13,16 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { EnvironmentStack } from '../stack.js';
 
-/** The source and the type of what the pipe announces. */
+/** The source and the type of what the pipe announces: aws/src/journal/mod.rs, "Announcing". */
 export const SOURCE = 'teamclaw.journal';
-export const DETAIL_TYPE = 'teamclaw.facts';
+export const DETAIL_TYPE = 'Recorded';
 
 /** A new item that waits for its place in the order holds facts; nothing else does (aws/src/journal/mod.rs). */
 export const NEW_FACTS = { eventName: ['INSERT'], dynamodb: { NewImage: { pending: { S: [{ exists: true }] } } } };
 
-/** An event holds one append's facts: `envelopes` is a JSON text, as the item holds it. */
+/** An event holds one item's facts: `types` is for rules, `envelopes` a JSON text that may be packed. */
 const ANNOUNCEMENT =
-  '{"list": <$.dynamodb.NewImage.pk.S>, "place": <$.dynamodb.NewImage.sk.S>, "envelopes": <$.dynamodb.NewImage.envelopes.S>}';
+  '{"list":<$.dynamodb.NewImage.pk.S>,"types":<$.dynamodb.NewImage.types.SS>,"envelopes":<$.dynamodb.NewImage.envelopes.S>}';
 
 /** A fact is told within this time, together with what was recorded meanwhile. */
 const WINDOW_SECONDS = 1;

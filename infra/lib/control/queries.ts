@@ -1,8 +1,11 @@
-// Three questions to raw usage. A line holds an append's facts as a JSON text, because a fact's shape is
-// events.schema.json's business and grows; an announcement may come twice, so each fact counts by its id.
+// Three questions to raw usage. A batch may be announced twice, so each record counts once by its id.
 
-/** What a line has (lib/control/feed.ts). */
-export const COLUMNS = ['list', 'place', 'envelopes'] as const;
+/** What a line has: `unpack/index.mjs` writes it. Costs are whole pico-dollars, as the ledger has them. */
+export const COLUMNS: Readonly<Record<string, string>> = {
+  id: 'string', workspace: 'string', at: 'string', team: 'string', provider: 'string', model: 'string', key: 'string', completion: 'string',
+  status: 'int', duration_ms: 'bigint', uncached_input: 'bigint', cache_read: 'bigint', cache_write_5m: 'bigint', cache_write_1h: 'bigint',
+  output: 'bigint', reasoning: 'bigint', pico_dollars: 'decimal(38,0)',
+};
 
 export interface Query {
   readonly name: string;
@@ -10,41 +13,35 @@ export interface Query {
   readonly sql: string;
 }
 
+const DOLLARS = 'CAST(sum(pico_dollars) AS DOUBLE) / 1e12 AS dollars';
+const TOKENS = 'sum(uncached_input + cache_read + cache_write_5m + cache_write_1h) AS input_tokens, sum(output) AS output_tokens';
+
 /** The queries, on a database. */
 export function queries(database: string): Query[] {
-  const records = `WITH told AS (
-  SELECT CAST(json_parse(envelopes) AS ARRAY(JSON)) AS facts
+  const records = `WITH records AS (
+  SELECT DISTINCT ${Object.keys(COLUMNS).map((column) => `"${column}"`).join(', ')}
   FROM "${database}"."usage"
   WHERE day BETWEEN '2026-11-01' AND '2026-11-30' -- the days to look at: each costs what it holds
-), records AS (
-  SELECT DISTINCT
-    json_extract_scalar(fact, '$.id') AS id,
-    json_extract_scalar(fact, '$.subject') AS workspace,
-    json_extract_scalar(fact, '$.time') AS at,
-    json_format(json_extract(fact, '$.data')) AS data
-  FROM told CROSS JOIN UNNEST(facts) AS t(fact)
-  WHERE json_extract_scalar(fact, '$.type') LIKE 'teamclaw.usage.recorded.%'
 )
 `;
-  const field = (path: string) => `json_extract_scalar(data, '$.${path}')`;
   return [
     {
-      name: 'calls-by-person-and-model',
-      about: 'How often each person asked which model',
-      sql: `${records}SELECT workspace, ${field('provider')} AS provider, ${field('model')} AS model, count(*) AS calls
-FROM records GROUP BY 1, 2, 3 ORDER BY calls DESC`,
+      name: 'who-spent-what',
+      about: 'What each person used of which model, and what it cost',
+      sql: `${records}SELECT workspace, team, provider, model, count(*) AS calls, ${TOKENS}, ${DOLLARS}
+FROM records GROUP BY workspace, team, provider, model ORDER BY dollars DESC`,
     },
     {
-      name: 'calls-by-key',
-      about: 'How often each key of the pool was used, by its fingerprint: what a rotation would touch',
-      sql: `${records}SELECT ${field('provider')} AS provider, ${field('key')} AS key, count(*) AS calls, max(at) AS last_used
-FROM records GROUP BY 1, 2 ORDER BY calls DESC`,
+      name: 'use-of-each-key',
+      about: 'How often each key of the pool was used, by its fingerprint, and when last: what a rotation would touch',
+      sql: `${records}SELECT provider, "key", count(*) AS calls, max(at) AS last_used, ${DOLLARS}
+FROM records GROUP BY provider, "key" ORDER BY calls DESC`,
     },
     {
       name: 'busiest-hours',
-      about: 'When most is asked: how much launch rate and how many keys are needed',
-      sql: `${records}SELECT substr(at, 1, 13) AS hour, count(DISTINCT workspace) AS people, count(*) AS calls
-FROM records GROUP BY 1 ORDER BY calls DESC LIMIT 100`,
+      about: 'When most is asked, by how many people, and how long they wait: how many keys are needed',
+      sql: `${records}SELECT substr(at, 1, 13) AS hour, count(DISTINCT workspace) AS people, count(*) AS calls, approx_percentile(duration_ms, 0.95) AS p95_ms
+FROM records GROUP BY substr(at, 1, 13) ORDER BY calls DESC LIMIT 100`,
     },
   ];
 }

@@ -1,4 +1,4 @@
-// Raw usage, for questions that the roll-ups do not answer: every announced batch as a line of JSON in
+// Raw usage, for questions that the roll-ups do not answer: every announced record as a line of JSON in
 // S3, by day and hour, with a table and three queries for Athena (lib/control/queries.ts).
 
 import { Duration, Size } from 'aws-cdk-lib';
@@ -6,7 +6,9 @@ import { CfnNamedQuery, CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
 import { type EventBus, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { FirehoseDeliveryStream } from 'aws-cdk-lib/aws-events-targets';
 import { CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
-import { AppendDelimiterToRecordProcessor, Compression, DeliveryStream, EnableLogging, S3Bucket, StreamEncryption } from 'aws-cdk-lib/aws-kinesisfirehose';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Compression, DeliveryStream, EnableLogging, type IDataProcessor, S3Bucket, StreamEncryption } from 'aws-cdk-lib/aws-kinesisfirehose';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -14,9 +16,12 @@ import { because } from '../acknowledged.js';
 import type { EnvironmentStack } from '../stack.js';
 import { DETAIL_TYPE, SOURCE } from './feed.js';
 import { COLUMNS, queries } from './queries.js';
+import { unpack } from './unpack.js';
 
 /** A file is written when it is this large or this old, whichever comes first. */
 const FILE = { size: Size.mebibytes(16), age: Duration.minutes(5) };
+/** What is made lines of at once: a function answers with 6 MB at the most, and facts are packed to a tenth. */
+const PACKED_MIB = '0.2';
 /** After a quarter it is looked at rarely; after this it is no longer needed for an invoice. */
 const RARE_AFTER = Duration.days(90);
 const GONE_AFTER = Duration.days(800);
@@ -68,7 +73,7 @@ export class UsageLake extends Construct {
         compression: Compression.GZIP,
         bufferingInterval: FILE.age,
         bufferingSize: FILE.size,
-        processors: [new AppendDelimiterToRecordProcessor()],
+        processors: [linesOf(unpack(this, this.stack))],
         loggingConfig: new EnableLogging(logs),
       }),
     });
@@ -79,8 +84,7 @@ export class UsageLake extends Construct {
       eventPattern: {
         source: [SOURCE],
         detailType: [DETAIL_TYPE],
-        // The facts are a text within the event: this is looked for in it.
-        detail: { envelopes: [{ wildcard: '*"teamclaw.usage.recorded.*' }] },
+        detail: { types: [{ prefix: 'teamclaw.usage.recorded.' }] },
       },
       targets: [new FirehoseDeliveryStream(stream, { message: RuleTargetInput.fromEventPath('$.detail') })],
     });
@@ -113,11 +117,11 @@ export class UsageLake extends Construct {
       databaseName: this.database,
       tableInput: {
         name: 'usage',
-        description: 'Announced batches of usage, one a line; a batch may be there twice',
+        description: 'Usage, a record a line; a record may be there twice',
         tableType: 'EXTERNAL_TABLE',
         partitionKeys: [{ name: 'day', type: 'string' }, { name: 'hour', type: 'string' }],
         storageDescriptor: {
-          columns: COLUMNS.map((name) => ({ name, type: 'string' })),
+          columns: Object.entries(COLUMNS).map(([name, type]) => ({ name, type })),
           location,
           inputFormat: 'org.apache.hadoop.mapred.TextInputFormat',
           outputFormat: 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat',
@@ -136,6 +140,19 @@ export class UsageLake extends Construct {
       },
     });
   }
+}
+
+/** The function as Firehose's processor. By hand: CDK's own wants whole megabytes and allows every version. */
+function linesOf(lambda: IFunction): IDataProcessor {
+  const parameter = (parameterName: string, parameterValue: string) => ({ parameterName, parameterValue });
+  return {
+    props: {},
+    bind: (_, { role }) => {
+      role.addToPrincipalPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [lambda.functionArn] }));
+      const parameters = [parameter('BufferSizeInMBs', PACKED_MIB), parameter('BufferIntervalInSeconds', '60')];
+      return { processorType: 'Lambda', processorIdentifier: parameter('LambdaArn', lambda.functionArn), parameters };
+    },
+  };
 }
 
 /** CDK's own grants to Firehose are on one bucket's objects, by actions that end in a star. */
