@@ -38,10 +38,6 @@ pub(super) const SIDECAR: &str = "sidecar";
 pub(super) const AGENT_PORT: u16 = 18_789;
 /// Where the sidecar listens, for the task alone.
 const SIDECAR_URL: &str = "http://127.0.0.1:4141";
-/// The same, as the sidecar is told it: nobody but its own task reaches it.
-const SIDECAR_ADDRESS: &str = "127.0.0.1:4141";
-/// The program in the sidecar's image (sidecar/Containerfile), which has no PATH.
-const SIDECAR_PROGRAM: &str = "/teamclaw-sidecar";
 /// Where the home is mounted.
 const HOME: &str = "/home/agent";
 /// Where the sidecar keeps what it has counted and not yet handed over. Fargate empties it with the
@@ -120,19 +116,12 @@ fn sidecar(
     settings: &TaskSettings,
     person: &Person<'_>,
 ) -> Result<ContainerDefinition, BuildError> {
-    let own = [
-        ("AWS_REGION", settings.region.clone()),
-        ("TEAMCLAW_ENV", person.environment.to_owned()),
-        ("TEAMCLAW_SIDECAR_JOURNAL", format!("{SIDECAR_DIRECTORY}/journal")),
-        ("TEAMCLAW_WORKSPACE", person.workspace.to_string()),
-    ];
-    let health = HealthCheck::builder().command("CMD").command(SIDECAR_PROGRAM);
+    let own = [("TEAMCLAW_WORKSPACE", person.workspace.to_string())];
+    let health = HealthCheck::builder().command("CMD").command("teamclaw-sidecar");
     let health = health.command("--health").interval(5).timeout(5).retries(3).start_period(10);
     let scratch = MountPoint::builder().source_volume(SIDECAR).container_path(SIDECAR_DIRECTORY);
     Ok(confined(SIDECAR, settings, person.workspace)?
         .image(&settings.sidecar_image)
-        .entry_point(SIDECAR_PROGRAM)
-        .set_command(Some(["--aws", "--listen", SIDECAR_ADDRESS].map(str::to_owned).to_vec()))
         .user(SIDECAR_USER)
         .set_environment(Some(variables(&settings.sidecar_environment, own)))
         .health_check(health.build()?)

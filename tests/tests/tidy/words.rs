@@ -78,8 +78,11 @@ const WORDS: [Banned; 15] = [
         within: &["/v1/fine_tuning/jobs", "job_name"],
         ..banned("job", "nudge, message or step")
     },
-    Banned { // The last is API Gateway's name for when a request came.
-        within: &["unix_epoch", "unix epoch", "timeepoch"], ..banned("epoch", "generation") },
+    Banned {
+        // The last is API Gateway's name for when a request came.
+        within: &["unix_epoch", "unix epoch", "timeepoch"],
+        ..banned("epoch", "generation")
+    },
     banned("incarnation", "generation"),
     Banned {
         within: &[
