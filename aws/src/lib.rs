@@ -15,6 +15,7 @@ pub mod homes;
 #[cfg(any(feature = "ecs", feature = "elb"))]
 mod marks;
 #[cfg(any(feature = "ecs", feature = "efs", feature = "elb"))]
+#[cfg_attr(not(feature = "all"), allow(dead_code, reason = "each service uses a part of it"))]
 mod rows;
 #[cfg(feature = "dynamodb")]
 pub mod tables;
