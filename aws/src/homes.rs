@@ -8,14 +8,15 @@
 
 #[cfg(feature = "efs")]
 mod points;
+#[cfg_attr(not(feature = "all"), allow(dead_code, reason = "each service uses a part of it"))]
 mod record;
 #[cfg(feature = "efs")]
 mod sorting;
 
 use std::path::Path;
 
-pub(crate) use record::FindHome;
-pub(crate) use record::Home;
+#[cfg(feature = "ecs")]
+pub(crate) use record::{FindHome, Home};
 pub use record::{HOMES, Leftover};
 
 #[cfg(feature = "efs")]

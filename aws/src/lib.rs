@@ -12,6 +12,7 @@ pub mod broker;
 #[cfg(feature = "ecs")]
 pub mod compute;
 #[cfg(any(feature = "ecs", feature = "efs", feature = "elb"))]
+#[cfg_attr(not(feature = "all"), allow(dead_code, reason = "each service uses a part of it"))]
 mod conditions;
 pub mod environment;
 pub mod error;
