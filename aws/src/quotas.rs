@@ -54,8 +54,7 @@ mod tests {
     use aws_sdk_servicequotas::config::retry::RetryConfig;
     use aws_sdk_servicequotas::config::{BehaviorVersion, Credentials, Region};
     use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
@@ -64,8 +63,8 @@ mod tests {
     fn answered(answers: &[(u16, &'static str)]) -> Quotas {
         let events = answers.iter().map(|(status, body)| {
             let status = StatusCode::try_from(*status).expect("a status");
-            let answer = HttpResponse::new(status, SdkBody::from(*body));
-            ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer)
+            let answer = Response::new(status, SdkBody::from(*body));
+            ReplayEvent::new(Request::new(SdkBody::empty()), answer)
         });
         let config = aws_sdk_servicequotas::Config::builder()
             .behavior_version(BehaviorVersion::latest())
