@@ -27,6 +27,7 @@ export type Trigger =
   | QueueTrigger
   | StreamTrigger
   | { readonly event: string }
+  | { readonly pipe: 'announce' }
   | { readonly everyMinutes: number }
   | { readonly http: 'person' | 'lease' | 'operator'; readonly routes: readonly string[] };
 

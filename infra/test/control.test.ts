@@ -133,7 +133,8 @@ describe('the feed', () => {
     expect(at(pipe.SourceParameters!, 'DynamoDBStreamParameters', 'OnPartialBatchItemFailure')).toBe('AUTOMATIC_BISECT');
     // The journal's own words say what an announcement looks like.
     const words = readFileSync(new URL('aws/src/journal/mod.rs', root), 'utf8').replaceAll(/`\n\/\/! `/g, '');
-    expect(words).toContain(text(at(pipe.TargetParameters!, 'InputTemplate')));
+    expect(text(pipe.Enrichment!)).toContain('Functionsannouncer');
+    expect(at(pipe.TargetParameters!, 'InputTemplate')).toBe(null);
     expect(words).toContain(JSON.stringify(NEW_FACTS));
     expect(words).toContain(`detail type \`${text(at(pipe.TargetParameters!, 'EventBridgeEventBusParameters', 'DetailType'))}\``);
   });
@@ -183,7 +184,7 @@ describe('people and leases', () => {
 describe('raw usage', () => {
   it('goes from the bus to S3, a line a record, by day and hour', () => {
     const rule = synthesised().one('control-plane', 'AWS::Events::Rule', '"tc-prod-raw-usage"');
-    expect(at(rule.EventPattern!, 'detail', 'types')).toEqual([{ prefix: 'teamclaw.usage.recorded.' }]);
+    expect(at(rule.EventPattern!, 'detail', 'envelopes')).toEqual([{ wildcard: '*"teamclaw.usage.recorded.*' }]);
     expect(readFileSync(new URL('events/src/event.rs', root), 'utf8')).toContain('"teamclaw.usage.recorded.');
     template().hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
       ExtendedS3DestinationConfiguration: {

@@ -1,7 +1,6 @@
 // The templates that the tests look at: synthesised once, as the command line would.
 
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -38,9 +37,16 @@ export const WANTED = {
 
 export type Which = keyof typeof WANTED;
 
+/** A folder among what is built, so that nothing is left elsewhere. */
+function temporary(name: string): string {
+  const among = join(HERE, '../../target/infra-tests');
+  mkdirSync(among, { recursive: true });
+  return mkdtempSync(join(among, name));
+}
+
 /** A folder that holds a program for every function: none of them runs. */
 export function stubs(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'teamclaw-stubs-'));
+  const folder = temporary('stubs-');
   for (const { name } of FUNCTIONS) {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });
@@ -55,7 +61,7 @@ export function context(): Record<string, unknown> {
 
 /** The stacks of one environment. */
 export class Synthesised {
-  readonly directory = mkdtempSync(join(tmpdir(), 'teamclaw-infra-'));
+  readonly directory = temporary('stacks-');
   private readonly stacks: readonly EnvironmentStack[];
   private readonly templates = new Map<string, Template>();
 

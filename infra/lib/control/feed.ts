@@ -7,6 +7,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Archive, EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnPipe } from 'aws-cdk-lib/aws-pipes';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -20,10 +21,6 @@ export const DETAIL_TYPE = 'Recorded';
 /** A new item that waits for its place in the order holds facts; nothing else does (aws/src/journal/mod.rs). */
 export const NEW_FACTS = { eventName: ['INSERT'], dynamodb: { NewImage: { pending: { S: [{ exists: true }] } } } };
 
-/** An event holds one item's facts: `types` is for rules, `envelopes` a JSON text that may be packed. */
-const ANNOUNCEMENT =
-  '{"list":<$.dynamodb.NewImage.pk.S>,"types":<$.dynamodb.NewImage.types.SS>,"envelopes":<$.dynamodb.NewImage.envelopes.S>}';
-
 /** A fact is told within this time, together with what was recorded meanwhile. */
 const WINDOW_SECONDS = 1;
 /** Many, so that one item that cannot be sent holds up few others. */
@@ -36,7 +33,8 @@ export class Feed extends Construct {
   readonly bus: EventBus;
   readonly pipeName: string;
 
-  constructor(private readonly stack: EnvironmentStack, journalStream: string, undelivered: IQueue) {
+  /** `announcer` makes of an item what is told: its facts as JSON, however they lie in the table. */
+  constructor(private readonly stack: EnvironmentStack, journalStream: string, private readonly announcer: IFunction, undelivered: IQueue) {
     super(stack, 'Feed');
     const { config, names } = stack;
     this.bus = new EventBus(this, 'Bus', { eventBusName: names.named('facts') });
@@ -75,8 +73,9 @@ export class Feed extends Construct {
           deadLetterConfig: { arn: undelivered.queueArn },
         },
       },
+      enrichment: this.announcer.functionArn,
       target: this.bus.eventBusArn,
-      targetParameters: { eventBridgeEventBusParameters: { source: SOURCE, detailType: DETAIL_TYPE }, inputTemplate: ANNOUNCEMENT },
+      targetParameters: { eventBridgeEventBusParameters: { source: SOURCE, detailType: DETAIL_TYPE } },
       logConfiguration: { level: 'ERROR', cloudwatchLogsLogDestination: { logGroupArn: logs.logGroupArn } },
     });
   }
@@ -91,6 +90,7 @@ export class Feed extends Construct {
         Announce: new PolicyDocument({
           statements: [
             allow(['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'], stream),
+            allow(['lambda:InvokeFunction'], this.announcer.functionArn),
             allow(['events:PutEvents'], this.bus.eventBusArn),
             allow(['sqs:SendMessage'], undelivered.queueArn),
           ],

@@ -25,8 +25,8 @@ export class ControlPlaneStack extends EnvironmentStack {
     const api = httpApi(this);
     const tables = new Tables(this);
     const queues = new Queues(this);
-    const feed = new Feed(this, tables.stream('journal'), queues.undelivered);
     const functions = new Functions(this, queues.undelivered, settings(this, api), { 'stream/journal': tables.stream('journal') });
+    const feed = new Feed(this, tables.stream('journal'), functions.get('announcer'), queues.undelivered);
     new Triggers(this, functions, queues, tables);
     new Lease(this, functions.role('broker'), queues.get('usage'));
     new UsageLake(this, feed.bus);

@@ -84,7 +84,8 @@ export class UsageLake extends Construct {
       eventPattern: {
         source: [SOURCE],
         detailType: [DETAIL_TYPE],
-        detail: { types: [{ prefix: 'teamclaw.usage.recorded.' }] },
+        // The facts are a JSON text within the event: this is looked for in it.
+        detail: { envelopes: [{ wildcard: '*"teamclaw.usage.recorded.*' }] },
       },
       targets: [new FirehoseDeliveryStream(stream, { message: RuleTargetInput.fromEventPath('$.detail') })],
     });
