@@ -1,3 +1,5 @@
+//! The line: whoever comes, whatever their clocks say, and what they are told.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -137,10 +137,7 @@ impl Life {
                 let new = Retried { attempt, at, step, undoing, failures, reason };
                 join_max(&mut self.retried, new);
             }
-            Event::StepDeferred(Deferral { attempt, step, until, place, .. }) => {
-                let (attempt, step, until, place) = (*attempt, *step, *until, *place);
-                join_max(&mut self.deferred, Deferred { attempt, step, at, until, place });
-            }
+            Event::StepDeferred(wait) => self.step_deferred(at, wait),
             Event::StepRefused { attempt, step, reason, .. } => {
                 join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));
                 self.progress(at);
@@ -183,6 +180,11 @@ impl Life {
             | Event::UsageRecorded(_)
             | about_a_pool!() => {}
         }
+    }
+
+    fn step_deferred(&mut self, at: Timestamp, wait: &Deferral) {
+        let Deferral { attempt, step, until, place, .. } = *wait;
+        join_max(&mut self.deferred, Deferred { attempt, step, at, until, place });
     }
 
     fn step_undone(&mut self, at: Timestamp, step: Step, attempt: Attempt) {
