@@ -1,4 +1,4 @@
-//! What the line in front of starts promises, whatever the clocks say.
+//! The line: whoever comes, whatever their clocks say, and what they are told.
 
 use proptest::prelude::*;
 

@@ -137,7 +137,7 @@ impl Life {
                 let new = Retried { attempt, at, step, undoing, failures, reason };
                 join_max(&mut self.retried, new);
             }
-            Event::StepDeferred(deferral) => self.deferred(at, deferral),
+            Event::StepDeferred(wait) => self.step_deferred(at, wait),
             Event::StepRefused { attempt, step, reason, .. } => {
                 join_first(&mut self.refused, trouble(*attempt, at, *step, false, reason));
                 self.progress(at);
@@ -182,8 +182,8 @@ impl Life {
         }
     }
 
-    fn deferred(&mut self, at: Timestamp, deferral: &Deferral) {
-        let Deferral { attempt, step, until, place, .. } = *deferral;
+    fn step_deferred(&mut self, at: Timestamp, wait: &Deferral) {
+        let Deferral { attempt, step, until, place, .. } = *wait;
         join_max(&mut self.deferred, Deferred { attempt, step, at, until, place });
     }
 
