@@ -109,6 +109,9 @@ pub async fn of_many_at_once_each_has_a_slot_of_its_own(starts: &dyn Starts, pre
     assert_eq!(a, again, "two consumers may hold the same message for a moment");
     let mut slots = [a, b, c, d, e].map(|(slot, _)| slot);
     slots.sort_unstable();
-    assert!(slots[..3] == [0, 0, 10] && slots[4] <= 40, "{slots:?}");
-    assert!(slots[1..].windows(2).all(|pair| pair[1] - pair[0] >= 10), "{slots:?}");
+    // One more may have been taken for the doubled message, and goes by unused.
+    let all = [0, 0, 10, 20, 30, 40];
+    let without = |left: usize| all.iter().enumerate().filter(move |(at, _)| *at != left);
+    let mut but_one = (0..all.len()).map(|left| without(left).map(|(_, slot)| *slot));
+    assert!(but_one.any(|some| some.eq(slots)), "{slots:?}");
 }
