@@ -29,14 +29,21 @@ fn main() {
     let times = rest.first().map_or(TIMES, |times| times.parse().expect("a number"));
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| start(program, name).1).collect();
     starts.sort_unstable();
-    println!("start to first question: median {:?}, slowest {:?}", starts[STARTS / 2], starts[STARTS - 1]);
+    println!(
+        "start to first question: median {:?}, slowest {:?}",
+        starts[STARTS / 2],
+        starts[STARTS - 1]
+    );
     let (mut run, _) = start(program, name);
     let warm = run.events(&event, 10);
     println!("first ten events: {warm:?} of waiting each");
     let before = run.processor();
     let waited = run.events(&event, times);
     let spent = run.processor() - before;
-    println!("{times} events: {waited:?} of waiting each, {:?} of processor each", spent / u32::try_from(times).expect("small"));
+    println!(
+        "{times} events: {waited:?} of waiting each, {:?} of processor each",
+        spent / u32::try_from(times).expect("small")
+    );
 }
 
 /// A program that runs and has asked for its first event.
@@ -105,7 +112,9 @@ impl Run {
     fn answer(&mut self, head: &str, body: &str) {
         let stream = self.asking.as_mut().expect("somebody asks");
         let length = body.len();
-        let text = format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
+        let text = format!(
+            "{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(text.as_bytes()).expect("an answer");
     }
 
@@ -137,7 +146,12 @@ impl Run {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
         let stat = stat.expect("it runs");
         let after = stat.rsplit_once(')').expect("a name").1;
-        let ticks: u64 = after.split_whitespace().skip(11).take(2).map(|it| it.parse::<u64>().expect("ticks")).sum();
+        let ticks: u64 = after
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|it| it.parse::<u64>().expect("ticks"))
+            .sum();
         Duration::from_millis(ticks * 10)
     }
 }

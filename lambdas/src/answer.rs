@@ -51,7 +51,8 @@ pub fn fault(fault: &Fault) -> Response<Body> {
             response
         }
         (_, Retry::Never | Retry::Park) => {
-            let words = "Something went wrong on our side. Your administrator can see it in the log.";
+            let words =
+                "Something went wrong on our side. Your administrator can see it in the log.";
             error(StatusCode::INTERNAL_SERVER_ERROR, words)
         }
     }

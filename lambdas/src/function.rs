@@ -153,7 +153,9 @@ mod tests {
             for grant in function["allows"].as_array().expect("a list") {
                 let on = grant["on"].as_str().expect("a resource");
                 // Everything is named, but for calls of ECS that know no resource.
-                assert!(on != "*" || ["compute", "sweeper"].contains(&name.as_str().expect("text")));
+                assert!(
+                    on != "*" || ["compute", "sweeper"].contains(&name.as_str().expect("text"))
+                );
                 for action in grant["actions"].as_array().expect("a list") {
                     let action = action.as_str().expect("an action");
                     let (service, call) = action.split_once(':').expect("service:Call");

@@ -62,8 +62,8 @@ fn administrators(settings: Settings) -> Admit {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::Request;
     use axum::body::Body;
+    use axum::extract::Request;
     use lambda_http::request::RequestContext;
     use serde_json::json;
 
