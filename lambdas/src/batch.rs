@@ -16,6 +16,8 @@ use crate::message::Message;
 /// How long before Lambda's own deadline a handler ends what is not finished: enough to put ten
 /// messages off and to answer, with a pause of the machine in between.
 const MARGIN: Duration = Duration::from_secs(2);
+/// How much of the margin is for what a handler does at its end, such as putting off what was lost.
+pub const LAST: Duration = Duration::from_millis(1_500);
 
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 const LOST_AFTER: Duration = Duration::from_secs(8);
 /// How long that may take to be said, within the margin before the deadline. What is not said comes
 /// back after the queue's own time-out.
-const PUT_OFF_MAX: Duration = Duration::from_secs(1);
+pub(crate) const PUT_OFF_MAX: Duration = Duration::from_secs(1);
 
 /// Handles a batch of a class's queue within `time`.
 pub async fn consume(

@@ -12,7 +12,8 @@ use aws::usage::DynamoUsage;
 use aws_lambda_events::sqs::SqsEvent;
 use consumers::World;
 use events::Class;
-use lambda_http::Request;
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt as _};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use ports::{Fault, UsageSink};
 use serde::Serialize;
@@ -25,7 +26,7 @@ use crate::metrics::{Metric, Metrics};
 use crate::root::{Root, cannot_start, failed};
 use crate::rotate::{self, Started};
 use crate::world::needed;
-use crate::{batch, broker, consume, minute, session, usage};
+use crate::{answer, batch, broker, consume, minute, session, usage};
 
 /// Answers Lambda until the process is ended.
 ///
@@ -68,7 +69,7 @@ where
         let time = batch::time_left(event.context.deadline, root.clock.now());
         let handled = handle(event.payload, Call { time, metrics: Arc::clone(&metrics) });
         async move {
-            let outcome = timeout(time, handled).await;
+            let outcome = timeout(time + batch::LAST, handled).await;
             root.tell(&metrics);
             let late = |_| Fault::unavailable("our own code", "it was not done in time");
             outcome.map_err(late).flatten().map_err(|fault| failed(&fault))
@@ -173,7 +174,10 @@ async fn sessions(root: Arc<Root>) -> Result<(), Error> {
     let bus = root.bus();
     let service = service_fn(|request: Request| {
         let (root, bus) = (Arc::clone(&root), bus.clone());
-        async move { Ok::<_, Infallible>(session::answer(&bus, &root.settings, &request).await) }
+        async move {
+            let answered = session::answer(&bus, &root.settings, &request);
+            Ok::<_, Infallible>(in_time(&root, &request, answered).await)
+        }
     });
     lambda_http::run(service).await
 }
@@ -189,10 +193,24 @@ async fn leases(root: Arc<Root>) -> Result<(), Error> {
     let broker = StsBroker::new(client, &root.environment, &grants, leases)?;
     let broker = Arc::new(broker);
     let service = service_fn(|request: Request| {
-        let broker = Arc::clone(&broker);
-        async move { Ok::<_, Infallible>(broker::answer(&broker, &request).await) }
+        let (root, broker) = (Arc::clone(&root), Arc::clone(&broker));
+        async move {
+            let answered = broker::answer(&broker, &request);
+            Ok::<_, Infallible>(in_time(&root, &request, answered).await)
+        }
     });
     lambda_http::run(service).await
+}
+
+/// What is answered, or that it took too long, before Lambda would end it.
+async fn in_time(
+    root: &Root,
+    request: &Request,
+    answered: impl Future<Output = Response<Body>>,
+) -> Response<Body> {
+    let deadline = request.lambda_context_ref().map_or(u64::MAX, |context| context.deadline);
+    let late = |_| answer::fault(&Fault::unavailable("our own code", "it was not done in time"));
+    timeout(batch::time_left(deadline, root.clock.now()), answered).await.unwrap_or_else(late)
 }
 
 async fn operator(root: Arc<Root>) -> Result<(), Error> {

@@ -94,3 +94,9 @@ fn a_handler_ends_a_margin_before_lambda_ends_it() {
     assert_eq!(time_left(1_001_000, now), Duration::ZERO);
     assert_eq!(time_left(0, now), Duration::ZERO);
 }
+
+#[test]
+fn a_handler_has_time_to_put_off_what_was_lost_before_its_own_end_and_lambdas() {
+    assert!(crate::consume::PUT_OFF_MAX < LAST);
+    assert!(LAST < MARGIN);
+}
