@@ -208,7 +208,8 @@ impl KeyFile {
             let text = std::fs::read_to_string(&self.path);
             let text = Secret::new(text.map_err(|error| Fault::unavailable(SERVICE, error))?);
             self.known = None;
-            return Ok(&self.known.insert((seen, Pool::parse(text.expose())?)).1);
+            let pool = Pool::parse(text.expose()).map_err(|fault| in_file(fault, &self.path))?;
+            return Ok(&self.known.insert((seen, pool)).1);
         }
         self.known.as_ref().map(|(_, pool)| pool).ok_or_else(|| Fault::Nonsense {
             service: SERVICE,
@@ -240,4 +241,11 @@ impl KeyFile {
         replace(&self.path, text.expose()).map_err(|error| Fault::unavailable(SERVICE, error))?;
         Ok(true)
     }
+}
+
+/// The same fault, with the name of the file that somebody has to look into.
+fn in_file(fault: Fault, path: &Path) -> Fault {
+    let Fault::Nonsense { service, words } = fault else { return fault };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Fault::Nonsense { service, words: format!("{name}: {words}") }
 }
