@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
 use aws::compute::task_of;
+use aws::people::DynamoPeople;
 use aws::usage::DynamoUsage;
 use aws_lambda_events::sqs::SqsEvent;
 use consumers::World;
@@ -15,16 +16,19 @@ use events::Class;
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt as _};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use ports::{Fault, UsageSink};
+use ports::Fault;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::broker::Broker;
 use crate::function::Function;
 use crate::metrics::{Metric, Metrics};
 use crate::root::{Root, cannot_start, failed};
 use crate::rotate::{self, Started};
+use crate::session::Front;
+use crate::usage::Books;
 use crate::world::needed;
 use crate::{answer, batch, broker, consume, minute, session, usage};
 
@@ -89,10 +93,10 @@ async fn consumer(root: Arc<Root>, class: Class) -> Result<(), Error> {
 
 async fn counter(root: Arc<Root>) -> Result<(), Error> {
     let ledger = DynamoUsage::new(root.dynamodb(), &root.environment);
-    let ledger: Arc<dyn UsageSink> = Arc::new(ledger);
+    let books = Books { ledger: Arc::new(ledger), bus: root.bus() };
     each(&root, |event: SqsEvent, call| {
-        let (ledger, now) = (Arc::clone(&ledger), root.clock.now());
-        async move { Ok(usage::count(&ledger, event, (call.time, now), &call.metrics).await) }
+        let (books, now) = (books.clone(), root.clock.now());
+        async move { Ok(usage::count(&books, event, (call.time, now), &call.metrics).await) }
     })
     .await
 }
@@ -171,11 +175,12 @@ async fn rotation(root: Arc<Root>) -> Result<(), Error> {
 }
 
 async fn sessions(root: Arc<Root>) -> Result<(), Error> {
-    let bus = root.bus();
+    let people = DynamoPeople::new(root.dynamodb(), &root.environment, Arc::clone(&root.ids));
+    let front = Arc::new(Front { bus: root.bus(), people: Box::new(people) });
     let service = service_fn(|request: Request| {
-        let (root, bus) = (Arc::clone(&root), bus.clone());
+        let (root, front) = (Arc::clone(&root), Arc::clone(&front));
         async move {
-            let answered = session::answer(&bus, &root.settings, &request);
+            let answered = session::answer(&front, &root.settings, &request);
             Ok::<_, Infallible>(in_time(&root, &request, answered).await)
         }
     });
@@ -190,8 +195,9 @@ async fn leases(root: Arc<Root>) -> Result<(), Error> {
     let grants = Grants { role, region, pool_key };
     let client = aws_sdk_sts::Client::new(&root.config);
     let leases = root.leases(root.ids.token());
-    let broker = StsBroker::new(client, &root.environment, &grants, leases)?;
-    let broker = Arc::new(broker);
+    let totals = Box::new(DynamoUsage::new(root.dynamodb(), &root.environment));
+    let sts = StsBroker::new(client, &root.environment, &grants, leases.clone())?;
+    let broker = Arc::new(Broker { sts, leases: Box::new((*leases).clone()), totals });
     let service = service_fn(|request: Request| {
         let (root, broker) = (Arc::clone(&root), Arc::clone(&broker));
         async move {

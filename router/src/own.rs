@@ -64,6 +64,7 @@ impl Router {
     /// Answers a request to the door itself.
     pub(crate) async fn own(&self, own: Own, request: Request<Body>) -> Response<Body> {
         match own {
+            Own::Health => plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
             Own::Style => plain(StatusCode::OK, "text/css; charset=utf-8", STYLE),
             Own::Script => plain(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
             Own::LoginPage => crate::login::page(&request),

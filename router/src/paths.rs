@@ -16,6 +16,8 @@ pub(crate) enum Place {
 /// The front door's own answers, all under `/teamclaw/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
+    /// For a load balancer: the process answers.
+    Health,
     Style,
     Script,
     LoginPage,
@@ -92,6 +94,7 @@ fn own(method: &Method, rest: &str) -> Own {
     let (wanted, own) = match rest {
         "login" if *method == Method::POST => (Method::POST, Own::Login),
         "login" => (Method::GET, Own::LoginPage),
+        "health" => (Method::GET, Own::Health),
         "page.css" => (Method::GET, Own::Style),
         "page.js" => (Method::GET, Own::Script),
         "" => (Method::GET, Own::Mine(Mine::Page)),

@@ -46,5 +46,5 @@ const OPERATOR: readonly (readonly [HttpMethod, string])[] = [
 export const ROUTES: Readonly<Record<Audience, readonly Route[]>> = {
   operator: OPERATOR.map(([method, path]) => ({ method, path: `${ROOT}${path}` })),
   person: [{ method: GET, path: '/session' }, { method: POST, path: '/session' }],
-  lease: [{ method: POST, path: '/lease' }],
+  lease: [{ method: POST, path: '/lease' }, { method: GET, path: '/lease/used' }],
 };

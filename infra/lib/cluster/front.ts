@@ -67,7 +67,7 @@ export class Front extends Construct {
       protocol: ApplicationProtocol.HTTP,
       targetType: TargetType.IP,
       deregistrationDelay: DRAIN,
-      healthCheck: { path: '/healthz', interval: Duration.seconds(10), timeout: Duration.seconds(5), healthyThresholdCount: 2, unhealthyThresholdCount: 3 },
+      healthCheck: { path: '/teamclaw/health', interval: Duration.seconds(10), timeout: Duration.seconds(5), healthyThresholdCount: 2, unhealthyThresholdCount: 3 },
       targets: [service.loadBalancerTarget({ containerName: 'router', containerPort: ROUTER_PORT })],
     });
     this.listener.addAction('Router', {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sources::{none, root};
 
 /// Who may see whom within the workspace. Absent arrows are the architecture.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("events", &[]),
     ("ports", &["events"]),
     ("system", &["events", "ports"]),
@@ -42,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "system",
         ],
     ),
+    ("teamclaw-router", &["aws", "events", "producers", "router", "system"]),
     ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
@@ -157,6 +158,7 @@ fn every_dependency_comes_from_the_workspace() {
 /// Where a crate lies: in the room of its name, but for those that lie within another's.
 fn folder(name: &str) -> &str {
     match name {
+        "teamclaw-router" => "router/main",
         "teamclaw-sidecar" => "sidecar/main",
         "fake-aws" => "aws/fake",
         "replay" => "aws/replay",
