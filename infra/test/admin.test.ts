@@ -30,7 +30,7 @@ describe('the API', () => {
     const routes = resources('AWS::ApiGatewayV2::Route').map(([, route]) => route.Properties!);
     expect(routes).toHaveLength(ROUTES.operator.length + ROUTES.person.length + ROUTES.lease.length);
     const open = routes.filter((route) => route.AuthorizationType !== 'JWT').map((route) => route.RouteKey);
-    expect(open).toEqual(['POST /lease']);
+    expect(open).toEqual(['POST /lease', 'GET /lease/used']);
     for (const route of routes.filter((one) => one.AuthorizationType === 'JWT')) {
       const wanted = text(route.RouteKey!).includes('/api/v1/') ? 'operator' : 'person';
       expect(text(route.AuthorizerId!), text(route.RouteKey!)).toContain(wanted);

@@ -16,6 +16,8 @@ pub enum Function {
     Usage,
     /// Puts what was recorded into the one order.
     Sequencer,
+    /// Makes of what the pipe read what the bus is told.
+    Announcer,
     /// Writes down what ECS says of tasks.
     Observer,
     /// Nudges who has been left alone.
@@ -41,13 +43,14 @@ pub struct UnknownFunction(String);
 
 impl Function {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Consumer(Class::Storage),
         Self::Consumer(Class::Compute),
         Self::Consumer(Class::Routing),
         Self::Consumer(Class::Keys),
         Self::Usage,
         Self::Sequencer,
+        Self::Announcer,
         Self::Observer,
         Self::IdleCheck,
         Self::CronWake,
@@ -64,6 +67,7 @@ impl Function {
             Self::Consumer(class) => class.name(),
             Self::Usage => "usage",
             Self::Sequencer => "sequencer",
+            Self::Announcer => "announcer",
             Self::Observer => "observer",
             Self::IdleCheck => "idle-check",
             Self::CronWake => "cron-wake",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
 use aws::compute::task_of;
+use aws::journal::announced;
 use aws::people::DynamoPeople;
 use aws::usage::DynamoUsage;
 use aws_lambda_events::sqs::SqsEvent;
@@ -42,6 +43,7 @@ pub async fn serve(root: Root) -> Result<(), Error> {
         Function::Consumer(class) => consumer(root, class).await,
         Function::Usage => counter(root).await,
         Function::Sequencer => sequencer(root).await,
+        Function::Announcer => announcer(root).await,
         Function::Observer => observer(root).await,
         Function::IdleCheck => idle_check(root).await,
         Function::CronWake => cron_wake(root).await,
@@ -115,6 +117,14 @@ async fn sequencer(root: Arc<Root>) -> Result<(), Error> {
             }
             Ok(())
         }
+    })
+    .await
+}
+
+/// The pipe hands over records of the journal's stream and sends on what it is answered.
+async fn announcer(root: Arc<Root>) -> Result<(), Error> {
+    each(&root, |records: Vec<Value>, _| async move {
+        records.iter().map(announced).collect::<Result<Vec<_>, _>>()
     })
     .await
 }

@@ -26,6 +26,7 @@
 //! `"envelopes":<$.dynamodb.NewImage.envelopes.S>}`: `types` is for the patterns of rules, `envelopes`
 //! is the JSON array of the facts as text.
 
+mod announced;
 pub(crate) mod cancelled;
 mod feed;
 mod item;
@@ -48,6 +49,7 @@ use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 
 use crate::Environment;
 use crate::tables::{Index, Table};
+pub use announced::announced;
 pub(crate) use item::{nonsense, s};
 pub(crate) use keys::{List, ROTATIONS};
 pub(crate) use list::Fold;
