@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use events::price::Cost;
 use events::usage::Completion;
@@ -101,13 +103,16 @@ pub struct BatchBounds {
     pub records: usize,
     /// How many bytes of JSON; `None` where nobody minds.
     pub length: Option<usize>,
+    /// How long the first record waits for company.
+    pub age: Duration,
 }
 
 impl BatchBounds {
     /// What makes one message: SQS bills by 64 KiB (aws.amazon.com/sqs/pricing), and with a little
     /// more each the records still fit one transaction of DynamoDB, which takes a hundred actions
     /// (amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
-    pub const MESSAGE: Self = Self { records: 80, length: Some(60_000) };
+    pub const MESSAGE: Self =
+        Self { records: 80, length: Some(60_000), age: Duration::from_millis(250) };
 }
 
 /// Where usage goes.

@@ -1,10 +1,12 @@
 //! The sending half: each batch becomes one message, durable when SQS has it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use events::{Envelope, Event};
-use ports::{Fault, UsageSink};
+use ports::{BatchBounds, Fault, UsageSink};
 
 use crate::Environment;
 use crate::queue::{Address, SERVICE, nonsense, sorted};
@@ -12,6 +14,9 @@ use crate::queue::{Address, SERVICE, nonsense, sorted};
 /// The longest body: what SQS took everywhere before it took 1 MiB
 /// (SQSDeveloperGuide/quotas-messages.html). A batch is far below; a single odd record may not be.
 const LENGTH_MAX: usize = 256 * 1024;
+/// How long a record waits for company. A message costs the same with one record as with many, and
+/// what waits lies in the sidecar's journal.
+const AGE_MAX: Duration = Duration::from_secs(10);
 /// SQS's words for a body that it will never take. Whatever else it says may pass.
 const NEVER: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "MissingParameter"];
 
@@ -30,6 +35,10 @@ impl SqsUsage {
 
 #[async_trait]
 impl UsageSink for SqsUsage {
+    fn bounds(&self) -> BatchBounds {
+        BatchBounds { age: AGE_MAX, ..BatchBounds::MESSAGE }
+    }
+
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         let Some(first) = batch.first() else { return Ok(()) };
         let Event::UsageRecorded(record) = &first.event else { return Err(not_usage()) };

@@ -94,7 +94,7 @@ fn is_cut(file: &File) -> io::Result<bool> {
 impl UsageSink for Ledger {
     /// Each call waits for the disk once, so many records share one.
     fn bounds(&self) -> BatchBounds {
-        BatchBounds { records: 500, length: None }
+        BatchBounds { records: 500, length: None, ..BatchBounds::MESSAGE }
     }
 
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {

@@ -28,7 +28,7 @@ impl Batch {
     /// # Errors
     /// The record, for the next batch.
     pub(super) fn add(&mut self, record: Box<Envelope>) -> Result<(), Box<Envelope>> {
-        let BatchBounds { records, length: most } = self.bounds;
+        let BatchBounds { records, length: most, .. } = self.bounds;
         let length = most.map_or(0, |_| length_max(&record));
         let fits = most.is_none_or(|most| self.length + length <= most);
         if !(fits && self.records.len() < records || self.records.is_empty()) {
@@ -41,7 +41,7 @@ impl Batch {
 
     /// Whether it is not worth waiting for more.
     pub(super) fn is_full(&self) -> bool {
-        let BatchBounds { records, length } = self.bounds;
+        let BatchBounds { records, length, .. } = self.bounds;
         let heavy = length.is_some_and(|length| self.length + FIXED_LENGTH > length);
         self.records.len() >= records || heavy
     }

@@ -15,8 +15,6 @@ use super::batch::{Batch, batches};
 use crate::journal::Journal;
 use crate::metrics::{Line, Metrics};
 
-/// How long the first record of a batch waits for company.
-const BATCH_AGE_MAX: Duration = Duration::from_millis(250);
 /// The first and the longest pause before a batch is handed over again.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -88,8 +86,9 @@ impl Courier {
     /// A batch that is full, old enough, or waited for. What comes meanwhile waits in the backlog and
     /// wakes nobody, unless it is much.
     async fn gather(&mut self, first: Option<Item>) -> (Batch, Vec<oneshot::Sender<()>>) {
-        let (mut batch, mut flushes) = (Batch::within(self.usage.bounds()), Vec::new());
-        let until = Instant::now() + BATCH_AGE_MAX;
+        let bounds = self.usage.bounds();
+        let (mut batch, mut flushes) = (Batch::within(bounds), Vec::new());
+        let until = Instant::now() + bounds.age;
         let mut next = first;
         loop {
             while let Some(item) = next {

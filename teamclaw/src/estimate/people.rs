@@ -80,7 +80,7 @@ fn homes(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
 
 fn messages(counts: &Counts, prices: &Prices) -> Vec<Line> {
     let functions = functions::functions();
-    // A person's calls are far apart, and a sidecar waits a quarter of a second for more.
+    // The dearest case: a person's calls are further apart than the ten seconds that a sidecar waits.
     let batches = counts.calls;
     let messages = counts.nudges + batches;
     let trades = counts.awake * TRADES_AN_HOUR;

@@ -56,7 +56,7 @@ pub fn ways(prices: &Prices) -> Vec<Way> {
 
 /// How many records fill a message: its bound in number, or in bytes.
 pub(super) fn records_a_batch() -> f64 {
-    let BatchBounds { records, length } = BatchBounds::MESSAGE;
+    let BatchBounds { records, length, .. } = BatchBounds::MESSAGE;
     let by_number = f64::from(u32::try_from(records).unwrap_or(u32::MAX));
     let bytes = length.and_then(|length| u32::try_from(length).ok()).map_or(f64::MAX, f64::from);
     by_number.min((bytes / (writes::RECORD_KB * 1_024.0)).floor()).max(1.0)
@@ -72,7 +72,7 @@ fn batched(prices: &Prices, records: f64) -> Way {
     let name = if records > 1.0 {
         format!("batches of {records}")
     } else {
-        "batches of 1: a lone call, after a quarter of a second".to_owned()
+        "batches of 1: a lone call, after ten seconds".to_owned()
     };
     let kb = records * writes::RECORD_KB;
     let announced = messages * (kb / people::EVENT_CHUNK_KB).ceil();

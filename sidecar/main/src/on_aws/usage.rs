@@ -8,7 +8,7 @@ use aws::broker::Refusal;
 use aws::usage_queue::SqsUsage;
 use events::{Envelope, Reason, ReasonClass, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Fault, Spending, UsageSink, UsageTotals};
+use ports::{BatchBounds, Fault, Spending, UsageSink, UsageTotals};
 
 use super::broker::Broker;
 
@@ -27,6 +27,10 @@ impl QueuedUsage {
 
 #[async_trait]
 impl UsageSink for QueuedUsage {
+    fn bounds(&self) -> BatchBounds {
+        self.queue.bounds()
+    }
+
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         self.queue.count(batch).await
     }

@@ -149,11 +149,11 @@ async fn a_batch_waits_for_company_but_not_for_long() {
     let began = Instant::now();
     for n in 0..3 {
         outbox.reserve().expect("a place").end(record(n, 0));
-        tokio::time::sleep(BATCH_AGE_MAX / 4).await;
+        tokio::time::sleep(BOUNDS.age / 4).await;
     }
     while ledger.counted.lock().expect("no panic").is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(ledger.calls.lock().expect("no panic").len(), 1, "all went together");
-    assert!(began.elapsed() < BATCH_AGE_MAX * 2);
+    assert!(began.elapsed() < BOUNDS.age * 2);
 }
