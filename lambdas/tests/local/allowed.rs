@@ -29,6 +29,13 @@ impl Allowed {
         Self(allowed)
     }
 
+    /// Lines of `listed` that no function may do.
+    pub(crate) fn unknown<'a>(&self, listed: &[&'a str]) -> Vec<&'a str> {
+        let known: BTreeSet<String> =
+            self.0.iter().map(|(name, (action, on))| line(name, action, on)).collect();
+        listed.iter().copied().filter(|it| !known.contains(*it)).collect()
+    }
+
     /// What was needed and is not allowed, a line each; what is allowed and was not needed.
     pub(crate) fn held_against(mut self, calls: &Calls) -> (Vec<String>, Vec<String>) {
         let calls = calls.lock().expect("unpoisoned");
