@@ -1,0 +1,150 @@
+//! The functions of an environment in a local AWS: the real program, deployed, started by queues.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use aws::Environment;
+use aws_config::SdkConfig;
+use serde_json::{Value, json};
+
+use crate::rig::{ACCOUNT, Ministack};
+
+pub(crate) mod allowed;
+pub(crate) mod calls;
+mod needs;
+
+/// Where the local AWS says that it is.
+const REGION: &str = "eu-central-1";
+
+/// Makes everything that the stacks would have made before the functions.
+pub(crate) async fn stacks(config: &SdkConfig, environment: &Environment) {
+    let client = aws_sdk_dynamodb::Client::new(config);
+    for table in aws::tables::TABLES {
+        aws::tables::create(&client, environment, table).await.expect("a table");
+    }
+    let client = aws_sdk_sqs::Client::new(config);
+    aws::queue::create(&client, environment).await.expect("queues");
+    let client = aws_sdk_secretsmanager::Client::new(config);
+    let secret = client.create_secret().name(environment.token_secret());
+    secret.secret_string("a secret of the test").send().await.expect("a secret");
+}
+
+/// Where a function finds its AWS.
+pub(crate) struct Endpoints {
+    /// What the local AWS honours.
+    pub(crate) local: String,
+    /// What it does not: ECS, EFS, IAM.
+    pub(crate) fake: String,
+}
+
+/// Deploys a function of the environment; `settings` are its `TEAMCLAW_SETTINGS`.
+pub(crate) fn deploy(
+    server: &Ministack,
+    environment: &Environment,
+    name: &str,
+    (settings, endpoints): (&Value, &Endpoints),
+) {
+    let Endpoints { local, fake } = endpoints;
+    let function = json!({
+        "FunctionName": environment.named(name),
+        "Runtime": "provided.al2023",
+        "Handler": "bootstrap",
+        "Role": format!("arn:aws:iam::{ACCOUNT}:role/any"),
+        "Timeout": 60,
+        "MemorySize": 256,
+        "Code": { "ZipFile": package() },
+        "Environment": { "Variables": {
+            "TEAMCLAW_ENV": environment.to_string(),
+            "TEAMCLAW_SETTINGS": settings.to_string(),
+            "AWS_SDK_UA_APP_ID": name,
+            "AWS_ENDPOINT_URL": local,
+            "AWS_ENDPOINT_URL_ECS": fake,
+            "AWS_ENDPOINT_URL_EFS": fake,
+            "AWS_ENDPOINT_URL_IAM": fake,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+        } },
+    });
+    call(server, "functions", &function);
+}
+
+/// Lets a queue start the function of its name, as the stacks do.
+pub(crate) fn map_queue(server: &Ministack, environment: &Environment, name: &str) {
+    let named = environment.named(name);
+    let mapping = json!({
+        "FunctionName": named,
+        "EventSourceArn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{named}"),
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": { "MaximumConcurrency": 5 },
+    });
+    call(server, "event-source-mappings", &mapping);
+}
+
+/// Lets the journal's stream start the sequencer, as the stacks do.
+pub(crate) async fn map_stream(server: &Ministack, config: &SdkConfig, environment: &Environment) {
+    let client = aws_sdk_dynamodb::Client::new(config);
+    let table = client.describe_table().table_name(environment.named("journal"));
+    let table = table.send().await.expect("the journal").table.expect("a table");
+    let mapping = json!({
+        "FunctionName": environment.named("sequencer"),
+        "EventSourceArn": table.latest_stream_arn.expect("a stream"),
+        "BatchSize": 100,
+        "StartingPosition": "TRIM_HORIZON",
+    });
+    tokio::task::block_in_place(|| call(server, "event-source-mappings", &mapping));
+}
+
+/// What is deployed: a zip file whose `bootstrap` starts the program under test, base64. The program
+/// itself would be read, hashed and unpacked for every function; it runs from where it was built.
+fn package() -> &'static str {
+    static DONE: OnceLock<String> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let script = "import base64, io, sys, zipfile\n\
+            file = io.BytesIO()\n\
+            with zipfile.ZipFile(file, 'w') as zip:\n    \
+                zip.writestr('bootstrap', f'#!/bin/sh\\nexec {sys.argv[1]}\\n')\n\
+            print(base64.b64encode(file.getvalue()).decode(), end='')";
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
+        let program = env!("CARGO_BIN_EXE_bootstrap");
+        let made =
+            Command::new(python).args(["-c", script, program]).output().expect("python runs");
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).expect("base64")
+    })
+}
+
+/// One request to the local AWS's Lambda. Gives the answer's body.
+pub(crate) fn call(server: &Ministack, path: &str, body: &Value) -> Value {
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let body = body.to_string();
+    let head = format!(
+        "POST /2015-03-31/{path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n\
+         content-type: application/json\r\nconnection: close\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/lambda/aws4_request, \
+         SignedHeaders=host, Signature=0\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(&address).expect("the local AWS listens");
+    stream.write_all(head.as_bytes()).expect("a head");
+    stream.write_all(body.as_bytes()).expect("a body");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 2"), "{path}: {answer}");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("{path}: no JSON: {answer}"))
+}
+
+/// Calls a function, as whoever starts it without a queue does. Gives what it answers.
+pub(crate) fn invoke(
+    server: &Ministack,
+    environment: &Environment,
+    name: &str,
+    event: &Value,
+) -> Value {
+    call(server, &format!("functions/{}/invocations", environment.named(name)), event)
+}
