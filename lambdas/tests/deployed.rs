@@ -203,6 +203,18 @@ async fn a_login_becomes_a_ready_agent_and_a_stop_ends_it_within_what_roles_allo
     );
     let (missing, mut unused) = allowed.held_against(&calls);
     assert_eq!(missing, Vec::<String>::new(), "functions.json does not allow it");
-    unused.retain(|line| !listed.contains(&line.as_str()));
+    unused.retain(|line| !listed.contains(&line.as_str()) && !depends_on_races(line));
     assert_eq!(unused, Vec::<String>::new(), "it is allowed, and neither used nor in unused.txt");
+}
+
+/// Which queue is nudged, whether a message is put off, and whether an append meets another or a timer is
+/// taken away follows from who comes first, for every function alike.
+fn depends_on_races(line: &str) -> bool {
+    const RACES: [&str; 4] = [
+        " sqs:",
+        " dynamodb:BatchGetItem table/journal",
+        " dynamodb:Query table/journal",
+        " dynamodb:DeleteItem table/timers",
+    ];
+    RACES.iter().any(|race| line.contains(race))
 }
