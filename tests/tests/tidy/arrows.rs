@@ -35,6 +35,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "aws",
             "consumers",
             "events",
+            // For its tests.
+            "fake-aws",
             "ports",
             "producers",
             "router",
@@ -42,7 +44,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "system",
         ],
     ),
-    ("teamclaw-router", &["aws", "events", "producers", "router", "system"]),
+    ("teamclaw-router", &["aws", "events", "ports", "producers", "router", "system"]),
     ("teamclaw-sidecar", &["aws", "events", "local", "ports", "sidecar", "system"]),
     (
         "teamclaw",
