@@ -217,5 +217,6 @@ fn the_watch_sees_two_sessions_of_one_person_and_not_two_processes_of_one_sessio
     let _two = Pretended::start(&data);
     until_there_are(&data, 4);
     let seen = Watch::over(&data, Agent::Small).end();
-    assert_eq!((seen.agents.len(), seen.doubled.len()), (2, 1));
+    // Told at each look, of which a busy machine may allow more than one.
+    assert_eq!((seen.agents.len(), seen.doubled.len() as u64), (2, seen.looks));
 }
