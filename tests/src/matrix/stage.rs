@@ -20,8 +20,9 @@ use crate::world::{Pace, START_MS, Seat, State, World};
 const ROUNDS_MAX: usize = 2_000;
 /// What passes between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(61);
-/// How many sweeps in a row may find a world that does not move and is not in order.
-const SWEEPS_MAX: usize = 6;
+/// How many sweeps may find a world that does not move and is not in order: five minutes in line, and
+/// two more for a stop that waits for a task which ECS may show late.
+const SWEEPS_MAX: usize = 10;
 
 /// Everything runs on this process.
 const PROCESS: usize = 0;

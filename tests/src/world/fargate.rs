@@ -32,6 +32,8 @@ struct Start {
     token: String,
     mark: Mark,
     at_ms: i64,
+    /// When ECS was asked last: its task may be seen late from then on.
+    asked_ms: i64,
     task: Option<TaskId>,
 }
 
@@ -71,11 +73,14 @@ impl Records {
         if row.stopped >= mark {
             return Err(refused("a stop was faster"));
         }
-        match &row.start {
-            Some(start) if start.token == token => Ok(Claim::Ours { at_ms: start.at_ms }),
+        match &mut row.start {
+            Some(start) if start.token == token => {
+                start.asked_ms = now;
+                Ok(Claim::Ours { at_ms: start.at_ms })
+            }
             Some(other) if Some(other.token.as_str()) != over => Ok(Claim::Others(other.clone())),
             Some(_) | None => {
-                row.start = Some(Start { token, mark, at_ms: now, task: None });
+                row.start = Some(Start { token, mark, at_ms: now, asked_ms: now, task: None });
                 Ok(Claim::Ours { at_ms: now })
             }
         }
@@ -227,7 +232,7 @@ impl Seat {
         let state = self.world().state();
         let row = state.cloud.fargate.as_ref().and_then(|all| all.rows.get(&spec.workspace));
         let start = row.and_then(|row| row.start.as_ref());
-        start.is_some_and(|start| now - start.at_ms <= UNSEEN_MAX_MS)
+        start.is_some_and(|start| now - start.asked_ms <= UNSEEN_MAX_MS)
     }
 
     async fn shows(&self, id: &WorkspaceId, start: &Start) -> Result<Sight, Fault> {
@@ -243,7 +248,7 @@ impl Seat {
             Ok(match task {
                 Some(task) if is_alive(&task) => Sight::Alive(task.id),
                 Some(_) => Sight::Gone,
-                None if now - start.at_ms > UNSEEN_MAX_MS => Sight::Gone,
+                None if now - start.asked_ms > UNSEEN_MAX_MS => Sight::Gone,
                 None => Sight::Unseen,
             })
         };
