@@ -182,6 +182,13 @@ impl JsonSchema for EventId {
     }
 }
 
+impl EventId {
+    /// Its text, in room that the caller has: one is written in each line of usage.
+    pub fn text(self, room: &mut [u8; 36]) -> &str {
+        self.0.hyphenated().encode_lower(room)
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

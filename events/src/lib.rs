@@ -7,6 +7,7 @@ pub mod admission;
 pub mod envelope;
 pub mod event;
 pub mod ids;
+pub mod json;
 pub mod limits;
 pub mod merge;
 pub mod policy;

@@ -124,8 +124,8 @@ pub(crate) fn place(provider: &Provider, path: &str, target: &Target<'_>) -> Res
 }
 
 /// The workspace's turn.
-pub(crate) fn turn(sidecar: &Sidecar, lease: &Lease) -> Result<Turn, Refusal> {
-    sidecar.turns.begin(&lease.workspace).ok_or_else(|| {
+pub(crate) fn turn(sidecar: &Sidecar, lease: &Arc<Lease>) -> Result<Turn, Refusal> {
+    sidecar.turns.begin(lease).ok_or_else(|| {
         let words = "this workspace has too many requests under way; wait for some to end";
         Refusal::new(Kind::KeysRest, words).after(1)
     })

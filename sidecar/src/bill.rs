@@ -67,7 +67,7 @@ fn cost(
     }
     let stated = provider.own_cost().zip(reading.raw.as_ref());
     if let Some(pico_dollars) = stated.and_then(|(how, usage)| own_cost(how, usage)) {
-        return Cost::Known { pico_dollars, table: provider.id.to_string() };
+        return Cost::Known { pico_dollars, table: String::from(&*provider.id) };
     }
     if let Some(why) = &reading.unpriced {
         return unknown(why);

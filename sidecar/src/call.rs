@@ -128,7 +128,9 @@ impl Call {
             }
             *attempts += 1;
             account.watch.asks();
-            let answer = self.ask(sidecar, &headers, body).await.map_err(|lost| {
+            let downgraded = headers::downgraded(&self.headers, &headers);
+            let asked = self.ask(sidecar, headers, attempt.key(), body).await;
+            let answer = asked.map_err(|lost| {
                 if let Some(tally) = &mut account.tally {
                     tally.lost(lost.refusal.status().as_u16(), lost.reached);
                 }
@@ -139,7 +141,7 @@ impl Call {
             if Outcome::of(status, None) == Outcome::Worked {
                 attempt.answered(status, answer.headers(), None, now);
                 let mut told = headers::for_client(answer.headers(), attempt.key());
-                if headers::downgraded(&self.headers, &headers) {
+                if downgraded {
                     headers::tell_downgrade(&mut told);
                 }
                 account.attempt = Some(attempt);
@@ -247,19 +249,20 @@ impl Call {
         refusal.after(rest.seconds())
     }
 
-    fn request(&self, headers: &HeaderMap, body: &mut Taken) -> Request<Out> {
+    fn request(&self, headers: HeaderMap, body: &mut Taken) -> Request<Out> {
         let body = if self.method == Method::GET { full(Bytes::new()) } else { body.send() };
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers.clone();
+        *request.headers_mut() = headers;
         request
     }
 
     async fn ask(
         &self,
         sidecar: &Sidecar,
-        headers: &HeaderMap,
+        mut headers: HeaderMap,
+        key: &PoolKey,
         body: &mut Taken,
     ) -> Result<Response<Answer>, Lost> {
         let id = &*self.provider.id;
@@ -270,12 +273,17 @@ impl Call {
         let mut again = if body.again() { AGAIN_MAX } else { 0 };
         let result = loop {
             let send = Box::pin(sidecar.upstream.send(self.request(headers, body)));
-            let result = timeout(HEAD_MAX, send).await.map_err(slow)?;
             // Once more, if the provider certainly did nothing with it: its connection was closed
             // just before.
-            match result {
-                Err(error) if again > 0 && error.may_go_again() => again -= 1,
+            let error = match timeout(HEAD_MAX, send).await.map_err(slow)? {
+                Err(error) if again > 0 && error.may_go_again() => error,
                 result => break result,
+            };
+            again -= 1;
+            // Seldom, so they were not kept for it.
+            match headers::for_provider(&self.headers, self.provider.auth(), key) {
+                Some(same) => headers = same,
+                None => break Err(error),
             }
         };
         result.map_err(|error| {

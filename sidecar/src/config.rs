@@ -211,8 +211,8 @@ impl Upstreams {
 
 /// The place of a path at a base.
 pub(crate) fn place(base: &str, path: &str, query: Option<&str>) -> Option<Uri> {
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    Uri::try_from(format!("{base}{path}{query}")).ok()
+    let mark = if query.is_some() { "?" } else { "" };
+    Uri::try_from([base, path, mark, query.unwrap_or_default()].concat()).ok()
 }
 
 /// A base without a trailing slash, and its host.

@@ -34,7 +34,7 @@ pub(crate) fn put(headers: &mut HeaderMap, form: Auth, secret: &str) -> Option<(
         Auth::ApiKey => HeaderName::from_static("api-key"),
         Auth::Bearer | Auth::AnthropicToken | Auth::ChatGptToken => AUTHORIZATION,
     };
-    let text = if name == AUTHORIZATION { format!("Bearer {secret}") } else { secret.to_owned() };
+    let text = if name == AUTHORIZATION { ["Bearer ", secret].concat() } else { secret.to_owned() };
     headers.insert(name, sensitive(text)?);
     match form {
         Auth::XApiKey | Auth::AnthropicToken => {

@@ -18,7 +18,7 @@ pub(crate) fn surcharge(
     let text = |name: &str| usage.get(name).and_then(Value::as_str);
     let tier = tier.or_else(|| text("service_tier")).or_else(|| text("trafficType"));
     let tier = tier.unwrap_or("default");
-    if !USUAL_TIERS.contains(&tier.to_ascii_lowercase().as_str()) {
+    if !USUAL_TIERS.iter().any(|usual| usual.eq_ignore_ascii_case(tier)) {
         return Some(format!("no price for service tier {}", cut(tier)));
     }
     if let Some(speed) = text("speed").filter(|speed| *speed != "standard") {
@@ -48,10 +48,10 @@ fn other_media(api: Api, usage: &Map<String, Value>) -> bool {
         "input_token_details",
         "output_token_details",
     ];
-    let tokens = DETAILS
-        .iter()
-        .flat_map(|details| ["audio_tokens", "image_tokens"].map(|what| [*details, what]))
-        .any(|path| number(usage, &path) > 0);
+    let tokens = DETAILS.iter().filter_map(|details| usage.get(*details)).any(|details| {
+        let counts = |what| details.get(what).and_then(Value::as_u64) > Some(0);
+        counts("audio_tokens") || counts("image_tokens")
+    });
     // Gemini reads pictures at the price of text, and nothing else of that kind.
     tokens
         || api == Api::OpenAiImages

@@ -198,7 +198,10 @@ impl Tally {
     /// The model by the provider's word, else as it was asked for, as long as a record holds.
     fn model(&self, named: Option<String>) -> String {
         let model = named.as_ref().unwrap_or(&self.model);
-        model.chars().take(MODEL_LENGTH_MAX).collect()
+        match model.char_indices().nth(MODEL_LENGTH_MAX) {
+            Some((end, _)) => model[..end].to_owned(),
+            None => model.clone(),
+        }
     }
 
     fn record(&self, key: KeyPrint, now: Timestamp, model: String, reading: Reading) -> Envelope {
@@ -209,7 +212,7 @@ impl Tally {
         let record = UsageRecord {
             generation: self.lease.generation,
             team: self.lease.team.clone(),
-            provider: self.provider.id.to_string(),
+            provider: String::from(&*self.provider.id),
             model,
             key,
             started: self.started,

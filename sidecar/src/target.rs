@@ -72,13 +72,17 @@ impl<'a> Target<'a> {
             None => (raw, None),
         };
         let inner = whole.strip_prefix('/').ok_or(Odd::Shape)?;
-        if !inner.split('/').all(good_segment) {
+        let segments = || inner.as_bytes().split(|byte| *byte == b'/');
+        if !segments().all(good_segment) {
             return Err(Odd::Character);
         }
-        if inner.split('/').any(|segment| segment.bytes().all(|b| b == b'.')) {
+        if segments().any(|segment| segment.iter().all(|byte| *byte == b'.')) {
             return Err(Odd::Segment);
         }
-        let slash = inner.find('/').ok_or(Odd::Shape)?;
+        let slash = segments().next().map_or(0, <[u8]>::len);
+        if slash == inner.len() {
+            return Err(Odd::Shape);
+        }
         let (provider, path) = inner.split_at(slash);
         if !good_provider_id(provider) {
             return Err(Odd::Shape);
@@ -102,12 +106,17 @@ pub(crate) fn good_provider_id(id: &str) -> bool {
 
 /// Whether a segment has only what a path may have: besides the bytes of a path an escaped colon
 /// (`anthropic.claude-3-haiku-20240307-v1%3A0`), and an at sign within (`claude-haiku-4-5@20251001`).
-fn good_segment(segment: &str) -> bool {
-    let good = |part: &str| part.bytes().all(|b| path_byte(b) || b == b'@');
-    // Most have no percent sign, and looking for a pattern costs more than all the rest.
-    let mut parts = segment.split("%3A").flat_map(|part| part.split("%3a"));
-    let plain = !segment.contains('%');
-    !segment.starts_with('@') && if plain { good(segment) } else { parts.all(good) }
+fn good_segment(segment: &[u8]) -> bool {
+    let mut rest = segment;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match byte {
+            b'%' if after.starts_with(b"3A") || after.starts_with(b"3a") => &after[2..],
+            b'@' => after,
+            _ if path_byte(byte) => after,
+            _ => return false,
+        };
+    }
+    !segment.starts_with(b"@")
 }
 
 /// A byte that a path may have. Colon and dot are in fine-tuned models' names.
@@ -137,20 +146,20 @@ fn split_query(query: Option<&str>) -> Result<(Option<String>, Option<&str>), Od
 /// Whether a `Host` header names this machine itself or one of `names`: a web page that made its
 /// own name point here (DNS rebinding) sends its own name.
 pub(crate) fn good_host(host: &str, names: &[String]) -> bool {
-    let host = host.to_ascii_lowercase();
+    let ours = |name: &str| names.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     if let Some(rest) = host.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };
         let Ok(ip) = address.parse::<Ipv6Addr>() else { return false };
         let good_end = port.is_empty() || port.strip_prefix(':').is_some_and(good_port);
-        return good_end && (ip.is_loopback() || names.iter().any(|name| name == address));
+        return good_end && (ip.is_loopback() || ours(address));
     }
     let name = match host.split_once(':') {
         Some((name, port)) if good_port(port) => name,
         Some(_) => return false,
-        None => &host,
+        None => host,
     };
     let loopback = name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
-    name == "localhost" || loopback || names.iter().any(|ours| ours == name)
+    name.eq_ignore_ascii_case("localhost") || loopback || ours(name)
 }
 
 /// Rust's own reading of a number takes a plus sign.

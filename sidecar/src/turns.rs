@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use events::WorkspaceId;
+use ports::Lease;
 
 use crate::limits::Pass;
 
@@ -18,21 +19,21 @@ pub(crate) struct Turns(Mutex<BTreeMap<WorkspaceId, u32>>);
 /// One request under way, until it is dropped.
 pub(crate) struct Turn {
     turns: Arc<Turns>,
-    workspace: WorkspaceId,
+    lease: Arc<Lease>,
     /// What its limits count it by.
     _pass: Option<Pass>,
 }
 
 impl Turns {
-    /// A turn for a workspace; `None` when it has too many already.
-    pub(crate) fn begin(self: &Arc<Self>, workspace: &WorkspaceId) -> Option<Turn> {
+    /// A turn for a lease's workspace; `None` when it has too many already.
+    pub(crate) fn begin(self: &Arc<Self>, lease: &Arc<Lease>) -> Option<Turn> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = turns.entry(workspace.clone()).or_insert(0);
-        if *count >= UNDER_WAY_MAX {
-            return None;
+        match turns.get_mut(&lease.workspace) {
+            Some(count) if *count >= UNDER_WAY_MAX => return None,
+            Some(count) => *count += 1,
+            None => drop(turns.insert(lease.workspace.clone(), 1)),
         }
-        *count += 1;
-        Some(Turn { turns: Arc::clone(self), workspace: workspace.clone(), _pass: None })
+        Some(Turn { turns: Arc::clone(self), lease: Arc::clone(lease), _pass: None })
     }
 }
 
@@ -47,10 +48,10 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = turns.get_mut(&self.workspace) {
+        if let Some(count) = turns.get_mut(&self.lease.workspace) {
             *count -= 1;
             if *count == 0 {
-                turns.remove(&self.workspace);
+                turns.remove(&self.lease.workspace);
             }
         }
     }
@@ -58,17 +59,27 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use events::{Attempt, Gen};
+
     use super::*;
 
     #[test]
     fn one_workspace_cannot_take_all_and_nothing_is_left_behind() {
         let turns = Arc::new(Turns::default());
-        let id = |name: &str| name.parse::<WorkspaceId>().expect("a name");
-        let all: Vec<Turn> = std::iter::from_fn(|| turns.begin(&id("ann"))).collect();
+        let of = |name: &str| {
+            Arc::new(Lease {
+                workspace: name.parse().expect("a name"),
+                generation: Gen(1),
+                attempt: Attempt(1),
+                team: "t".parse().expect("a name"),
+                limits: events::Limits::default(),
+            })
+        };
+        let all: Vec<Turn> = std::iter::from_fn(|| turns.begin(&of("ann"))).collect();
         assert_eq!(all.len() as u32, UNDER_WAY_MAX);
-        assert!(turns.begin(&id("bob")).is_some());
+        assert!(turns.begin(&of("bob")).is_some());
         drop(all);
-        assert!(turns.begin(&id("ann")).is_some());
+        assert!(turns.begin(&of("ann")).is_some());
         assert!(turns.0.lock().expect("no panic").is_empty());
     }
 }

@@ -8,7 +8,7 @@
 
 use events::price::Cost;
 use events::usage::{Completion, UsageRecord};
-use events::{Envelope, Event};
+use events::{Envelope, Event, json};
 use serde::Serialize;
 
 /// The type of a usage event.
@@ -18,19 +18,22 @@ const TYPE: &str = "ai.usage.recorded.v1";
 pub(crate) fn line(envelope: &Envelope, lines: &mut Vec<u8>) {
     let Event::UsageRecorded(record) = &envelope.event else {
         // The sidecar reports nothing else.
-        value(lines, envelope);
+        json::other(lines, envelope);
         return lines.push(b'\n');
     };
     let mut line = Object::open(lines);
-    line.put("specversion", "1.0");
-    line.put("id", envelope.id);
-    line.put("source", &envelope.source);
-    line.put("type", TYPE);
+    line.text("specversion", "1.0");
+    line.text("id", envelope.id.text(&mut [0; 36]));
+    line.text("source", &envelope.source);
+    line.text("type", TYPE);
     if let Some(id) = &envelope.subject {
-        line.put("subject", format!("{}/{id}", record.team));
+        line.name("subject");
+        // Names have nothing in them that JSON would escape.
+        let parts = ["\"", record.team.as_str(), "/", id.as_str(), "\""];
+        parts.iter().for_each(|part| line.to.extend_from_slice(part.as_bytes()));
     }
     line.put("time", envelope.time);
-    line.put("datacontenttype", "application/json");
+    line.text("datacontenttype", "application/json");
     data(line.within("data"), record);
     line.close();
     lines.push(b'\n');
@@ -38,8 +41,8 @@ pub(crate) fn line(envelope: &Envelope, lines: &mut Vec<u8>) {
 
 fn data(mut data: Object<'_>, record: &UsageRecord) {
     let tokens = &record.tokens;
-    data.put("gen_ai.provider.name", &record.provider);
-    data.put("gen_ai.response.model", &record.model);
+    data.text("gen_ai.provider.name", &record.provider);
+    data.text("gen_ai.response.model", &record.model);
     // The convention wants the caches counted in.
     data.put("gen_ai.usage.input_tokens", tokens.input());
     data.put("gen_ai.usage.output_tokens", tokens.output);
@@ -49,10 +52,10 @@ fn data(mut data: Object<'_>, record: &UsageRecord) {
     data.put("gen_ai.usage.reasoning.output_tokens", tokens.reasoning);
     data.put("http.response.status_code", record.status);
     if record.completion == Completion::Failed {
-        data.put("error.type", record.status.to_string());
+        data.text("error.type", &record.status.to_string());
     }
-    data.put("teamclaw.team", &record.team);
-    data.put("teamclaw.key", &record.key);
+    data.text("teamclaw.team", record.team.as_str());
+    data.text("teamclaw.key", &record.key.0);
     data.put("teamclaw.started", record.started);
     data.put("teamclaw.duration_ms", record.duration_ms);
     data.put("teamclaw.completion", record.completion);
@@ -63,15 +66,16 @@ fn data(mut data: Object<'_>, record: &UsageRecord) {
     match &record.cost {
         Cost::Known { pico_dollars, table } => {
             data.put("teamclaw.cost.pico_dollars", pico_dollars);
-            data.put("teamclaw.cost.table", table);
+            data.text("teamclaw.cost.table", table);
         }
         Cost::Unknown { why } => {
             data.put("teamclaw.cost.pico_dollars", ());
-            data.put("teamclaw.cost.unknown", why);
+            data.text("teamclaw.cost.unknown", why);
         }
     }
     if let Some(raw) = &record.raw {
-        data.put("teamclaw.usage", raw);
+        data.name("teamclaw.usage");
+        json::value(data.to, raw);
     }
     data.close();
 }
@@ -100,7 +104,12 @@ impl<'a> Object<'a> {
 
     fn put(&mut self, name: &'static str, what: impl Serialize) {
         self.name(name);
-        value(self.to, &what);
+        json::other(self.to, &what);
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) {
+        self.name(name);
+        json::text(self.to, text);
     }
 
     /// An object as the value of a name.
@@ -112,10 +121,4 @@ impl<'a> Object<'a> {
     fn close(self) {
         self.to.push(b'}');
     }
-}
-
-fn value(to: &mut Vec<u8>, what: &impl Serialize) {
-    let written = serde_json::to_writer(to, what);
-    // Only a map with keys that are no text could fail, and there is none.
-    debug_assert!(written.is_ok(), "{written:?}");
 }

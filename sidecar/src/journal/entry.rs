@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use events::price::Cost;
 use events::usage::{Completion, Tokens, UsageRecord};
-use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp, TeamId, WorkspaceId};
+use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp, TeamId, WorkspaceId, json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,7 +62,67 @@ pub(super) struct Line<'a>(
     Option<Cow<'a, Value>>,
 );
 
+impl Written<'_> {
+    /// Writes it as it is read. Each request writes two.
+    fn write(&self, to: &mut Vec<u8>) {
+        let (name, line) = match self {
+            Self::UnderWay(line) => ("under_way", line),
+            Self::Ended(line) => ("ended", line),
+            Self::Settled(_) => return json::other(to, self),
+        };
+        to.push(b'{');
+        json::text(to, name);
+        to.push(b':');
+        line.write(to);
+        to.push(b'}');
+    }
+}
+
 impl<'a> Line<'a> {
+    fn write(&self, to: &mut Vec<u8>) {
+        let Self(
+            id,
+            subject,
+            time,
+            started,
+            duration_ms,
+            generation,
+            team,
+            provider,
+            model,
+            key,
+            status,
+            completion,
+            tokens,
+            estimated,
+            cost,
+            raw,
+        ) = self;
+        to.push(b'[');
+        json::text(to, id.text(&mut [0; 36]));
+        match subject {
+            Some(workspace) => json::text(next(to), workspace.as_str()),
+            None => json::other(next(to), &()),
+        }
+        json::other(next(to), time);
+        json::other(next(to), started);
+        json::other(next(to), duration_ms);
+        json::other(next(to), generation);
+        for word in [team.as_str(), provider, model, &key.0] {
+            json::text(next(to), word);
+        }
+        json::other(next(to), status);
+        json::other(next(to), completion);
+        json::other(next(to), tokens);
+        json::other(next(to), estimated);
+        json::other(next(to), &**cost);
+        match raw {
+            Some(raw) => json::value(next(to), raw),
+            None => json::other(next(to), &()),
+        }
+        to.push(b']');
+    }
+
     /// `None` when the envelope holds no usage record, or one of another age.
     fn of(envelope: &'a Envelope) -> Option<Self> {
         let Event::UsageRecorded(usage) = &envelope.event else { return None };
@@ -144,7 +204,7 @@ impl<'a> Entry<'a> {
     /// The entry as it lies in a segment; `None` when it is longer than any may be.
     pub(super) fn frame(&'a self) -> Option<Vec<u8>> {
         let written = self.written()?;
-        frame(|bytes| serde_json::to_writer(bytes, &written).is_ok())
+        frame(|bytes| written.write(bytes))
     }
 
     pub(super) fn written(&'a self) -> Option<Written<'a>> {
@@ -165,6 +225,12 @@ impl Entry<'static> {
             Written::Settled(ids) => Self::Settled(Cow::Owned(ids.into_owned())),
         })
     }
+}
+
+/// Where the next value of a list goes.
+fn next(to: &mut Vec<u8>) -> &mut Vec<u8> {
+    to.push(b',');
+    to
 }
 
 /// The frame of a request's end. A provider's own usage object that is too long for one is left

@@ -10,16 +10,16 @@ use memchr::memmem;
 const MARK: [u8; 4] = [0xff, b'u', b'1', 0xff];
 /// Mark, length and checksum (CRC-32C of length and text), both little-endian.
 const HEAD_LENGTH: usize = 12;
+/// The room that is made for a frame: most are shorter.
+const USUAL_LENGTH: usize = 512;
 /// The longest text. A record is about 1 KiB; the provider's own usage object in it at most 16.
 pub(super) const TEXT_LENGTH_MAX: usize = 64 * 1024;
 
-/// The frame of what `write` writes; `None` when that fails or is too long.
-pub(super) fn frame(write: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
-    let mut frame = Vec::with_capacity(1024);
+/// The frame of what `write` writes; `None` when that is too long.
+pub(super) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Option<Vec<u8>> {
+    let mut frame = Vec::with_capacity(USUAL_LENGTH);
     frame.extend_from_slice(&[0; HEAD_LENGTH]);
-    if !write(&mut frame) {
-        return None;
-    }
+    write(&mut frame);
     let length = frame.len() - HEAD_LENGTH;
     let told = u32::try_from(length).ok().filter(|_| length <= TEXT_LENGTH_MAX)?.to_le_bytes();
     let sum = checksum(told, &frame[HEAD_LENGTH..]);
@@ -90,11 +90,7 @@ mod tests {
     use super::*;
 
     fn framed(text: &[u8]) -> Vec<u8> {
-        let write = |frame: &mut Vec<u8>| {
-            frame.extend_from_slice(text);
-            true
-        };
-        frame(write).expect("short enough")
+        frame(|frame| frame.extend_from_slice(text)).expect("short enough")
     }
 
     fn read(segment: &[u8]) -> (Vec<Vec<u8>>, u64) {
@@ -146,12 +142,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_gets_no_frame() {
-        let fill = |length: usize| {
-            frame(|frame: &mut Vec<u8>| {
-                frame.resize(frame.len() + length, b'x');
-                true
-            })
-        };
+        let fill = |length: usize| frame(|frame| frame.resize(frame.len() + length, b'x'));
         assert!(fill(TEXT_LENGTH_MAX).is_some());
         assert!(fill(TEXT_LENGTH_MAX + 1).is_none());
     }

@@ -25,7 +25,8 @@ pub(super) struct Session(u64);
 
 impl Session {
     pub(super) fn of(lease: &Lease) -> Self {
-        Self(hash(&format!("{}/{}", lease.workspace, lease.generation)))
+        let of_workspace = hash(START, lease.workspace.as_str().as_bytes());
+        Self(hash(of_workspace, &lease.generation.0.to_le_bytes()))
     }
 }
 
@@ -56,16 +57,19 @@ pub(super) fn rank(strategy: Strategy, session: Session, key: &PoolKey, under_wa
 
 /// The session's lot for a key: above 0, at most 1.
 fn draw(session: Session, key: &KeyPrint) -> f64 {
-    let lot = mixed(session.0 ^ mixed(hash(&key.0)));
+    let lot = mixed(session.0 ^ mixed(hash(START, key.0.as_bytes())));
     // 53 bits are what an f64 holds exactly.
     ((lot >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }
 
-/// FNV-1a.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+/// What FNV-1a begins with.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, going on from an earlier hash.
+fn hash(earlier: u64, bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(earlier, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Spreads a hash over all bits (SplitMix64's last step): FNV's high bits barely differ between

@@ -39,12 +39,14 @@ pub(crate) struct Tries {
     keys: Shared,
     session: Session,
     tried: Vec<KeyPrint>,
+    /// Which of the keys is tried now.
+    last: Option<usize>,
     replaced: usize,
 }
 
 impl Tries {
     pub(super) fn new(of: Arc<ProviderKeys>, keys: Shared, session: Session) -> Self {
-        Self { of, keys, session, tried: Vec::new(), replaced: 0 }
+        Self { of, keys, session, tried: Vec::new(), last: None, replaced: 0 }
     }
 
     /// Whether the pool has no key at all.
@@ -58,6 +60,7 @@ impl Tries {
     /// None may be tried now, or enough were: when the first of the pool may be.
     pub(crate) fn next(&mut self, again: bool) -> Result<Attempt, Rest> {
         let now = Instant::now();
+        self.note();
         let mut roster = self.of.roster();
         if self.tried.len() >= KEYS_MAX + self.replaced {
             return Err(roster.rest(&self.keys, now));
@@ -65,7 +68,7 @@ impl Tries {
         let (strategy, session, tried) = (self.of.strategy, self.session, &self.tried);
         let taken = roster.take(Ask { strategy, session, tried, again, now }, &self.keys)?;
         drop(roster);
-        self.tried.push(self.keys[taken.index].print.clone());
+        self.last = Some(taken.index);
         Ok(Attempt {
             of: Arc::clone(&self.of),
             keys: Arc::clone(&self.keys),
@@ -80,10 +83,17 @@ impl Tries {
         self.of.roster().rest(&self.keys, Instant::now())
     }
 
+    /// Notes the key that was tried: only a request that needs another has to know.
+    fn note(&mut self) {
+        let last = self.last.take().and_then(|last| self.keys.get(last));
+        self.tried.extend(last.map(|key| key.print.clone()));
+    }
+
     /// Looks at the pool again after the provider did not take the key of `attempt`.
     pub(crate) async fn look_again(&mut self, attempt: &Attempt) {
         let print = &attempt.key().print;
         let Some(keys) = self.of.snapshot.after_refusal(print, attempt.sent).await else { return };
+        self.note();
         let left = !keys.iter().any(|key| key.print == *print);
         if left && self.replaced < REPLACED_MAX {
             self.replaced += 1;

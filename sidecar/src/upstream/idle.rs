@@ -28,7 +28,7 @@ pub(super) struct Place(String);
 impl Place {
     /// The place of an absolute URI.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
-        Some(Self(format!("{}://{}", uri.scheme()?, uri.authority()?)))
+        Some(Self([uri.scheme_str()?, "://", uri.authority()?.as_str()].concat()))
     }
 }
 

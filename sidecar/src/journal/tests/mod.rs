@@ -17,6 +17,7 @@ use events::{Envelope, Event, EventId, Gen, KeyPrint, Stamp};
 use jiff::Timestamp;
 
 use super::book::{Book, Bounds, NotKept};
+use super::entry::Entry;
 use super::fake::{Fake, Files};
 use super::group::Desk;
 use super::keeper::run_errands;
@@ -53,6 +54,38 @@ fn record(n: u64, output: u64) -> Envelope {
     let stamp = Stamp { id: id(n), time: at, cause: None };
     let subject = Some("ann".parse().expect("a name"));
     Envelope::new("/sidecar", subject, stamp, Event::UsageRecorded(usage))
+}
+
+/// It is written by hand, for each request writes two; and read by serde.
+#[test]
+fn an_entry_is_written_as_it_is_read() {
+    use std::borrow::Cow;
+
+    let known =
+        events::price::Cost::Known { pico_dollars: u64::MAX, table: "2026 \"a\"".to_owned() };
+    let raw = serde_json::json!({"input_tokens": 7, "of": [null, {"x": -1.5}], "\u{1}": "\n"});
+    for (model, cost, raw) in [("m", None, None), ("a \"model\" \u{fffd}", Some(known), Some(raw))]
+    {
+        let mut record = record(1, 5);
+        let Event::UsageRecorded(usage) = &mut record.event else { panic!("usage") };
+        usage.model = model.to_owned();
+        usage.cost = cost.unwrap_or_else(|| usage.cost.clone());
+        usage.raw = raw;
+        if model == "m" {
+            record.subject = None;
+        }
+        for entry in [
+            Entry::UnderWay(Cow::Borrowed(&record)),
+            Entry::Ended(Cow::Borrowed(&record)),
+            Entry::Settled(Cow::Owned(vec![id(1), id(2)])),
+        ] {
+            let frame = entry.frame().expect("short");
+            let expected = serde_json::to_vec(&entry.written().expect("of this age"));
+            assert!(frame.ends_with(&expected.expect("JSON")), "{}", frame.escape_ascii());
+            let (entries, odd) = super::entry::read(&frame);
+            assert_eq!((entries.as_slice(), odd), (&[entry][..], 0));
+        }
+    }
 }
 
 fn output(envelope: &Envelope) -> u64 {
