@@ -1,9 +1,10 @@
-//! What the adapters of rows share: how our types stand in attributes, how a row is read back, and
-//! what DynamoDB says of a write that it turns away. Decides nothing.
+//! What the adapters of rows share: how our types stand in attributes, how a row is read back, reads
+//! in pages and by many keys, and what DynamoDB says of a write that it turns away. Decides nothing.
 //!
-//! Times are RFC 3339 to the nanosecond, and a generation with its try is two numbers of a fixed
-//! width; both are text whose order is the order of what it stands for, so that a condition or a
-//! key compares them.
+//! Times are RFC 3339 to the nanosecond: text whose order is the order of time, so that a condition or
+//! a key compares them.
+
+pub(crate) mod cancelled;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use events::{Attempt, Gen};
+use aws_smithy_types::error::operation::BuildError;
 use jiff::Timestamp;
 use ports::Fault;
 use sha2::{Digest, Sha256};
@@ -38,10 +39,10 @@ pub(crate) const PART: &str = "part";
 /// How many rows one call reads by their keys
 /// (amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const BATCH_MAX: usize = 100;
-/// How often is asked for rows that such a call left out, which it does when there is too much to
-/// read at once, and how much longer is waited each time.
-const BATCH_TRIES: u32 = 6;
-const BATCH_PAUSE: Duration = Duration::from_millis(20);
+/// How often in a row such a call may give nothing of what is left: the table is throttled.
+const EMPTY_ANSWERS_MAX: u32 = 5;
+/// The pause after the first of those; each further one is twice as long.
+const EMPTY_ANSWER_PAUSE: Duration = Duration::from_millis(50);
 
 /// A row, or a row's key.
 #[expect(
@@ -58,19 +59,6 @@ pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
 /// A whole number as an attribute.
 pub(crate) fn number(value: impl Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-/// A generation and a try as text that is ordered as they are: the generation counts more.
-pub(crate) fn fence(generation: Gen, attempt: Attempt) -> String {
-    format!("{:020}.{:010}", generation.0, attempt.0)
-}
-
-/// The generation and the try that [`fence`] wrote.
-pub(crate) fn try_of(fence: &str) -> Result<(Gen, Attempt), Fault> {
-    let parts = fence.split_once('.').and_then(|(generation, attempt)| {
-        Some((Gen(generation.parse().ok()?), Attempt(attempt.parse().ok()?)))
-    });
-    parts.ok_or_else(|| unreadable(format!("{fence} is no generation and try")))
 }
 
 /// A time as text that is ordered as times are, in the years 0 to 9999.
@@ -93,31 +81,42 @@ pub(crate) fn text_in<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// The text in an attribute that every row has.
+pub(crate) fn needed<'a>(item: &'a Item, name: &str) -> Result<&'a str, Fault> {
+    text_in(item, name).ok_or_else(|| missing(name))
+}
+
 /// What an attribute of text holds: a name, an address, a time.
 pub(crate) fn parsed<T>(item: &Item, name: &str) -> Result<T, Fault>
 where
     T: FromStr,
     T::Err: Display,
 {
-    let text = text_in(item, name).ok_or_else(|| missing(name))?;
-    text.parse().map_err(|error: T::Err| unreadable(format!("{name}: {error}")))
+    needed(item, name)?.parse().map_err(|error: T::Err| nonsense(format!("{name}: {error}")))
 }
 
 /// What an attribute of a number holds; nothing when the row lacks it.
 pub(crate) fn number_in<T: FromStr>(item: &Item, name: &str) -> Result<Option<T>, Fault> {
     let Some(value) = item.get(name) else { return Ok(None) };
     let number = value.as_n().ok().and_then(|digits| digits.parse().ok());
-    number.map(Some).ok_or_else(|| unreadable(format!("{name} is no number of ours")))
+    number.map(Some).ok_or_else(|| nonsense(format!("{name} is no number of ours")))
 }
 
 /// A row that must have an attribute and does not.
 pub(crate) fn missing(name: &str) -> Fault {
-    unreadable(format!("a row has no {name}"))
+    nonsense(format!("a row has no {name}"))
 }
 
-/// A row that this version cannot read.
-pub(crate) fn unreadable(words: impl Into<String>) -> Fault {
+/// What makes no sense, in plain words: a row that this version cannot read, a request that cannot be
+/// made.
+pub(crate) fn nonsense(words: impl Into<String>) -> Fault {
     Fault::Nonsense { service: SERVICE, words: words.into() }
+}
+
+/// A request that the SDK itself does not accept.
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+pub(crate) fn unbuilt(error: BuildError) -> Fault {
+    nonsense(error.to_string())
 }
 
 /// Everything that one part of an index of a whole table holds, every page of it.
@@ -129,50 +128,71 @@ pub(crate) async fn rows_in(
 ) -> Result<Vec<Item>, Fault> {
     let query = client.query().table_name(table).index_name(index.name);
     let query = query.key_condition_expression(format!("{PART} = :part"));
-    pages(query.expression_attribute_values(":part", text(part))).await
+    pages(query.expression_attribute_values(":part", text(part)), usize::MAX).await
 }
 
-/// Everything that a query finds, page after page: one ends at 1 MB, whatever it was limited to.
-pub(crate) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Fault> {
+/// Up to `most` rows that a query finds, page after page: one ends at 1 MB, whatever it was limited
+/// to.
+pub(crate) async fn pages(query: QueryFluentBuilder, most: usize) -> Result<Vec<Item>, Fault> {
     let mut found = query.into_paginator().items().send();
     let mut rows = Vec::new();
-    while let Some(row) = found.next().await {
+    while rows.len() < most
+        && let Some(row) = found.next().await
+    {
         rows.push(row.map_err(|error| failed(&error))?);
     }
     Ok(rows)
 }
 
-/// The rows that these keys have, as they are now (a consistent read), in no order. Keys must differ.
+/// The rows that these keys have, in no order, and as they are now if that is asked for. Keys must
+/// differ.
 pub(crate) async fn rows_of(
     client: &Client,
     table: &str,
-    keys: Vec<Item>,
+    keys: &[Item],
+    now: bool,
 ) -> Result<Vec<Item>, Fault> {
     let mut rows = Vec::new();
     for some in keys.chunks(BATCH_MAX) {
-        let mut left = some.to_vec();
-        for asked in 0..BATCH_TRIES {
-            sleep(BATCH_PAUSE * asked).await;
-            let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left));
-            let keys = keys.build().map_err(|error| unreadable(error.to_string()))?;
-            let batch = client.batch_get_item().request_items(table, keys);
-            let answer = batch.send().await.map_err(|error| failed(&error))?;
-            rows.extend(answer.responses.into_iter().flatten().flat_map(|(_, rows)| rows));
-            let unread = answer.unprocessed_keys.into_iter().flatten();
-            left = unread.flat_map(|(_, keys)| keys.keys).collect();
-            if left.is_empty() {
-                break;
-            }
-        }
-        if !left.is_empty() {
-            return Err(Fault::Throttled { service: SERVICE, after: None });
-        }
+        let wanted = KeysAndAttributes::builder().consistent_read(now);
+        let wanted = wanted.set_keys(Some(some.to_vec())).build();
+        batch(client, table, wanted.map_err(unbuilt)?, &mut rows).await?;
     }
     Ok(rows)
 }
 
+/// An answer holds 16 MB at the most, and less when the table is throttled: what it left out is asked
+/// for again.
+async fn batch(
+    client: &Client,
+    table: &str,
+    mut wanted: KeysAndAttributes,
+    rows: &mut Vec<Item>,
+) -> Result<(), Fault> {
+    let mut empty = 0;
+    loop {
+        let request = client.batch_get_item().request_items(table, wanted);
+        let answer = request.send().await.map_err(|error| failed(&error))?;
+        let before = rows.len();
+        rows.extend(answer.responses.into_iter().flatten().flat_map(|(_, rows)| rows));
+        let mut left = answer.unprocessed_keys.into_iter().flatten().map(|(_, keys)| keys);
+        let Some(left) = left.find(|keys| !keys.keys.is_empty()) else { return Ok(()) };
+        wanted = left;
+        if rows.len() > before {
+            empty = 0;
+            continue;
+        }
+        empty += 1;
+        if empty >= EMPTY_ANSWERS_MAX {
+            return Err(Fault::Throttled { service: SERVICE, after: None });
+        }
+        sleep(EMPTY_ANSWER_PAUSE * 2_u32.pow(empty - 1)).await;
+    }
+}
+
 /// What a failed call means. A row that another transaction is writing is not asked for too often:
-/// it is free again in a moment.
+/// it is free again in a moment. So is one of ours whose first try the SDK's own repeat has overtaken,
+/// which may yet be made.
 pub(crate) fn failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Fault {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     match code {
