@@ -2,6 +2,8 @@
 //! when two edit at once or one dies half-way.
 
 mod rig;
+#[macro_use]
+mod suite;
 
 use aws::Environment;
 use aws::keys::{SecretsKeys, create};
@@ -20,26 +22,13 @@ async fn fresh() -> (Client, Environment) {
     (client, environment)
 }
 
-macro_rules! suite {
-    ($port:ident: $($rule:ident),+) => {
-        mod $port {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $rule() {
-                    let (client, environment) = super::fresh().await;
-                    let keys = super::SecretsKeys::new(client, &environment);
-                    ports::conformance::$port::$rule(&keys, "t").await;
-                }
-            )+
+async fn keys() -> SecretsKeys {
+    let (client, environment) = fresh().await;
+    SecretsKeys::new(client, &environment)
+}
 
-            #[test]
-            fn every_rule_is_in_the_list() {
-                let text = include_str!(concat!("../../ports/src/conformance/", stringify!($port), ".rs"));
-                let written = text.lines().filter(|line| line.starts_with("pub async fn ")).count();
-                assert_eq!(written, [$(stringify!($rule)),+].len());
-            }
-        }
-    };
+async fn staging() -> SecretsKeys {
+    keys().await
 }
 
 ports::keys_rules!(suite);

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws::Environment;
 use aws::compute::{Architecture, EcsCompute, TASKS, TaskSettings};
 use aws::homes::{EfsHomes, HOMES};
-use aws::tables::create;
-use aws::{Environment, tables::Table};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use events::{Attempt, Gen, Secret, WorkspaceId};
@@ -18,6 +17,7 @@ use jiff::Timestamp;
 use ports::{Clock, Compute, Homes, TaskSpec};
 
 use super::rig;
+use super::suite::tables;
 
 /// The file system of the tests.
 pub(crate) const FILE_SYSTEM: &str = "fs-0123456789abcdef0";
@@ -51,16 +51,6 @@ pub(crate) async fn config(fake: &Fake) -> SdkConfig {
         .await
 }
 
-/// Tables of an environment of its own.
-pub(crate) async fn tables(wanted: &[Table]) -> (Environment, aws_sdk_dynamodb::Client) {
-    let environment = rig::environment();
-    let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
-    for table in wanted {
-        create(&dynamodb, &environment, table).await.expect("a table");
-    }
-    (environment, dynamodb)
-}
-
 pub(crate) fn settings() -> TaskSettings {
     TaskSettings {
         region: fake_aws::REGION.to_owned(),
@@ -84,7 +74,7 @@ pub(crate) fn settings() -> TaskSettings {
 pub(crate) async fn world() -> World {
     let fake = Arc::new(Fake::start().await.expect("a port"));
     let config = config(&fake).await;
-    let (environment, dynamodb) = tables(&[TASKS, HOMES]).await;
+    let (dynamodb, environment) = tables(&[TASKS, HOMES]).await;
     let homes = EfsHomes::new(
         aws_sdk_efs::Client::new(&config),
         &environment,
