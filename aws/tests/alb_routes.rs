@@ -1,7 +1,11 @@
-//! `AlbRoutes`: the suite of its port over the fake, then every bad part of ELBv2's contract.
+//! `AlbRoutes`: the suite of its port over the fake and over moto, then every bad part of ELBv2's
+//! contract.
 
 mod fake;
+#[path = "alb_routes/moto.rs"]
+mod moto;
 mod rig;
+#[macro_use]
 mod suite;
 
 use std::sync::Arc;
@@ -10,6 +14,7 @@ use aws::alb_routes::{ALB_ROUTES, AlbRoutes, AlbSettings, SLOTS};
 use events::{Attempt, Gen, WorkspaceId};
 use fake::{config, id};
 use fake_aws::{Fake, Trouble};
+use moto::routes;
 use ports::{Fault, Route, Routes};
 use suite::tables;
 
@@ -34,6 +39,8 @@ async fn world() -> World {
     };
     World { fake, routes: AlbRoutes::new(elb, &environment, dynamodb, settings) }
 }
+
+ports::routes_rules!(suite);
 
 macro_rules! over_the_fake {
     (routes: $($rule:ident),+) => {
