@@ -10,6 +10,7 @@ pub mod ids;
 pub mod limits;
 pub mod merge;
 pub mod policy;
+pub mod pool;
 pub mod price;
 pub mod provider;
 pub mod reason;
