@@ -7,9 +7,9 @@
 //!
 //! **Once.** A part of a batch is one transaction: the sums that change, each if its version is the
 //! one that was read; the ids of what is new; and the records themselves, pending in the journal's
-//! table, packed, for their text would be nine tenths of the cost. Whatever comes again, in the same batch or cut anew, has its id in the rows of its hour by
-//! then. Those who count for one workspace at once meet at the version of its hour, and whoever
-//! comes second reads again.
+//! table, packed, for their text would be nine tenths of the cost. Whatever comes again, in the same
+//! batch or cut anew, has its id in the rows of its hour by then. Those who count for one workspace at
+//! once meet at the version of its hour, and whoever comes second reads again.
 //!
 //! **Nobody's hot row.** Every row is one workspace's, so that a team or a provider of thousands has
 //! no counter that they all write. Teams, models, providers and keys are added up when a report is
