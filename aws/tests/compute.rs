@@ -4,6 +4,8 @@
 #[path = "compute/definitions.rs"]
 mod definitions;
 mod fake;
+#[path = "compute/moto.rs"]
+mod moto;
 mod rig;
 #[path = "compute/starts.rs"]
 mod starts;

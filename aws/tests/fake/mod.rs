@@ -81,15 +81,26 @@ pub(crate) async fn world() -> World {
         dynamodb.clone(),
         FILE_SYSTEM,
     );
-    let compute = EcsCompute::new(
-        aws_sdk_ecs::Client::new(&config),
-        &environment,
-        aws_sdk_iam::Client::new(&config),
-        dynamodb,
-        settings(),
-        Arc::new(FakeClock(Arc::clone(&fake))),
-    );
+    let compute = compute(&fake, &environment, &config, dynamodb, settings());
     World { fake, environment, compute, homes }
+}
+
+/// Tasks in the ECS and the IAM of this configuration, by the fake's clock.
+fn compute(
+    fake: &Arc<Fake>,
+    environment: &Environment,
+    config: &SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    settings: TaskSettings,
+) -> EcsCompute {
+    EcsCompute::new(
+        aws_sdk_ecs::Client::new(config),
+        environment,
+        aws_sdk_iam::Client::new(config),
+        dynamodb,
+        settings,
+        Arc::new(FakeClock(Arc::clone(fake))),
+    )
 }
 
 impl World {
@@ -113,15 +124,13 @@ impl World {
 
     /// The functions are deployed anew: the next calls are made by other settings.
     pub(crate) async fn deployed(&self, settings: TaskSettings) -> EcsCompute {
-        let config = config(&self.fake).await;
-        EcsCompute::new(
-            aws_sdk_ecs::Client::new(&config),
-            &self.environment,
-            aws_sdk_iam::Client::new(&config),
-            aws_sdk_dynamodb::Client::new(&rig::ministack().config().await),
-            settings,
-            Arc::new(FakeClock(Arc::clone(&self.fake))),
-        )
+        self.over(&config(&self.fake).await, settings).await
+    }
+
+    /// The same tasks of the same people in another ECS and IAM.
+    pub(crate) async fn over(&self, config: &SdkConfig, settings: TaskSettings) -> EcsCompute {
+        let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
+        compute(&self.fake, &self.environment, config, dynamodb, settings)
     }
 }
 
