@@ -7,9 +7,7 @@ mod suite;
 
 use aws::Environment;
 use aws::keys::{SecretsKeys, create};
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_secretsmanager::{Client, Config};
+use aws_sdk_secretsmanager::Client;
 use events::Secret;
 use events::token::key_print;
 use ports::{Fault, Grant, Keys, Renewed};
@@ -149,13 +147,7 @@ async fn who_only_reads_gets_no_refresh_token_and_changes_nothing() {
 
 fn over(answers: &[(u16, &str)]) -> (SecretsKeys, Replay) {
     let http = Replay::new(answers.iter().copied());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http.clone());
-    (SecretsKeys::new(Client::from_conf(config.build()), &rig::environment()), http)
+    (SecretsKeys::new(Client::new(&http.config()), &rig::environment()), http)
 }
 
 /// The body of a request.

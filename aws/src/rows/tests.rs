@@ -1,7 +1,6 @@
 //! What DynamoDB says, in its own words, and what is made of it.
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use replay::Replay;
 
@@ -10,13 +9,7 @@ use crate::rows::cancelled::{Unwritten, unwritten};
 
 /// A service that gives these answers, one after the other, and nothing more.
 fn answering(status: u16, bodies: &[&'static str]) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(Replay::new(bodies.iter().map(|body| (status, *body))));
-    Client::from_conf(config.build())
+    Client::new(&Replay::new(bodies.iter().map(|body| (status, *body))).config())
 }
 
 fn refusing(body: &'static str) -> Client {
