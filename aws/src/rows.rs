@@ -1,29 +1,26 @@
-//! What the adapters of rows share: how our types stand in attributes, how a row is read back, reads
-//! in pages and by many keys, and what DynamoDB says of a write that it turns away. Decides nothing.
+//! What the adapters of rows share: how our types stand in attributes, how a row is read back, and
+//! what DynamoDB says of a write that it turns away. Decides nothing.
 //!
 //! Times are RFC 3339 to the nanosecond: text whose order is the order of time, so that a condition or
 //! a key compares them.
 
 pub(crate) mod cancelled;
+mod reads;
 
 use std::fmt::Display;
 use std::str::FromStr;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use jiff::Timestamp;
 use ports::Fault;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
 
 use crate::error::fault;
-use crate::tables::Index;
+pub(crate) use reads::{pages, rows_in, rows_of};
 
 /// As an operator knows it.
 pub(crate) const SERVICE: &str = "DynamoDB";
@@ -35,14 +32,6 @@ pub(crate) const PARTS: u8 = 4;
 /// The attribute by which such an index is spread: a number below [`PARTS`], as text. An item
 /// without it is not in the index.
 pub(crate) const PART: &str = "part";
-
-/// How many rows one call reads by their keys
-/// (amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-const BATCH_MAX: usize = 100;
-/// How often in a row such a call may give nothing of what is left: the table is throttled.
-const EMPTY_ANSWERS_MAX: u32 = 5;
-/// The pause after the first of those; each further one is twice as long.
-const EMPTY_ANSWER_PAUSE: Duration = Duration::from_millis(50);
 
 /// A row, or a row's key.
 #[expect(
@@ -117,77 +106,6 @@ pub(crate) fn nonsense(words: impl Into<String>) -> Fault {
 #[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
 pub(crate) fn unbuilt(error: BuildError) -> Fault {
     nonsense(error.to_string())
-}
-
-/// Everything that one part of an index of a whole table holds, every page of it.
-pub(crate) async fn rows_in(
-    client: &Client,
-    table: &str,
-    index: &Index,
-    part: String,
-) -> Result<Vec<Item>, Fault> {
-    let query = client.query().table_name(table).index_name(index.name);
-    let query = query.key_condition_expression(format!("{PART} = :part"));
-    pages(query.expression_attribute_values(":part", text(part)), usize::MAX).await
-}
-
-/// Up to `most` rows that a query finds, page after page: one ends at 1 MB, whatever it was limited
-/// to.
-pub(crate) async fn pages(query: QueryFluentBuilder, most: usize) -> Result<Vec<Item>, Fault> {
-    let mut found = query.into_paginator().items().send();
-    let mut rows = Vec::new();
-    while rows.len() < most
-        && let Some(row) = found.next().await
-    {
-        rows.push(row.map_err(|error| failed(&error))?);
-    }
-    Ok(rows)
-}
-
-/// The rows that these keys have, in no order, and as they are now if that is asked for. Keys must
-/// differ.
-pub(crate) async fn rows_of(
-    client: &Client,
-    table: &str,
-    keys: &[Item],
-    now: bool,
-) -> Result<Vec<Item>, Fault> {
-    let mut rows = Vec::new();
-    for some in keys.chunks(BATCH_MAX) {
-        let wanted = KeysAndAttributes::builder().consistent_read(now);
-        let wanted = wanted.set_keys(Some(some.to_vec())).build();
-        batch(client, table, wanted.map_err(unbuilt)?, &mut rows).await?;
-    }
-    Ok(rows)
-}
-
-/// An answer holds 16 MB at the most, and less when the table is throttled: what it left out is asked
-/// for again.
-async fn batch(
-    client: &Client,
-    table: &str,
-    mut wanted: KeysAndAttributes,
-    rows: &mut Vec<Item>,
-) -> Result<(), Fault> {
-    let mut empty = 0;
-    loop {
-        let request = client.batch_get_item().request_items(table, wanted);
-        let answer = request.send().await.map_err(|error| failed(&error))?;
-        let before = rows.len();
-        rows.extend(answer.responses.into_iter().flatten().flat_map(|(_, rows)| rows));
-        let mut left = answer.unprocessed_keys.into_iter().flatten().map(|(_, keys)| keys);
-        let Some(left) = left.find(|keys| !keys.keys.is_empty()) else { return Ok(()) };
-        wanted = left;
-        if rows.len() > before {
-            empty = 0;
-            continue;
-        }
-        empty += 1;
-        if empty >= EMPTY_ANSWERS_MAX {
-            return Err(Fault::Throttled { service: SERVICE, after: None });
-        }
-        sleep(EMPTY_ANSWER_PAUSE * 2_u32.pow(empty - 1)).await;
-    }
 }
 
 /// What a failed call means. A row that another transaction is writing is not asked for too often:
