@@ -3,8 +3,6 @@
 //!
 //! Condition expressions: amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -13,36 +11,24 @@ use aws_sdk_dynamodb::types::{
 use ports::Fault;
 
 use crate::Environment;
-use crate::error::fault;
+use crate::rows::{Item, failed, pages, text_in};
+pub(crate) use crate::rows::{number, text};
 use crate::tables::Table;
-
-/// The service, as an operator knows it.
-const SERVICE: &str = "DynamoDB";
 
 /// A row's attributes; empty when there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Row(BTreeMap<String, AttributeValue>);
+pub(crate) struct Row(Item);
 
 impl Row {
     /// A text, if it is there.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+        text_in(&self.0, name)
     }
 
     /// A number, if it is there.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok())
+        self.0.get(name)?.as_n().ok()?.parse().ok()
     }
-}
-
-/// A text as a value.
-pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-/// A number as a value.
-pub(crate) fn number(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }
 
 /// What is to become of a row.
@@ -84,8 +70,8 @@ impl Rows {
     pub(crate) async fn read(&self, hash: &str, range: &str) -> Result<Row, Fault> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let request = request.key(self.hash, text(hash)).key(self.range, text(range));
-        let found = request.send().await.map_err(|error| fault(SERVICE, &error))?;
-        Ok(Row(found.item.into_iter().flatten().collect()))
+        let found = request.send().await.map_err(|error| failed(&error))?;
+        Ok(Row(found.item.unwrap_or_default()))
     }
 
     /// Every row of a partition, as of now, all pages or a fault.
@@ -94,13 +80,7 @@ impl Rows {
         let query = query.key_condition_expression("#hash = :hash");
         let query = query.expression_attribute_names("#hash", self.hash);
         let query = query.expression_attribute_values(":hash", text(hash));
-        let mut pages = query.into_paginator().items().send();
-        let mut rows = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| fault(SERVICE, &error))?;
-            rows.push(Row(item.into_iter().collect()));
-        }
-        Ok(rows)
+        Ok(pages(query, usize::MAX).await?.into_iter().map(Row).collect())
     }
 
     /// Changes one row, or makes it, if its condition allows.
@@ -121,13 +101,12 @@ impl Rows {
             request = request.expression_attribute_values(name, value);
         }
         match request.send().await {
-            Ok(done) => Ok(Changed::Done(Row(done.attributes.into_iter().flatten().collect()))),
+            Ok(done) => Ok(Changed::Done(Row(done.attributes.unwrap_or_default()))),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    let item = failed.item.clone().into_iter().flatten();
-                    Ok(Changed::Not(Row(item.collect())))
+                Some(UpdateItemError::ConditionalCheckFailedException(turned)) => {
+                    Ok(Changed::Not(Row(turned.item.clone().unwrap_or_default())))
                 }
-                _ => Err(fault(SERVICE, &error)),
+                _ => Err(failed(&error)),
             },
         }
     }
@@ -136,6 +115,6 @@ impl Rows {
     pub(crate) async fn remove(&self, hash: &str, range: &str) -> Result<(), Fault> {
         let request = self.client.delete_item().table_name(&self.table);
         let request = request.key(self.hash, text(hash)).key(self.range, text(range));
-        request.send().await.map(drop).map_err(|error| fault(SERVICE, &error))
+        request.send().await.map(drop).map_err(|error| failed(&error))
     }
 }

@@ -28,10 +28,9 @@ use events::{Attempt, Gen, LimitsBook, Reason, ReasonClass, Secret, WorkspaceId}
 use ports::{Fault, Lease, LeaseLookup, Leases};
 
 use crate::Environment;
-use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
-use crate::rows::{
-    self, Item, PART, contended, failed, fence, parsed, part, text, text_in, try_of,
-};
+use crate::marks::{mark, try_of};
+use crate::rows::cancelled::{Unwritten, unwritten};
+use crate::rows::{self, Item, PART, contended, failed, needed, parsed, part, text, unbuilt};
 use crate::tables::{Index, Table};
 
 /// The leases in force.
@@ -73,7 +72,7 @@ impl DynamoLeases {
 
     /// The two writes of a grant: under the fence, and unless it is made already.
     fn granting(&self, hash: &str, lease: &Lease) -> Result<[TransactWriteItem; 2], BuildError> {
-        let (id, at) = (lease.workspace.as_str(), fence(lease.generation, lease.attempt));
+        let (id, at) = (lease.workspace.as_str(), mark(lease.generation, lease.attempt));
         let held = AttributeValue::Ss(vec![held(&at, hash)]);
         let update = Update::builder()
             .table_name(&self.table)
@@ -125,8 +124,7 @@ impl DynamoLeases {
     }
 
     fn lease(&self, row: &Item) -> Result<Lease, Fault> {
-        let granted = text_in(row, "granted").ok_or_else(|| rows::missing("granted"))?;
-        let (generation, attempt) = try_of(granted)?;
+        let (generation, attempt) = try_of(needed(row, "granted")?)?;
         let (workspace, team) = (parsed(row, "workspace")?, parsed(row, "team")?);
         let limits = self.book.of(&team, &workspace);
         Ok(Lease { workspace, generation, attempt, team, limits })
@@ -177,7 +175,7 @@ impl Leases for DynamoLeases {
         generation: Gen,
         attempt: Attempt,
     ) -> Result<(), Fault> {
-        let at = fence(generation, attempt);
+        let at = mark(generation, attempt);
         let mut gone = self.fence(id, &at).await?;
         gone.retain(|held| held.split(' ').next().is_some_and(|granted| granted <= at.as_str()));
         if gone.is_empty() {

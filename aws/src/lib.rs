@@ -26,7 +26,7 @@ pub mod journal;
 pub mod keys;
 #[cfg(feature = "dynamodb")]
 pub mod leases;
-#[cfg(any(feature = "ecs", feature = "elb"))]
+#[cfg(feature = "dynamodb")]
 mod marks;
 #[cfg(feature = "dynamodb")]
 pub mod people;

@@ -24,8 +24,10 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Fault, Ids, People, Person, Session};
 
 use crate::Environment;
-use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
-use crate::rows::{self, Item, contended, failed, missing, number, number_in, parsed, text, time};
+use crate::rows::cancelled::{Unwritten, unwritten};
+use crate::rows::{
+    self, Item, contended, failed, missing, number, number_in, parsed, text, time, unbuilt,
+};
 use crate::tables::{Index, Table};
 
 /// The links and sessions of a person.
@@ -162,7 +164,7 @@ impl People for DynamoPeople {
             .index_name(OF_PERSON.name)
             .key_condition_expression("person = :person")
             .expression_attribute_values(":person", text(id.as_str()));
-        let rows = rows::pages(query).await?;
+        let rows = rows::pages(query, usize::MAX).await?;
         let papers = rows.iter().map(paper).collect::<Result<Vec<_>, _>>()?;
         Ok(papers.iter().filter(|paper| paper.round == round && paper.ends >= now).count())
     }

@@ -51,21 +51,13 @@ fn is_none(said: Option<&Said>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_servicequotas::config::retry::RetryConfig;
-    use aws_sdk_servicequotas::config::{BehaviorVersion, Credentials, Region};
     use replay::Replay;
 
     use super::*;
 
     /// Quotas whose calls are answered so, one after the other.
     fn answered(answers: &[(u16, &'static str)]) -> Quotas {
-        let config = aws_sdk_servicequotas::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
-            .retry_config(RetryConfig::disabled())
-            .http_client(Replay::new(answers.iter().copied()));
-        Quotas::new(Client::from_conf(config.build()))
+        Quotas::new(Client::new(&Replay::new(answers.iter().copied()).config()))
     }
 
     const ABSENT: (u16, &str) =

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use ports::{Fault, Rotated, RotationLists};
 
 use crate::Environment;
-use crate::journal::{Fold, List, ROTATIONS, Store, items, nonsense, s};
+use crate::journal::{Fold, List, ROTATIONS, Store, items};
+use crate::rows::{nonsense, text};
 
 /// The lists of one environment.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ impl RotationLists for DynamoRotations {
 
     async fn list(&self) -> Result<Vec<(ProviderId, Rotations)>, Fault> {
         let query = self.store.query().consistent_read(true).key_condition_expression("pk = :pk");
-        let query = query.expression_attribute_values(":pk", s(ROTATIONS));
+        let query = query.expression_attribute_values(":pk", text(ROTATIONS));
         let mut lists = Vec::new();
         for head in items(query, usize::MAX).await? {
             let name = head.text("sk")?;

@@ -15,7 +15,8 @@ use events::{Attempt, Gen, WorkspaceId};
 use ports::{Fault, Route, Routes};
 
 use crate::Environment;
-use crate::rows::{self, Item, PART, failed, fence, held, parsed, part, text, text_in, try_of};
+use crate::marks::{mark, try_of};
+use crate::rows::{self, Item, PART, failed, held, needed, parsed, part, text};
 use crate::tables::{Index, Table};
 
 /// The routes in force.
@@ -58,7 +59,7 @@ impl Routes for DynamoRoutes {
                 "(attribute_not_exists(closed) OR closed < :try) \
                  AND (attribute_not_exists(opened) OR opened <= :try)",
             )
-            .expression_attribute_values(":try", text(fence(route.generation, route.attempt)))
+            .expression_attribute_values(":try", text(mark(route.generation, route.attempt)))
             .expression_attribute_values(":address", text(route.address.to_string()))
             .expression_attribute_values(":part", text(part(id.as_str())));
         Ok(held(update.send().await)?.is_some())
@@ -82,7 +83,7 @@ impl Routes for DynamoRoutes {
                 "(attribute_not_exists(closed) OR closed < :try) \
                  AND (attribute_not_exists(opened) OR opened <= :try)",
             )
-            .expression_attribute_values(":try", text(fence(generation, attempt)));
+            .expression_attribute_values(":try", text(mark(generation, attempt)));
         held(update.send().await).map(drop)
     }
 
@@ -106,7 +107,6 @@ impl Routes for DynamoRoutes {
 }
 
 fn route(row: &Item) -> Result<Route, Fault> {
-    let opened = text_in(row, "opened").ok_or_else(|| rows::missing("opened"))?;
-    let (generation, attempt) = try_of(opened)?;
+    let (generation, attempt) = try_of(needed(row, "opened")?)?;
     Ok(Route { generation, attempt, address: parsed(row, "address")? })
 }

@@ -8,9 +8,8 @@ use ports::Fault;
 
 use crate::Environment;
 use crate::error::{Said, fault};
+use crate::queue::{SERVICE, nonsense};
 
-/// The service, as an operator knows it.
-const SERVICE: &str = "SQS";
 /// SQS says by either code that there is no such queue: the older one by its query protocol
 /// (AWSSimpleQueueService API reference, `GetQueueUrl`).
 const ABSENT: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
@@ -36,8 +35,8 @@ pub async fn count(client: &Client, queue: &str) -> Result<Option<u64>, Fault> {
     let asked = client.get_queue_attributes().queue_url(url).attribute_names(wanted.clone());
     let answer = asked.send().await.map_err(|error| fault(SERVICE, &error))?;
     let text = answer.attributes().and_then(|all| all.get(&wanted));
-    let nonsense = || Fault::Nonsense { service: SERVICE, words: "a count is no number".into() };
-    text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(nonsense)
+    let count = text.and_then(|text| text.parse().ok()).map(Some);
+    count.ok_or_else(|| nonsense("a count is no number"))
 }
 
 fn is_absent(said: &Said) -> bool {

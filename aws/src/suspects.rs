@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use ports::{Fault, Suspect, Suspects};
 
 use crate::Environment;
-use crate::rows::{contended, failed, held, number, number_in, text, text_in, unreadable};
+use crate::rows::{contended, failed, held, nonsense, number, number_in, text, text_in};
 use crate::tables::Table;
 
 /// The table of suspects.
@@ -118,7 +118,7 @@ fn written(since: &Since) -> Result<String, Fault> {
         serde_json::to_string(&(suspect, at.as_nanosecond())).map(|line| line + "\n")
     };
     let lines = since.iter().map(line).collect::<Result<String, _>>();
-    lines.map_err(|error| unreadable(error.to_string()))
+    lines.map_err(|error| nonsense(error.to_string()))
 }
 
 /// The list that a text holds. What another version wrote in another shape is no obstacle: the

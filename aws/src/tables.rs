@@ -14,7 +14,7 @@ use ports::Fault;
 use serde::Serialize;
 
 use crate::Environment;
-use crate::error::fault;
+use crate::rows::{failed, unbuilt};
 
 /// A table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,9 +66,6 @@ pub const TABLES: &[Table] = &[
     crate::usage::USAGE,
 ];
 
-/// The service, as an operator knows it.
-const SERVICE: &str = "DynamoDB";
-
 /// Makes a table where there is no stack to make it: for tests.
 ///
 /// # Errors
@@ -91,26 +88,22 @@ pub async fn create(
     if table.stream {
         let stream = StreamSpecification::builder().stream_enabled(true);
         let stream = stream.stream_view_type(StreamViewType::NewImage).build();
-        request = request.stream_specification(stream.map_err(broken)?);
+        request = request.stream_specification(stream.map_err(unbuilt)?);
     }
-    request.send().await.map_err(|error| fault(SERVICE, &error))?;
+    request.send().await.map_err(|error| failed(&error))?;
     if let Some(attribute) = table.expires {
         let expires = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute);
         let request = client.update_time_to_live().table_name(&name);
-        let request = request.time_to_live_specification(expires.build().map_err(broken)?);
-        request.send().await.map_err(|error| fault(SERVICE, &error))?;
+        let request = request.time_to_live_specification(expires.build().map_err(unbuilt)?);
+        request.send().await.map_err(|error| failed(&error))?;
     }
     Ok(())
-}
-
-fn broken(error: impl std::fmt::Display) -> Fault {
-    Fault::Nonsense { service: SERVICE, words: error.to_string() }
 }
 
 fn schema(hash: &str, range: Option<&str>) -> Result<Vec<KeySchemaElement>, Fault> {
     let keys = [Some((hash, KeyType::Hash)), range.map(|name| (name, KeyType::Range))];
     let element = |(name, kind)| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(broken)
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuilt)
     };
     keys.into_iter().flatten().map(element).collect()
 }
@@ -123,7 +116,7 @@ fn attributes(table: &Table) -> Result<Vec<AttributeDefinition>, Fault> {
     names.dedup();
     let define = |name| {
         let definition = AttributeDefinition::builder().attribute_name(name);
-        definition.attribute_type(ScalarAttributeType::S).build().map_err(broken)
+        definition.attribute_type(ScalarAttributeType::S).build().map_err(unbuilt)
     };
     names.into_iter().map(define).collect()
 }
@@ -135,7 +128,7 @@ fn secondary(index: &Index) -> Result<GlobalSecondaryIndex, Fault> {
         .set_key_schema(Some(schema(index.hash, index.range)?))
         .projection(Projection::builder().projection_type(kind).build())
         .build()
-        .map_err(broken)
+        .map_err(unbuilt)
 }
 
 #[cfg(test)]

@@ -68,8 +68,8 @@ impl DynamoTimers {
         }
         found.sort_by(|(one, at), (other, then)| at.cmp(then).then_with(|| one.cmp(other)));
         found.truncate(most);
-        let keys = found.iter().map(|(id, _)| key(id)).collect();
-        let rows = rows::rows_of(&self.client, &self.table, keys).await?;
+        let keys: Vec<_> = found.iter().map(|(id, _)| key(id)).collect();
+        let rows = rows::rows_of(&self.client, &self.table, &keys, true).await?;
         let set = rows.iter().map(timer).collect::<Result<Vec<_>, _>>()?;
         found.retain(|due| set.contains(due));
         Ok(found)
@@ -85,14 +85,7 @@ impl DynamoTimers {
             .expression_attribute_values(":part", text(part))
             .expression_attribute_values(":now", text(time(now)))
             .limit(i32::try_from(most).unwrap_or(i32::MAX));
-        let mut pages = query.into_paginator().items().send();
-        let mut rows = Vec::new();
-        while rows.len() < most
-            && let Some(row) = pages.next().await
-        {
-            rows.push(row.map_err(|error| failed(&error))?);
-        }
-        Ok(rows)
+        rows::pages(query, most).await
     }
 }
 

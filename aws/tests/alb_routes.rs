@@ -1,15 +1,22 @@
-//! `AlbRoutes`: the suite of its port over the fake, then every bad part of ELBv2's contract.
+//! `AlbRoutes`: the suite of its port over the fake and over moto, then every bad part of ELBv2's
+//! contract.
 
 mod fake;
+#[path = "alb_routes/moto.rs"]
+mod moto;
 mod rig;
+#[macro_use]
+mod suite;
 
 use std::sync::Arc;
 
 use aws::alb_routes::{ALB_ROUTES, AlbRoutes, AlbSettings, SLOTS};
 use events::{Attempt, Gen, WorkspaceId};
-use fake::{config, id, tables};
+use fake::{config, id};
 use fake_aws::{Fake, Trouble};
+use moto::routes;
 use ports::{Fault, Route, Routes};
+use suite::tables;
 
 const LISTENER: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/tc/1/2";
 /// Where the priorities of ours begin.
@@ -22,7 +29,7 @@ struct World {
 
 async fn world() -> World {
     let fake = Arc::new(Fake::start().await.expect("a port"));
-    let (environment, dynamodb) = tables(&[ALB_ROUTES]).await;
+    let (dynamodb, environment) = tables(&[ALB_ROUTES]).await;
     let elb = aws_sdk_elasticloadbalancingv2::Client::new(&config(&fake).await);
     let settings = AlbSettings {
         listener: LISTENER.to_owned(),
@@ -33,7 +40,9 @@ async fn world() -> World {
     World { fake, routes: AlbRoutes::new(elb, &environment, dynamodb, settings) }
 }
 
-macro_rules! suite {
+ports::routes_rules!(suite);
+
+macro_rules! over_the_fake {
     (routes: $($rule:ident),+) => {
         $(
             #[tokio::test]
@@ -44,7 +53,7 @@ macro_rules! suite {
         )+
     };
 }
-ports::routes_rules!(suite);
+ports::routes_rules!(over_the_fake);
 
 fn route(generation: u64, attempt: u32, host: u8) -> Route {
     let address = ([10, 0, 0, host], 18_789).into();

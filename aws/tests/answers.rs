@@ -1,6 +1,8 @@
 //! What the adapters of rows make of answers that only a real DynamoDB gives: conflicts of
 //! transactions, throttles, and answers that were lost.
 
+mod sample;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +14,10 @@ use aws::suspects::DynamoSuspects;
 use aws::timers::DynamoTimers;
 use aws::usage::DynamoUsage;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use events::price::Cost;
-use events::usage::{Completion, Tokens};
-use events::{
-    Attempt, Envelope, Event, EventId, Gen, KeyPrint, Limits, Secret, Stamp, UsageRecord,
-};
+use events::{Attempt, Gen, Limits, Secret};
 use jiff::Timestamp;
 use ports::UsageSink;
-use ports::{Fault, Ids, Lease, LeaseLookup, Leases, People, Route, Routes, Suspects, Timers};
+use ports::{Fault, Lease, LeaseLookup, Leases, People, Route, Routes, Suspects, Timers};
 use replay::Replay;
 
 type Answer = (u16, &'static str);
@@ -53,13 +49,7 @@ const OUTAGE: Answer =
 /// A service that gives these answers in their order and then none, and its record of requests.
 fn answering(answers: &[Answer]) -> (Client, Environment, Replay) {
     let service = Replay::new(answers.iter().copied());
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(service.clone());
-    (Client::from_conf(config.build()), "test".parse().expect("a name"), service)
+    (Client::new(&service.config()), "test".parse().expect("a name"), service)
 }
 
 /// How often the service was called, and its last request's body.
@@ -206,22 +196,6 @@ async fn a_list_of_suspects_that_others_wrote_meanwhile_is_compared_anew() {
     assert_eq!(asked(&service).0, 3, "what is as it was is not written");
 }
 
-struct NoChance;
-
-impl Ids for NoChance {
-    fn event_id(&self, _: Timestamp) -> EventId {
-        panic!("people have no facts")
-    }
-
-    fn token(&self) -> Secret {
-        Secret::new("token")
-    }
-
-    fn below(&self, _: u64) -> u64 {
-        0
-    }
-}
-
 const LINK: Answer = (
     200,
     r#"{"Item":{"pk":{"S":"L#a"},"person":{"S":"ann"},"team":{"S":"red"},"admin":{"BOOL":true},
@@ -230,7 +204,7 @@ const LINK: Answer = (
 
 async fn redeemed(answers: &[Answer]) -> Result<bool, Fault> {
     let (client, environment, _) = answering(answers);
-    let people = DynamoPeople::new(client, &environment, Arc::new(NoChance));
+    let people = DynamoPeople::new(client, &environment, Arc::new(sample::Counted::default()));
     let second = |second| Timestamp::from_second(second).expect("in range");
     let answer = people.redeem("link", second(9), second(99)).await;
     answer.map(|session| session.is_some())
@@ -253,38 +227,17 @@ async fn a_link_of_an_earlier_round_is_no_link() {
     assert!(!redeemed(&[LINK, round]).await.expect("an answer"));
 }
 
-fn request() -> Envelope {
-    let record = UsageRecord {
-        generation: Gen(1),
-        team: "red".parse().expect("a name"),
-        provider: "p".to_owned(),
-        model: "m".to_owned(),
-        key: KeyPrint("0123456789ab".to_owned()),
-        started: Timestamp::UNIX_EPOCH,
-        duration_ms: 1,
-        status: 200,
-        completion: Completion::Complete,
-        estimated: false,
-        tokens: Tokens::default(),
-        cost: Cost::Unknown { why: "none".to_owned() },
-        raw: None,
-    };
-    let id = serde_json::from_str("\"01900000-0000-7000-8000-000000000001\"").expect("an id");
-    let stamp = Stamp { id, time: record.started, cause: None };
-    Envelope::new("/sidecar", "ann".parse().ok(), stamp, Event::UsageRecorded(record))
-}
-
 const NO_SUMS: Answer = (200, r#"{"Responses":{"tc-test-usage":[]},"UnprocessedKeys":{}}"#);
 const NO_IDS: Answer = (200, r#"{"Items":[],"Count":0}"#);
-/// The id of [`request`], in base64.
+/// The id of the sample, in base64.
 const ITS_ID: Answer = (
     200,
-    r#"{"Items":[{"pk":{"S":"W#ann"},"sk":{"S":"I#1970-01-01T00#00000"},"ids":{"B":"AZAAAAAAcACAAAAAAAAAAQ=="}}],"Count":1}"#,
+    r#"{"Items":[{"pk":{"S":"W#ann"},"sk":{"S":"I#1970-01-01T00#00000"},"ids":{"B":"AZcAAAAAcACAAAAAAAAAAQ=="}}],"Count":1}"#,
 );
 
 async fn counted(answers: &[Answer]) -> (Result<(), Fault>, usize) {
     let (client, environment, service) = answering(answers);
-    let answer = DynamoUsage::new(client, &environment).count(&[request()]).await;
+    let answer = DynamoUsage::new(client, &environment).count(&[sample::usage("ann")]).await;
     (answer, asked(&service).0)
 }
 

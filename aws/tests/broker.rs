@@ -8,9 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws::broker::policy::{Grants, session_policy};
 use aws::broker::{Refusal, StsBroker, used};
-use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_sts::{Client, Config};
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::Credentials;
 use events::token::{agent_key, token_hash};
 use events::{Attempt, Envelope, Gen, Limits, Secret, WorkspaceId};
 use jiff::Timestamp;
@@ -73,13 +72,7 @@ async fn a_token_becomes_a_session_of_its_workspace() {
 
 fn over(answers: &[(u16, &str)], leases: Arc<Table>) -> (StsBroker, Replay) {
     let http = Replay::new(answers.iter().copied());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http.clone());
-    (broker(Client::from_conf(config.build()), leases), http)
+    (broker(Client::new(&http.config()), leases), http)
 }
 
 /// As API_AssumeRole.html shows it.

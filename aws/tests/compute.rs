@@ -1,21 +1,27 @@
-//! `EcsCompute`: the suite of its port over the fake, then every bad part of ECS's contract.
+//! `EcsCompute`: the suite of its port over the fake, then every bad part of ECS's contract. Here is the
+//! life of a task; how one begins and what it is made of have files of their own.
 
+#[path = "compute/definitions.rs"]
+mod definitions;
 mod fake;
+#[path = "compute/moto.rs"]
+mod moto;
 mod rig;
+#[path = "compute/starts.rs"]
+mod starts;
+mod suite;
 
 use std::time::Duration;
 
-use aws::compute::{TaskSettings, task_of};
+use aws::compute::task_of;
 use events::{Attempt, Gen, ReasonClass, TaskId};
-use fake::{World, id, settings, world};
+use fake::{World, id, world};
 use fake_aws::{Runs, Trouble};
 use ports::{Compute, Fault, TaskSpec, TaskStatus};
 
 ports::compute_conformance!(world());
 
 const GRACE: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const MINUTES: Duration = Duration::from_secs(3 * 60);
 
 async fn stop(world: &World, spec: &TaskSpec) -> bool {
     let TaskSpec { workspace, generation, attempt, .. } = spec;
@@ -31,176 +37,6 @@ async fn gone(world: &World, spec: &TaskSpec) {
 
 fn alive(world: &World) -> usize {
     world.fake.living().len()
-}
-
-#[tokio::test]
-async fn no_room_is_a_reason_and_the_same_start_may_be_tried_again() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    for reason in ["RESOURCE:ENI", "Capacity is unavailable at this time."] {
-        world.fake.trouble("ecs.RunTask", Trouble::Failure(reason));
-        let full = world.compute.run(&spec).await;
-        assert!(
-            matches!(&full, Err(Fault::NoCapacity { words, .. }) if words.contains(reason)),
-            "{full:?}"
-        );
-    }
-    world.fake.trouble("ecs.RunTask", Trouble::Failure("AGENT"));
-    let away = world.compute.run(&spec).await;
-    assert!(matches!(away, Err(Fault::Unavailable { .. })), "{away:?}");
-    world.compute.run(&spec).await.expect("there is room now");
-    assert_eq!(alive(&world), 1);
-}
-
-#[tokio::test]
-async fn a_throttle_says_when_to_come_back_and_starts_nothing() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let after = Some(Duration::from_secs(7));
-    world.fake.trouble("ecs.RunTask", Trouble::Throttled(after));
-    let often = world.compute.run(&spec).await;
-    assert!(
-        matches!(often, Err(Fault::Throttled { after: told, .. }) if told == after),
-        "{often:?}"
-    );
-    assert_eq!(alive(&world), 0);
-    assert!(stop(&world, &spec).await, "nothing can be on its way");
-}
-
-#[tokio::test]
-async fn a_start_whose_answer_was_lost_is_found_by_its_token() {
-    for trouble in [Trouble::ActsAndIsLost, Trouble::ActsAndFails] {
-        let world = world().await;
-        let spec = world.spec("ann", 1, 1).await;
-        world.fake.trouble("ecs.RunTask", trouble);
-        let lost = world.compute.run(&spec).await;
-        assert!(matches!(lost, Err(Fault::Unavailable { .. })), "{lost:?}");
-        let task = world.compute.run(&spec).await.expect("the same");
-        assert_eq!(world.fake.living().len(), 1);
-        assert_eq!(world.fake.living()[0].0, task.0);
-    }
-}
-
-/// The functions die after RunTask, are deployed anew, and the message comes again.
-#[tokio::test]
-async fn a_deploy_between_two_deliveries_adopts_the_task() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&spec).await.expect_err("the answer is lost");
-    let subnets = vec!["subnet-of-tomorrow".to_owned()];
-    let next = world.deployed(TaskSettings { subnets, ..settings() }).await;
-    let task = next.run(&spec).await.expect("adopted");
-    assert_eq!(world.fake.living(), [(task.0, format!("tc/{}/ann/1/1", world.environment))]);
-}
-
-#[tokio::test]
-async fn a_conflict_with_a_task_that_is_not_seen_yet_is_asked_again() {
-    let world = world().await;
-    world.fake.change(|habits| habits.unseen = Duration::from_secs(10));
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&spec).await.expect_err("the answer is lost");
-    let next = world.deployed(TaskSettings { spot: true, ..settings() }).await;
-    let unseen = next.run(&spec).await;
-    assert!(matches!(unseen, Err(Fault::Unavailable { .. })), "{unseen:?}");
-    world.fake.advance(Duration::from_secs(10));
-    next.run(&spec).await.expect("adopted");
-    assert_eq!(alive(&world), 1);
-}
-
-/// ECS forgets a token after a day: asked again it would start a second task.
-#[tokio::test]
-async fn a_start_of_more_than_a_day_ago_is_adopted_or_refused_and_never_begun_twice() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&spec).await.expect_err("the answer is lost");
-    world.fake.advance(DAY);
-    let task = world.compute.run(&spec).await.expect("adopted");
-    assert_eq!(world.fake.living()[0].0, task.0);
-
-    let other = world.spec("bob", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&other).await.expect_err("the answer is lost");
-    let bobs = world.fake.living().into_iter().find(|(_, by)| by.contains("/bob/")).expect("bob's");
-    world.fake.end_task(&bobs.0, "SpotInterruption", "Your Spot Task was interrupted.");
-    world.fake.advance(DAY);
-    let refused = world.compute.run(&other).await;
-    assert!(matches!(refused, Err(Fault::Refused(_))), "{refused:?}");
-    let asked = world.fake.asked("ecs.RunTask").len();
-    assert_eq!(asked, 2, "nothing was asked for after the day");
-    let next = world.spec("bob", 1, 2).await;
-    world.compute.run(&next).await.expect("the next try has the place");
-}
-
-#[tokio::test]
-async fn a_known_start_gives_its_task_after_weeks() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let task = world.compute.run(&spec).await.expect("started");
-    gone(&world, &spec).await;
-    world.fake.advance(14 * DAY);
-    assert_eq!(world.compute.run(&spec).await.expect("the ended one"), task);
-    assert_eq!(alive(&world), 0);
-}
-
-#[tokio::test]
-async fn a_task_that_is_not_seen_yet_is_not_gone() {
-    let world = world().await;
-    world.fake.change(|habits| habits.unseen = Duration::from_secs(30));
-    let spec = world.spec("ann", 1, 1).await;
-    world.compute.run(&spec).await.expect("started");
-    let next = world.spec("ann", 2, 1).await;
-    let early = world.compute.run(&next).await;
-    assert!(matches!(early, Err(Fault::Unavailable { .. })), "{early:?}");
-    assert!(!stop(&world, &spec).await, "it may come up any moment");
-    assert_eq!(alive(&world), 1);
-    world.fake.advance(Duration::from_secs(30));
-    gone(&world, &spec).await;
-    assert_eq!(alive(&world), 0);
-    world.compute.run(&next).await.expect("there is room now");
-}
-
-/// The function dies between the claim and RunTask, or its RunTask is still on its way.
-#[tokio::test]
-async fn a_stop_waits_for_a_start_that_may_be_on_its_way() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::Fails);
-    world.compute.run(&spec).await.expect_err("nobody knows whether it acted");
-    assert!(!stop(&world, &spec).await, "too early to say");
-    world.fake.advance(MINUTES);
-    assert!(stop(&world, &spec).await, "nothing came of it");
-    let late = world.compute.run(&spec).await;
-    assert!(matches!(late, Err(Fault::Refused(_))), "{late:?}");
-}
-
-/// It is the last time of asking that counts, not the first.
-#[tokio::test]
-async fn a_stop_waits_for_a_repeated_start_too() {
-    let world = world().await;
-    world.fake.change(|habits| habits.unseen = Duration::from_secs(30));
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::Fails);
-    world.compute.run(&spec).await.expect_err("nobody knows whether it acted");
-    world.fake.advance(MINUTES);
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&spec).await.expect_err("nobody knows whether it acted");
-    assert!(!stop(&world, &spec).await, "the task is not seen, and it is there");
-    world.fake.advance(Duration::from_secs(30));
-    gone(&world, &spec).await;
-    assert_eq!(alive(&world), 0);
-}
-
-#[tokio::test]
-async fn a_stop_reaches_a_start_whose_answer_was_lost() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
-    world.compute.run(&spec).await.expect_err("the answer is lost");
-    gone(&world, &spec).await;
-    assert_eq!(alive(&world), 0);
 }
 
 #[tokio::test]
@@ -237,88 +73,6 @@ async fn what_somebody_else_runs_in_the_cluster_is_not_ours() {
     assert_eq!(world.compute.list().await.expect("a list").len(), 1);
     gone(&world, &spec).await;
     assert_eq!(alive(&world), 1, "theirs runs on");
-}
-
-#[tokio::test]
-async fn a_definition_is_registered_once_for_each_template() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    for generation in 1..4 {
-        world.compute.register(&spec.workspace, Gen(generation)).await.expect("registered");
-    }
-    assert_eq!(world.fake.asked("ecs.RegisterTaskDefinition").len(), 1);
-    let agent_image = "registry/agent@sha256:next".to_owned();
-    let next = world.deployed(TaskSettings { agent_image, ..settings() }).await;
-    next.register(&spec.workspace, Gen(4)).await.expect("registered");
-    assert_eq!(world.fake.asked("ecs.RegisterTaskDefinition").len(), 2);
-    next.deregister(&spec.workspace, Gen(4)).await.expect("forgotten");
-    let deleted = &world.fake.asked("ecs.DeleteTaskDefinitions")[0]["taskDefinitions"];
-    assert_eq!(deleted.as_array().expect("a list").len(), 2, "all revisions");
-    assert!(!world.fake.inventory().iter().any(|name| name.starts_with("role ")));
-}
-
-#[tokio::test]
-async fn a_registration_that_died_half_way_is_gone_on_with() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let calls = ["iam.CreateRole", "iam.PutRolePolicy", "ecs.RegisterTaskDefinition"];
-    for call in calls {
-        world.fake.trouble(call, Trouble::ActsAndIsLost);
-        let lost = world.compute.register(&spec.workspace, Gen(1)).await;
-        assert!(matches!(lost, Err(Fault::Unavailable { .. })), "{call}: {lost:?}");
-    }
-    world.compute.register(&spec.workspace, Gen(1)).await.expect("registered");
-    assert_eq!(world.fake.asked("ecs.RegisterTaskDefinition").len(), 1, "the first one is found");
-}
-
-#[tokio::test]
-async fn a_role_that_is_somebody_elses_is_left_alone() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let config = fake::config(&world.fake).await;
-    let theirs = aws_sdk_iam::Client::new(&config).create_role().assume_role_policy_document("{}");
-    let theirs = theirs.role_name(format!("tc-{}-agent-ann", world.environment)).path("/theirs/");
-    theirs.send().await.expect("made");
-    let taken = world.compute.register(&spec.workspace, Gen(1)).await;
-    assert!(matches!(taken, Err(Fault::Taken { .. })), "{taken:?}");
-    assert!(world.fake.asked("iam.PutRolePolicy").is_empty(), "and it allows nothing more");
-}
-
-#[tokio::test]
-async fn two_registrations_at_once_are_too_often() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let words = "Too many concurrent attempts to create a new revision of the specified family.";
-    let says = Trouble::Says { status: 400, code: "ClientException", words };
-    world.fake.trouble("ecs.RegisterTaskDefinition", says);
-    let often = world.compute.register(&spec.workspace, Gen(1)).await;
-    assert!(matches!(often, Err(Fault::Throttled { .. })), "{often:?}");
-}
-
-/// A role is not known everywhere for some seconds after it was made.
-#[tokio::test]
-async fn a_role_that_is_not_known_yet_is_asked_again() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    let words = "ECS was unable to assume the role 'arn:x' that was provided for this task.";
-    let says = Trouble::Says { status: 400, code: "ClientException", words };
-    world.fake.trouble("ecs.RunTask", says);
-    let early = world.compute.run(&spec).await;
-    assert!(matches!(early, Err(Fault::Unavailable { .. })), "{early:?}");
-    world.compute.run(&spec).await.expect("known now");
-}
-
-#[tokio::test]
-async fn a_definition_that_somebody_removed_is_registered_again() {
-    let world = world().await;
-    let spec = world.spec("ann", 1, 1).await;
-    world.compute.register(&spec.workspace, Gen(1)).await.expect("registered");
-    let says =
-        Trouble::Says { status: 400, code: "ClientException", words: "TaskDefinition is inactive" };
-    world.fake.trouble("ecs.RunTask", says);
-    let gone = world.compute.run(&spec).await;
-    assert!(matches!(gone, Err(Fault::Unavailable { .. })), "{gone:?}");
-    world.compute.run(&spec).await.expect("registered and started");
 }
 
 #[tokio::test]

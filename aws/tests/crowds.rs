@@ -1,19 +1,20 @@
 //! What many at once leave behind: the same, whoever comes first.
 
 mod rig;
+mod sample;
 #[macro_use]
 mod suite;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws::leases::{DynamoLeases, LEASES};
 use aws::people::{DynamoPeople, PEOPLE};
 use aws::routes::{DynamoRoutes, ROUTES};
 use events::token::token_hash;
-use events::{Attempt, EventId, Gen, Limits, Secret, WorkspaceId};
+use events::{Attempt, Gen, Limits, Secret, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Fault, Ids, Lease, LeaseLookup, Leases, People, Person, Route, Routes};
+use ports::{Fault, Lease, LeaseLookup, Leases, People, Person, Route, Routes};
+use sample::Counted;
 use tokio::task::JoinSet;
 
 /// How many generations, each of as many tries, are opened and closed at once.
@@ -97,23 +98,6 @@ async fn of_many_grants_and_revokes_at_once_those_after_the_latest_revoke_are_in
         let token = leases.token(&ann(), of.0, of.1);
         let found = leases.find(&token_hash(token.expose())).await.expect("found");
         assert_eq!(found.is_some(), of > LAST[0], "{of:?}");
-    }
-}
-
-#[derive(Default)]
-struct Counted(AtomicU64);
-
-impl Ids for Counted {
-    fn event_id(&self, _: Timestamp) -> EventId {
-        panic!("people have no facts")
-    }
-
-    fn token(&self) -> Secret {
-        Secret::new(token_hash(&self.0.fetch_add(1, Ordering::Relaxed).to_string()))
-    }
-
-    fn below(&self, _: u64) -> u64 {
-        0
     }
 }
 

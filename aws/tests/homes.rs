@@ -2,6 +2,7 @@
 
 mod fake;
 mod rig;
+mod suite;
 
 use std::time::Duration;
 

@@ -11,38 +11,15 @@ mod facts;
 #[path = "journal/requests.rs"]
 mod requests;
 mod rig;
+#[macro_use]
+mod suite;
 
 use aws::journal::{DynamoJournal, JOURNAL};
-use aws_sdk_dynamodb::Client;
 
 /// A journal of its own.
 async fn journal() -> DynamoJournal {
-    let client = Client::new(&rig::ministack().config().await);
-    let environment = rig::environment();
-    aws::tables::create(&client, &environment, &JOURNAL).await.expect("a table");
+    let (client, environment) = suite::tables(&[JOURNAL]).await;
     DynamoJournal::new(client, &environment)
-}
-
-/// Runs each rule of a suite on a table of its own, and makes sure that a suite's list leaves out
-/// none of its rules.
-macro_rules! suite {
-    ($port:ident: $($rule:ident),+) => {
-        mod $port {
-            $(
-                #[tokio::test]
-                async fn $rule() {
-                    ports::conformance::$port::$rule(&super::$port().await, "t").await;
-                }
-            )+
-
-            #[test]
-            fn every_rule_is_in_the_list() {
-                let text = include_str!(concat!("../../ports/src/conformance/", stringify!($port), ".rs"));
-                let written = text.lines().filter(|line| line.starts_with("pub async fn ")).count();
-                assert_eq!(written, [$(stringify!($rule)),+].len());
-            }
-        }
-    };
 }
 
 ports::journal_rules!(suite);

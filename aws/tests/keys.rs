@@ -2,12 +2,12 @@
 //! when two edit at once or one dies half-way.
 
 mod rig;
+#[macro_use]
+mod suite;
 
 use aws::Environment;
 use aws::keys::{SecretsKeys, create};
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_secretsmanager::{Client, Config};
+use aws_sdk_secretsmanager::Client;
 use events::Secret;
 use events::token::key_print;
 use ports::{Fault, Grant, Keys, Renewed};
@@ -20,26 +20,13 @@ async fn fresh() -> (Client, Environment) {
     (client, environment)
 }
 
-macro_rules! suite {
-    ($port:ident: $($rule:ident),+) => {
-        mod $port {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $rule() {
-                    let (client, environment) = super::fresh().await;
-                    let keys = super::SecretsKeys::new(client, &environment);
-                    ports::conformance::$port::$rule(&keys, "t").await;
-                }
-            )+
+async fn keys() -> SecretsKeys {
+    let (client, environment) = fresh().await;
+    SecretsKeys::new(client, &environment)
+}
 
-            #[test]
-            fn every_rule_is_in_the_list() {
-                let text = include_str!(concat!("../../ports/src/conformance/", stringify!($port), ".rs"));
-                let written = text.lines().filter(|line| line.starts_with("pub async fn ")).count();
-                assert_eq!(written, [$(stringify!($rule)),+].len());
-            }
-        }
-    };
+async fn staging() -> SecretsKeys {
+    keys().await
 }
 
 ports::keys_rules!(suite);
@@ -160,13 +147,7 @@ async fn who_only_reads_gets_no_refresh_token_and_changes_nothing() {
 
 fn over(answers: &[(u16, &str)]) -> (SecretsKeys, Replay) {
     let http = Replay::new(answers.iter().copied());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http.clone());
-    (SecretsKeys::new(Client::from_conf(config.build()), &rig::environment()), http)
+    (SecretsKeys::new(Client::new(&http.config()), &rig::environment()), http)
 }
 
 /// The body of a request.

@@ -1,35 +1,18 @@
 //! The promises about people over a local DynamoDB, and what only a table can show.
 
 mod rig;
+mod sample;
 #[macro_use]
 mod suite;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws::people::{DynamoPeople, PEOPLE};
+use events::WorkspaceId;
 use events::token::token_hash;
-use events::{EventId, Secret, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Ids, People, Person};
-
-/// Secrets that nobody need guess: they only have to differ.
-#[derive(Default)]
-struct Counted(AtomicU64);
-
-impl Ids for Counted {
-    fn event_id(&self, _: Timestamp) -> EventId {
-        panic!("people have no facts")
-    }
-
-    fn token(&self) -> Secret {
-        Secret::new(token_hash(&self.0.fetch_add(1, Ordering::Relaxed).to_string()))
-    }
-
-    fn below(&self, _: u64) -> u64 {
-        0
-    }
-}
+use ports::{People, Person};
+use sample::Counted;
 
 async fn people() -> DynamoPeople {
     let (client, environment) = suite::tables(&[PEOPLE]).await;

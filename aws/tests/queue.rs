@@ -6,9 +6,7 @@ mod rig;
 use std::time::Duration;
 
 use aws::queue::{SqsQueue, create};
-use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_sqs::{Client, Config};
+use aws_sdk_sqs::Client;
 use events::Class;
 use ports::{Fault, Handle, Nudge, Outgoing, Queue};
 use replay::Replay;
@@ -44,13 +42,7 @@ ports::queue_rules!(suite);
 fn answering(answers: &[(u16, &str)]) -> (SqsQueue, Replay) {
     let url = (200, r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/q"}"#);
     let http = Replay::new(std::iter::once(&url).chain(answers).copied());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http.clone());
-    let queue = SqsQueue::new(Client::from_conf(config.build()), &rig::environment());
+    let queue = SqsQueue::new(Client::new(&http.config()), &rig::environment());
     (queue, http)
 }
 

@@ -1,8 +1,9 @@
 //! The line in front of Fargate keeps its promises on DynamoDB.
 
 mod rig;
+#[macro_use]
+mod suite;
 
-use aws::Environment;
 use aws::starts::{Capacity, DynamoStarts, STARTS};
 use aws_sdk_dynamodb::Client;
 use events::admission::{Bucket, Rate};
@@ -10,25 +11,10 @@ use events::{Attempt, Gen, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Admission, Fault, Starts as _};
 
-async fn table() -> (Client, Environment) {
-    let client = Client::new(&rig::ministack().config().await);
-    let environment = rig::environment();
-    aws::tables::create(&client, &environment, &STARTS).await.expect("a table");
-    (client, environment)
-}
-
-macro_rules! suite {
-    ($port:ident: $($rule:ident),+) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $rule() {
-                let (client, environment) = table().await;
-                let rate = ports::conformance::starts::RATE;
-                let line = DynamoStarts::new(client, &environment, Capacity::OnDemand, rate);
-                ports::conformance::starts::$rule(&line, "t").await;
-            }
-        )+
-    };
+async fn starts() -> DynamoStarts {
+    let (client, environment) = suite::tables(&[STARTS]).await;
+    let rate = ports::conformance::starts::RATE;
+    DynamoStarts::new(client, &environment, Capacity::OnDemand, rate)
 }
 
 ports::starts_rules!(suite);
@@ -50,7 +36,7 @@ async fn slot(line: &DynamoStarts, number: usize, now: Timestamp) -> Timestamp {
 /// The expressions in the table and the rule in the core are two texts of one thing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_table_gives_the_slots_that_the_rule_gives_whatever_the_clocks_say() {
-    let (client, environment) = table().await;
+    let (client, environment) = suite::tables(&[STARTS]).await;
     let rate = Rate::per_second(3, 7);
     let line = DynamoStarts::new(client, &environment, Capacity::OnDemand, rate);
     let clocks =
@@ -65,7 +51,7 @@ async fn the_table_gives_the_slots_that_the_rule_gives_whatever_the_clocks_say()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_at_one_bucket_gets_its_burst_and_then_one_slot_each() {
-    let (client, environment) = table().await;
+    let (client, environment) = suite::tables(&[STARTS]).await;
     let rate = Rate::per_second(10, 20);
     let line = DynamoStarts::new(client, &environment, Capacity::OnDemand, rate);
     let mut crowd = tokio::task::JoinSet::new();
@@ -81,7 +67,7 @@ async fn a_crowd_at_one_bucket_gets_its_burst_and_then_one_slot_each() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_demand_and_spot_are_two_lines() {
-    let (client, environment) = table().await;
+    let (client, environment) = suite::tables(&[STARTS]).await;
     let rate = Rate::per_second(1, 1);
     for capacity in [Capacity::OnDemand, Capacity::Spot] {
         let line = DynamoStarts::new(client.clone(), &environment, capacity, rate);

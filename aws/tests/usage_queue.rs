@@ -5,9 +5,7 @@ mod sample;
 
 use aws::queue::create_usage;
 use aws::usage_queue::{SqsUsage, accept};
-use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_sqs::{Client, Config};
+use aws_sdk_sqs::Client;
 use events::Envelope;
 use ports::{Fault, UsageSink};
 use sample::usage;
@@ -27,13 +25,8 @@ async fn a_batch_is_one_message_and_its_receiver_reads_what_was_sent() {
 }
 
 fn over(answers: &[(u16, &str)]) -> SqsUsage {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
-        .http_client(replay::Replay::new(answers.iter().copied()));
-    SqsUsage::new(Client::from_conf(config.build()), &rig::environment())
+    let service = replay::Replay::new(answers.iter().copied());
+    SqsUsage::new(Client::new(&service.config()), &rig::environment())
 }
 
 const URL: (u16, &str) = (200, r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/1/q"}"#);

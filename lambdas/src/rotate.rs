@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use events::pool::Pool;
 use events::rotation::RequestedBy;
 use events::{ProviderId, Secret};
-use ports::pool::Pool;
 use ports::{Fault, Staging};
 use producers::Pools;
 use producers::rotation::{Order, request};

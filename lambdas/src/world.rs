@@ -17,10 +17,10 @@ use aws::suspects::DynamoSuspects;
 use aws::timers::DynamoTimers;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use consumers::World;
+use events::pool::Pool;
 use events::price::PriceTable;
 use events::{Class, Secret, rotation};
 use lambda_runtime::Diagnostic;
-use ports::pool::Pool;
 use ports::{Compute, Fault, Starts, Timers, Trial};
 use producers::{Bus, Pools};
 use sidecar::{Outside, Sidecar};
@@ -191,7 +191,7 @@ impl Root {
     /// What the store said, or that they are no pool.
     pub async fn offered_keys(&self) -> Result<Option<Pool>, Fault> {
         let offered = self.secret(&self.environment.pool_secret(), Some(OFFERED)).await?;
-        offered.map(|text| Pool::parse(text.expose())).transpose()
+        Ok(offered.map(|text| Pool::parse(text.expose())).transpose()?)
     }
 
     /// A secret's version; `None` when there is none with this label, or it has no text.

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use events::pool::{Pool, PoolError};
 use events::rotation::Number;
 use events::{KeyPrint, ProviderId, Secret};
-use ports::pool::{Pool, SERVICE};
+use ports::keys::SERVICE;
 use ports::{Fault, KeyInfo, Keys, PoolKey, Renewed, Staging, Turn};
 
 use crate::lock::DirectoryLock;
@@ -81,7 +82,7 @@ impl FileKeys {
 
     async fn change<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut Pool) -> Result<T, Fault> + Send + 'static,
+        work: impl Fn(&mut Pool) -> Result<T, PoolError> + Send + 'static,
     ) -> Result<T, Fault> {
         self.with(move |file| file.change(work)).await
     }
@@ -143,7 +144,7 @@ impl Staging for FileKeys {
 
     async fn staged(&self, provider: &ProviderId, rotation: Number) -> Result<Vec<PoolKey>, Fault> {
         let provider = provider.clone();
-        self.with(move |file| file.pool()?.staged(&provider, rotation)).await
+        self.with(move |file| Ok(file.pool()?.staged(&provider, rotation)?)).await
     }
 
     async fn promote(
@@ -208,7 +209,7 @@ impl KeyFile {
             let text = std::fs::read_to_string(&self.path);
             let text = Secret::new(text.map_err(|error| Fault::unavailable(SERVICE, error))?);
             self.known = None;
-            let pool = Pool::parse(text.expose()).map_err(|fault| in_file(fault, &self.path))?;
+            let pool = Pool::parse(text.expose()).map_err(|error| in_file(error, &self.path))?;
             return Ok(&self.known.insert((seen, pool)).1);
         }
         self.known.as_ref().map(|(_, pool)| pool).ok_or_else(|| Fault::Nonsense {
@@ -219,7 +220,7 @@ impl KeyFile {
 
     /// Makes a change on top of the file as it is now, and makes it anew if an administrator saved
     /// theirs meanwhile.
-    fn change<T>(&mut self, work: impl Fn(&mut Pool) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn change<T>(&mut self, work: impl Fn(&mut Pool) -> Result<T, PoolError>) -> Result<T, Fault> {
         for _ in 0..CHANGES_MAX {
             let before = self.pool()?.clone();
             let mut pool = before.clone();
@@ -243,9 +244,9 @@ impl KeyFile {
     }
 }
 
-/// The same fault, with the name of the file that somebody has to look into.
-fn in_file(fault: Fault, path: &Path) -> Fault {
-    let Fault::Nonsense { service, words } = fault else { return fault };
+/// What is wrong, with the name of the file that somebody has to look into.
+fn in_file(error: PoolError, path: &Path) -> PoolError {
+    let PoolError::Nonsense(words) = error else { return error };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    Fault::Nonsense { service, words: format!("{name}: {words}") }
+    PoolError::Nonsense(format!("{name}: {words}"))
 }

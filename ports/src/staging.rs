@@ -6,20 +6,11 @@
 //! what was retired is kept as `AWSPREVIOUS` until the rotation is over, so that it can come back.
 
 use async_trait::async_trait;
+use events::pool::{PoolKey, Turn};
 use events::rotation::Number;
-use events::{Attempt, KeyPrint, ProviderId, Secret};
+use events::{KeyPrint, ProviderId, Secret};
 
-use crate::{Fault, Keys, PoolKey};
-
-/// Which try of which rotation acts. A try that was taken back changes nothing any more, and neither
-/// does one of a rotation that was forgotten: a late message writes no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
-    /// Which rotation.
-    pub rotation: Number,
-    /// Which try.
-    pub attempt: Attempt,
-}
+use crate::{Fault, Keys};
 
 /// The pool with what lies beside it. Every change is one write, all of it or nothing, on top of
 /// whatever others have changed meanwhile: nobody's edit is lost.

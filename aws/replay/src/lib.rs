@@ -6,6 +6,10 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -42,6 +46,18 @@ impl Replay {
         let exchange =
             |answer| Exchange { answer: Mutex::new(Some(answer)), request: OnceLock::new() };
         Self(Arc::new(answers.into_iter().map(exchange).collect()))
+    }
+
+    /// A configuration by which every client asks this service, and asks nothing twice.
+    pub fn config(&self) -> SdkConfig {
+        let credentials = Credentials::new("id", "secret", None, None, "tests");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(self.clone())
+            .build()
     }
 
     /// What was asked, in its order.

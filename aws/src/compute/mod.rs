@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
-use events::{Attempt, Gen, TaskId, WorkspaceId};
+use events::{Attempt, Gen, Sight, TaskId, WorkspaceId};
 use ports::{Clock, Compute, Fault, Task, TaskSpec, TaskStatus};
 use tokio::time::{Instant, sleep};
 
@@ -39,13 +39,9 @@ use crate::homes::FindHome;
 use crate::marks::mark;
 use record::Record;
 use role::Roles;
-use run::Sight;
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "ECS";
-/// How long a start that was asked for may be on its way or missed by ECS: a function's time limit is
-/// a minute, and ECS shows a task within seconds.
-const UNSEEN_MAX_MS: i64 = 2 * 60 * 1_000;
 /// How often everything is looked at by who has no events.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

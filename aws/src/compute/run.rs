@@ -8,7 +8,8 @@ use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, NetworkConfiguration,
 };
-use events::{Reason, ReasonClass, TaskId, WorkspaceId};
+use events::sight::token_is_believed;
+use events::{Reason, ReasonClass, Sight, TaskId, WorkspaceId};
 use ports::{Fault, Task, TaskSpec, TaskStatus};
 
 use super::definition::{overrides, tag};
@@ -16,26 +17,12 @@ use super::names::started_by;
 use super::record::{Registered, Start};
 use super::role::{ENVIRONMENT_TAG, WORKSPACE_TAG};
 use super::sorting::{self, Refusal, broken, failure};
-use super::{EcsCompute, SERVICE, UNSEEN_MAX_MS, failed};
+use super::{EcsCompute, SERVICE, failed};
 use crate::error::Said;
 use crate::marks::mark;
 
-/// How long a client token is believed: an hour less than the 24 that ECS keeps it at the most
-/// (`ECS_Idempotency`).
-const TOKEN_BELIEVED_MS: i64 = 23 * 60 * 60 * 1_000;
 /// How often the place is asked for again when somebody else's change came between.
 const CLAIMS_MAX: u32 = 4;
-
-/// What is seen of a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
-    /// Its task lives, or is about to end.
-    Alive,
-    /// Nothing lives of it, and nothing will.
-    Gone,
-    /// Nothing is seen, and it is too early to say.
-    Unseen,
-}
 
 impl EcsCompute {
     /// Starts a task, or gives the one that its token started before.
@@ -48,7 +35,7 @@ impl EcsCompute {
         if let Some(arn) = &start.arn {
             return self.keep(spec, arn).await;
         }
-        if self.now_ms().saturating_sub(start.at_ms) > TOKEN_BELIEVED_MS {
+        if !token_is_believed(start.at_ms, self.now_ms()) {
             return self.adopt_or_refuse(spec, &start).await;
         }
         let definition = match self.definition_for(id, spec.generation, &spec.home).await {
@@ -113,8 +100,7 @@ impl EcsCompute {
         Err(Fault::Conflict)
     }
 
-    /// What is seen of a start. A task that is not seen is not gone until nobody can still be
-    /// starting it and ECS would show it.
+    /// What is seen of a start.
     pub(super) async fn sight(&self, id: &WorkspaceId, start: &Start) -> Result<Sight, Fault> {
         let found = match &start.arn {
             Some(arn) => self.describe_task(&TaskId(arn.clone())).await?,
@@ -123,12 +109,8 @@ impl EcsCompute {
                 all.into_iter().find(|task| mark(task.generation, task.attempt) == start.mark)
             }
         };
-        Ok(match found {
-            Some(task) if matches!(task.status, TaskStatus::Stopped(_)) => Sight::Gone,
-            Some(_) => Sight::Alive,
-            None if self.now_ms().saturating_sub(start.asked_ms) > UNSEEN_MAX_MS => Sight::Gone,
-            None => Sight::Unseen,
-        })
+        let lives = found.map(|task| !matches!(task.status, TaskStatus::Stopped(_)));
+        Ok(Sight::of(lives, start.asked_ms, self.now_ms()))
     }
 
     /// Asks ECS for the task.

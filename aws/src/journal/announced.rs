@@ -3,8 +3,8 @@
 use ports::Fault;
 use serde_json::{Value, json};
 
-use super::item::nonsense;
 use super::packed::unpacked;
+use crate::rows::nonsense;
 
 /// The announcement of one record of the table's stream (amazondynamodb/latest/APIReference,
 /// "API_streams_Record"): which list, which place in it, and the JSON array of its facts as text.

@@ -7,10 +7,11 @@ use events::Envelope;
 use ports::{Cursor, Fault};
 use tokio::time::{Instant, sleep};
 
-use super::item::{Item, nonsense};
+use super::item::Item;
 use super::keys::{self, Key};
 use super::packed::unpacked;
 use super::store::Store;
+use crate::rows::nonsense;
 
 /// How many rows one look at the feed reads at once.
 const ROWS: u64 = 10;

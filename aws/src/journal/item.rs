@@ -1,27 +1,24 @@
 //! Reading an item's attributes. What is not there, or not what we write there, is a broken record.
 
-use std::collections::BTreeMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use ports::Fault;
 use serde::de::DeserializeOwned;
 
-use super::SERVICE;
 use super::keys::Key;
+use crate::rows::{self, nonsense, text_in};
 
 /// One item as it was read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Item(BTreeMap<String, AttributeValue>);
+pub(crate) struct Item(rows::Item);
 
 impl Item {
     /// An item with these attributes.
-    pub(crate) fn of(attributes: impl IntoIterator<Item = (String, AttributeValue)>) -> Self {
-        Self(attributes.into_iter().collect())
+    pub(crate) fn of(attributes: rows::Item) -> Self {
+        Self(attributes)
     }
 
     /// The text of an attribute, if there is one.
     pub(crate) fn has(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_s().ok().map(String::as_str)
+        text_in(&self.0, name)
     }
 
     /// The text of an attribute.
@@ -68,41 +65,30 @@ impl Item {
     }
 }
 
-/// What makes no sense, in plain words.
-pub(crate) fn nonsense(words: String) -> Fault {
-    Fault::Nonsense { service: SERVICE, words }
-}
-
-/// Text as an attribute.
-pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(text.into())
-}
-
-/// A number as an attribute.
-pub(crate) fn n(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use super::*;
+    use crate::rows::{number, text};
 
     #[test]
     fn what_is_not_what_we_write_is_told_by_its_key_and_never_shown() {
-        let item = |value| Item::of([("pk".to_owned(), s("W#ann")), ("x".to_owned(), value)]);
-        let secret = item(s("SECRET"));
+        let item =
+            |value| Item::of([("pk".to_owned(), text("W#ann")), ("x".to_owned(), value)].into());
+        let secret = item(text("SECRET"));
         assert_eq!(secret.text("x").expect("a text"), "SECRET");
         for fault in [
             secret.number("x").map(|_| ()),
             secret.texts("x").map(|_| ()),
             secret.json::<u8>("x").map(|_| ()),
-            item(n(7)).text("x").map(|_| ()),
-            item(AttributeValue::L(vec![n(7)])).texts("x").map(|_| ()),
+            item(number(7)).text("x").map(|_| ()),
+            item(AttributeValue::L(vec![number(7)])).texts("x").map(|_| ()),
             secret.key().map(|_| ()),
         ] {
             let words = fault.expect_err("broken").to_string();
             assert!(words.contains("W#ann") && !words.contains("SECRET"), "{words}");
         }
-        assert_eq!(item(n(7)).number("x").expect("a number"), 7);
+        assert_eq!(item(number(7)).number("x").expect("a number"), 7);
     }
 }

@@ -8,11 +8,12 @@ use ports::Fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::cancelled::{Unwritten, unbuilt};
-use super::item::{Item, n, nonsense, s};
+use super::item::Item;
 use super::keys::{self, List};
 use super::pending::pending;
 use super::store::{Store, items};
+use crate::rows::cancelled::Unwritten;
+use crate::rows::{nonsense, number, text, unbuilt};
 
 /// How many events one append may hold. A transaction has 100 actions at the most: the append, what
 /// the list folds to, and a mark for each event.
@@ -84,8 +85,8 @@ impl Store {
         let page = i32::try_from(most.min(PAGE)).unwrap_or(i32::MAX);
         let query = self.query().consistent_read(true).limit(page);
         let query = query.key_condition_expression("pk = :pk AND sk > :after");
-        let query = query.expression_attribute_values(":pk", s(&list.pk));
-        let query = query.expression_attribute_values(":after", s(keys::version(after)));
+        let query = query.expression_attribute_values(":pk", text(&list.pk));
+        let query = query.expression_attribute_values(":after", text(keys::version(after)));
         let mut found = Vec::new();
         for append in items(query, most).await? {
             let first = append.number("after")?;
@@ -114,7 +115,7 @@ impl Store {
         }
         let version = Version(expected.0.saturating_add(facts.len() as u64));
         let key = list.append(version);
-        let append = pending(self.table(), &key, facts)?.item("after", n(expected.0));
+        let append = pending(self.table(), &key, facts)?.item("after", number(expected.0));
         let mut actions =
             vec![put(at(self.head(list, version, fold, indexed)?, expected))?, put(append)?];
         for (fact, version) in facts.iter().zip(expected.0 + 1..) {
@@ -127,7 +128,7 @@ impl Store {
             Err(Unwritten::Conditions(places)) => {
                 let moved_on = places.iter().any(|place| [HEAD, APPEND].contains(place));
                 self.recorded(list, facts).await?.ok_or_else(|| {
-                    let taken = || nonsense("an event of this append is recorded already".into());
+                    let taken = || nonsense("an event of this append is recorded already");
                     if moved_on { Fault::Conflict } else { taken() }
                 })
             }
@@ -145,11 +146,11 @@ impl Store {
         let json = serde_json::to_string(fold).map_err(|error| nonsense(error.to_string()))?;
         let head = PutBuilder::default()
             .table_name(self.table())
-            .item("pk", s(&list.head.pk))
-            .item("sk", s(&list.head.sk))
-            .item("version", n(version.0))
-            .item("rules", n(u64::from(F::RULES)))
-            .item("fold", s(json));
+            .item("pk", text(&list.head.pk))
+            .item("sk", text(&list.head.sk))
+            .item("version", number(version.0))
+            .item("rules", number(u64::from(F::RULES)))
+            .item("fold", text(json));
         Ok(indexed.into_iter().fold(head, |head, (name, value)| head.item(name, value)))
     }
 
@@ -158,10 +159,10 @@ impl Store {
         let key = keys::event(fact.id);
         PutBuilder::default()
             .table_name(self.table())
-            .item("pk", s(key.pk))
-            .item("sk", s(key.sk))
-            .item("list", s(&list.pk))
-            .item("version", n(version.0))
+            .item("pk", text(key.pk))
+            .item("sk", text(key.sk))
+            .item("list", text(&list.pk))
+            .item("version", number(version.0))
             .condition_expression("attribute_not_exists(pk)")
     }
 
@@ -187,7 +188,7 @@ fn at(put: PutBuilder, version: Version) -> PutBuilder {
     }
     put.condition_expression("#version = :expected")
         .expression_attribute_names("#version", "version")
-        .expression_attribute_values(":expected", n(version.0))
+        .expression_attribute_values(":expected", number(version.0))
 }
 
 /// A put as one action of a transaction.

@@ -27,7 +27,6 @@
 //! is the JSON array of the facts as text.
 
 mod announced;
-pub(crate) mod cancelled;
 mod feed;
 mod item;
 pub(crate) mod keys;
@@ -48,15 +47,12 @@ use jiff::Timestamp;
 use ports::{Cursor, Fault, Journal, Loaded, Projection, Query, Row};
 
 use crate::Environment;
+use crate::rows::nonsense;
 use crate::tables::{Index, Table};
 pub use announced::announced;
-pub(crate) use item::{nonsense, s};
 pub(crate) use keys::{List, ROTATIONS};
 pub(crate) use list::Fold;
 pub(crate) use store::{Store, items};
-
-/// The service, as an operator knows it.
-const SERVICE: &str = "DynamoDB";
 
 /// What has no place in the feed yet.
 const PENDING: Index = keys_only("pending", "pending", "since");
@@ -146,7 +142,7 @@ impl Journal for DynamoJournal {
         projection: &Projection,
     ) -> Result<Version, Fault> {
         if events.iter().any(|event| event.subject.as_ref() != Some(id)) {
-            return Err(item::nonsense(format!("an event of another workspace than {id}")));
+            return Err(nonsense(format!("an event of another workspace than {id}")));
         }
         let indexed = search::indexed(&Row::of(id, projection));
         let folded = (&projection.workspace, indexed);

@@ -13,8 +13,8 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use ports::Fault;
 
-use super::item::nonsense;
 use super::pending::FACTS_BYTES_MAX;
+use crate::rows::nonsense;
 
 /// What stands before what is packed, which no JSON begins with: deflate (RFC 1951) in base64.
 const MARK: &str = "deflate:";

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use events::Envelope;
 
-use super::item::{nonsense, s};
 use super::keys::{self, Key};
+use crate::rows::{nonsense, text, time};
 use ports::Fault;
 
 /// The most that the facts of one item may be, in bytes of JSON. An item has 400 KB at the most
@@ -37,11 +37,11 @@ pub(crate) fn pending(table: &str, key: &Key, facts: &[Envelope]) -> Result<PutB
     types.dedup();
     Ok(PutBuilder::default()
         .table_name(table)
-        .item("pk", s(&key.pk))
-        .item("sk", s(&key.sk))
-        .item("envelopes", s(json))
+        .item("pk", text(&key.pk))
+        .item("sk", text(&key.sk))
+        .item("envelopes", text(json))
         .item("types", AttributeValue::Ss(types))
-        .item("pending", s(keys::part("pending", keys::shard(&key.pk))))
-        .item("since", s(keys::time(first.time)))
+        .item("pending", text(keys::part("pending", keys::shard(&key.pk))))
+        .item("since", text(time(first.time)))
         .condition_expression("attribute_not_exists(pk)"))
 }

@@ -11,12 +11,13 @@ use events::{Status, Step, Workspace, WorkspaceId};
 use jiff::Timestamp;
 use ports::{Fault, Projection, Query, Row};
 
-use super::cancelled::Unwritten;
-use super::item::{Item, n, s};
+use super::item::Item;
 use super::keys::{self, Key, List, SHARDS};
 use super::list::Attributes;
 use super::store::{Store, items};
-use super::{ACTIVE, DUE, SERVICE, STATUS, TEAM, TROUBLE};
+use super::{ACTIVE, DUE, STATUS, TEAM, TROUBLE};
+use crate::rows::cancelled::Unwritten;
+use crate::rows::{SERVICE, number, text, time};
 use crate::tables::Index;
 
 /// How many workspaces are read at once.
@@ -25,19 +26,19 @@ const CHUNK: usize = 100;
 /// The attributes by which a workspace is found.
 pub(super) fn indexed(row: &Row) -> Attributes {
     let shard = keys::shard(row.workspace.as_str());
-    let mut attributes = vec![(STATUS.hash, s(keys::part(row.status.name(), shard)))];
+    let mut attributes = vec![(STATUS.hash, text(keys::part(row.status.name(), shard)))];
     if let Some(team) = &row.team {
-        attributes.push((TEAM.hash, s(team.as_str())));
+        attributes.push((TEAM.hash, text(team.as_str())));
     }
     let times = [(DUE, "due", row.due), (ACTIVE, "active", row.last_active)];
     for (index, name, at) in times {
         let Some(at) = at else { continue };
-        attributes.push((index.hash, s(keys::part(name, shard))));
-        attributes.extend(index.range.map(|range| (range, s(keys::time(at)))));
+        attributes.push((index.hash, text(keys::part(name, shard))));
+        attributes.extend(index.range.map(|range| (range, text(time(at)))));
     }
     if let (Some(step), Some(at)) = (row.step, row.trouble_at) {
-        attributes.push((TROUBLE.hash, s(step.name())));
-        attributes.extend(TROUBLE.range.map(|range| (range, s(keys::time(at)))));
+        attributes.push((TROUBLE.hash, text(step.name())));
+        attributes.extend(TROUBLE.range.map(|range| (range, text(time(at)))));
     }
     attributes
 }
@@ -58,14 +59,14 @@ fn look(query: &Query, after: Option<&WorkspaceId>) -> Look {
     if query.step.is_some() || query.reason.is_some() || query.since.is_some() {
         let steps = query.step.map_or_else(|| events::step::STEPS.to_vec(), |step| vec![step]);
         let parts = steps.into_iter().map(|step: Step| step.name().to_owned()).collect();
-        let bound = query.since.map(|since| (">=", keys::time(since)));
+        let bound = query.since.map(|since| (">=", time(since)));
         return Look { index: TROUBLE, parts, bound };
     }
     if let Some(by) = query.due_by {
-        return Look { index: DUE, parts: shards("due"), bound: Some(("<=", keys::time(by))) };
+        return Look { index: DUE, parts: shards("due"), bound: Some(("<=", time(by))) };
     }
     if let Some(by) = query.unused_since {
-        let bound = Some(("<=", keys::time(by)));
+        let bound = Some(("<=", time(by)));
         return Look { index: ACTIVE, parts: shards("active"), bound };
     }
     if let Some(team) = &query.team {
@@ -176,8 +177,8 @@ impl Store {
             .condition_expression("#version = :version AND #rules <> :rules")
             .expression_attribute_names("#version", "version")
             .expression_attribute_names("#rules", "rules")
-            .expression_attribute_values(":version", n(version.0))
-            .expression_attribute_values(":rules", n(u64::from(RULES)));
+            .expression_attribute_values(":version", number(version.0))
+            .expression_attribute_values(":rules", number(u64::from(RULES)));
         match self.write(vec![super::list::put(put)?]).await {
             Ok(()) => Ok(true),
             Err(Unwritten::Busy | Unwritten::Conditions(_)) => Ok(false),
@@ -189,14 +190,14 @@ impl Store {
 fn in_part(query: QueryFluentBuilder, look: &Look, part: &str) -> QueryFluentBuilder {
     let query = query.index_name(look.index.name);
     let query = query.expression_attribute_names("#part", look.index.hash);
-    let query = query.expression_attribute_values(":part", s(part));
+    let query = query.expression_attribute_values(":part", text(part));
     let Some(((how, bound), range)) = look.bound.as_ref().zip(look.index.range) else {
         return query.key_condition_expression("#part = :part");
     };
     query
         .key_condition_expression(format!("#part = :part AND #range {how} :bound"))
         .expression_attribute_names("#range", range)
-        .expression_attribute_values(":bound", s(bound))
+        .expression_attribute_values(":bound", text(bound))
 }
 
 /// Whether a fold was made by our rules.

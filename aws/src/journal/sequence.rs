@@ -17,11 +17,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use events::Version;
 use ports::Fault;
 
-use super::cancelled::{Unwritten, unbuilt};
-use super::item::{Item, n, s};
+use super::item::Item;
 use super::keys::{self, Key, SHARDS};
 use super::order::{self, Pending};
 use super::store::{Store, items};
+use crate::rows::cancelled::Unwritten;
+use crate::rows::{SERVICE, number, text, unbuilt};
 
 /// How many items one look takes from each part of the index: two rows full if they are small, and
 /// 40 MB for a function of 256 if each is as large as an item may be.
@@ -102,7 +103,7 @@ impl Store {
         }
         let (mut next, mut more) = (BTreeSet::new(), false);
         while let Some(look) = looks.join_next().await {
-            let keys = look.map_err(|died| Fault::unavailable(super::SERVICE, died))??;
+            let keys = look.map_err(|died| Fault::unavailable(SERVICE, died))??;
             more |= keys.len() >= LOOK;
             next.extend(keys);
         }
@@ -124,19 +125,19 @@ impl Store {
         let query = self.query().index_name(super::PENDING.name).limit(page);
         let query = query.key_condition_expression("#pending = :part");
         let query = query.expression_attribute_names("#pending", super::PENDING.hash);
-        let part = s(keys::part("pending", shard));
+        let part = text(keys::part("pending", shard));
         let query = query.expression_attribute_values(":part", part);
         items(query, LOOK).await?.iter().map(Item::key).collect()
     }
 
     /// The transaction that makes a row of these items, if it is the next.
     fn row(&self, number: u64, row: &[Pending]) -> Result<Vec<TransactWriteItem>, Fault> {
-        let facts = row.iter().map(|item| s(&item.facts)).collect();
+        let facts = row.iter().map(|item| text(&item.facts)).collect();
         let Key { pk, sk } = keys::row(number);
         let written = PutBuilder::default()
             .table_name(self.table())
-            .item("pk", s(pk))
-            .item("sk", s(sk))
+            .item("pk", text(pk))
+            .item("sk", text(sk))
             .item("facts", AttributeValue::L(facts));
         let mut actions = vec![self.count(number)?, super::list::put(written)?];
         for item in row {
@@ -155,11 +156,11 @@ impl Store {
         let counted = self.update(&keys::counter(), "SET #rows = :after");
         let counted = counted.expression_attribute_names("#rows", "rows");
         let after = before.saturating_add(1);
-        let counted = counted.expression_attribute_values(":after", n(after));
+        let counted = counted.expression_attribute_values(":after", number(after));
         let counted = if before == 0 {
             counted.condition_expression("attribute_not_exists(#rows)")
         } else {
-            let counted = counted.expression_attribute_values(":before", n(before));
+            let counted = counted.expression_attribute_values(":before", number(before));
             counted.condition_expression("#rows = :before")
         };
         let counted = counted.build().map_err(unbuilt)?;
@@ -168,7 +169,7 @@ impl Store {
 
     fn update(&self, key: &Key, expression: &str) -> UpdateBuilder {
         let update = UpdateBuilder::default().table_name(self.table());
-        update.key("pk", s(&key.pk)).key("sk", s(&key.sk)).update_expression(expression)
+        update.key("pk", text(&key.pk)).key("sk", text(&key.sk)).update_expression(expression)
     }
 }
 

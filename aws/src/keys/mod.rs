@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
+use events::pool::{Pool, PoolError};
 use events::rotation::Number;
 use events::{KeyPrint, ProviderId, Reason, ReasonClass, Secret};
-use ports::pool::{Pool, SERVICE};
+use ports::keys::SERVICE;
 use ports::{Fault, Grant, KeyInfo, Keys, PoolKey, Renewed, Staging, Turn};
 use tokio::time::sleep;
 
@@ -56,7 +57,7 @@ impl SecretsKeys {
     /// Makes a change on top of the pool as it is, and anew if it has changed meanwhile.
     async fn change<T: Send>(
         &self,
-        work: impl Fn(&mut Pool) -> Result<T, Fault> + Send + Sync,
+        work: impl Fn(&mut Pool) -> Result<T, PoolError> + Send + Sync,
     ) -> Result<T, Fault> {
         if !self.may_write {
             let words = "the pool is only read here".to_owned();
@@ -132,7 +133,7 @@ impl Staging for SecretsKeys {
     }
 
     async fn staged(&self, provider: &ProviderId, rotation: Number) -> Result<Vec<PoolKey>, Fault> {
-        self.pool().await?.staged(provider, rotation)
+        Ok(self.pool().await?.staged(provider, rotation)?)
     }
 
     async fn promote(

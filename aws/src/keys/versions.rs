@@ -6,8 +6,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_smithy_runtime_api::http::Response;
 use events::Secret;
+use events::pool::Pool;
 use ports::Fault;
-use ports::pool::{Pool, SERVICE};
+use ports::keys::SERVICE;
 use sha2::{Digest, Sha256};
 
 use crate::Environment;

@@ -17,7 +17,7 @@ use super::nonsense;
 use crate::error::{Said, fault};
 
 /// As an operator knows it.
-pub(crate) const SERVICE: &str = "sqs";
+pub(crate) const SERVICE: &str = "SQS";
 /// What the older protocol puts before its codes.
 const PREFIX: &str = "AWS.SimpleQueueService.";
 /// What the key service says when it is asked too often, through SQS.

@@ -1,22 +1,15 @@
 //! What DynamoDB says, in its own words, and what is made of it.
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use replay::Replay;
 
 use super::*;
-use crate::journal::cancelled::{Unwritten, unwritten};
+use crate::rows::cancelled::{Unwritten, unwritten};
 
 /// A service that gives these answers, one after the other, and nothing more.
 fn answering(status: u16, bodies: &[&'static str]) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(Replay::new(bodies.iter().map(|body| (status, *body))));
-    Client::from_conf(config.build())
+    Client::new(&Replay::new(bodies.iter().map(|body| (status, *body))).config())
 }
 
 fn refusing(body: &'static str) -> Client {
@@ -120,7 +113,7 @@ async fn a_query_goes_on_until_there_is_no_more_even_over_an_empty_page() {
             r#"{"Items":[{"pk":{"S":"c"}}],"Count":1}"#,
         ],
     );
-    let rows = pages(client.query().table_name("t")).await.expect("rows");
+    let rows = pages(client.query().table_name("t"), usize::MAX).await.expect("rows");
     let found: Vec<_> = rows.iter().filter_map(|row| text_in(row, "pk")).collect();
     assert_eq!(found, ["a", "c"]);
 }
@@ -129,7 +122,7 @@ async fn a_query_goes_on_until_there_is_no_more_even_over_an_empty_page() {
 async fn a_page_that_fails_is_a_fault_and_no_shorter_list() {
     let first = r#"{"Items":[{"pk":{"S":"a"}}],"Count":1,"LastEvaluatedKey":{"pk":{"S":"a"}}}"#;
     let client = answering(200, &[first]);
-    assert!(pages(client.query().table_name("t")).await.is_err());
+    assert!(pages(client.query().table_name("t"), usize::MAX).await.is_err());
 }
 
 /// Too much was asked for at once, or the table is busy.
@@ -137,24 +130,15 @@ async fn a_page_that_fails_is_a_fault_and_no_shorter_list() {
 async fn rows_that_were_left_out_are_asked_for_again_and_never_taken_for_absent() {
     const LEFT: &str = r#"{"Responses":{"t":[{"pk":{"S":"a"}}]},
         "UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"b"}}],"ConsistentRead":true}}}"#;
+    const NONE: &str = r#"{"Responses":{},
+        "UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"b"}}],"ConsistentRead":true}}}"#;
     let keys = || ["a", "b"].map(|pk| Item::from([("pk".to_owned(), text(pk))])).to_vec();
     let rest = r#"{"Responses":{"t":[{"pk":{"S":"b"}}]},"UnprocessedKeys":{}}"#;
-    let rows = rows_of(&answering(200, &[LEFT, rest]), "t", keys()).await.expect("rows");
-    assert_eq!(rows, keys());
-    let answer = rows_of(&answering(200, &[LEFT; 6]), "t", keys()).await;
+    let rows = rows_of(&answering(200, &[LEFT, NONE, rest]), "t", &keys(), true).await;
+    assert_eq!(rows.expect("rows"), keys());
+    let answers = [LEFT, NONE, NONE, NONE, NONE, NONE];
+    let answer = rows_of(&answering(200, &answers), "t", &keys(), true).await;
     assert!(matches!(answer, Err(Fault::Throttled { .. })), "{answer:?}");
-}
-
-#[test]
-fn generations_and_tries_are_ordered_as_text_as_they_are_as_numbers() {
-    let tries = [(0, 0), (1, 9), (1, 10), (2, 0), (10, 1), (u64::MAX, u32::MAX)];
-    let tries = tries.map(|(generation, attempt)| (Gen(generation), Attempt(attempt)));
-    let texts = tries.map(|(generation, attempt)| fence(generation, attempt));
-    assert!(texts.is_sorted());
-    for (text, of) in texts.iter().zip(tries) {
-        assert_eq!(try_of(text).expect("a fence"), of);
-    }
-    assert!(try_of("7").is_err() && try_of("a.b").is_err());
 }
 
 #[test]

@@ -7,9 +7,9 @@
 //!
 //! **Once.** A part of a batch is one transaction: the sums that change, each if its version is the
 //! one that was read; the ids of what is new; and the records themselves, pending in the journal's
-//! table, packed, for their text would be nine tenths of the cost. Whatever comes again, in the same batch or cut anew, has its id in the rows of its hour by
-//! then. Those who count for one workspace at once meet at the version of its hour, and whoever
-//! comes second reads again.
+//! table, packed, for their text would be nine tenths of the cost. Whatever comes again, in the same
+//! batch or cut anew, has its id in the rows of its hour by then. Those who count for one workspace at
+//! once meet at the version of its hour, and whoever comes second reads again.
 //!
 //! **Nobody's hot row.** Every row is one workspace's, so that a team or a provider of thousands has
 //! no counter that they all write. Teams, models, providers and keys are added up when a report is
@@ -43,11 +43,11 @@ use tokio::time::sleep;
 
 use crate::Environment;
 use crate::journal::JOURNAL;
-use crate::journal::cancelled::{Unwritten, unbuilt, unwritten};
 use crate::journal::keys::Key;
 use crate::journal::packed::packed;
 use crate::journal::pending::pending;
-use crate::rows::{self, contended, failed, text};
+use crate::rows::cancelled::{Unwritten, unwritten};
+use crate::rows::{self, contended, failed, text, unbuilt};
 use crate::tables::{Index, Table};
 use cut::{Counted, Part};
 use row::{Books, SeenByHour};
@@ -110,7 +110,7 @@ impl DynamoUsage {
     /// changes their version, and what is read here is then written by nobody. The other way round,
     /// ids that were not there yet would stand beside a version that knows them.
     async fn read(&self, part: &Part<'_>) -> Result<(Books, SeenByHour), Fault> {
-        let found = rows::rows_of(&self.client, &self.table, row::keys(part)).await?;
+        let found = rows::rows_of(&self.client, &self.table, &row::keys(part), true).await?;
         let books = row::books(&found)?;
         let mut seen = SeenByHour::new();
         for hour in part.records.iter().map(row::hour) {
@@ -119,7 +119,7 @@ impl DynamoUsage {
             }
             let query = self.of(part.user, "pk = :pk AND begins_with(sk, :hour)");
             let query = query.expression_attribute_values(":hour", text(row::ids_prefix(&hour)));
-            seen.insert(hour, row::seen(&rows::pages(query).await?)?);
+            seen.insert(hour, row::seen(&rows::pages(query, usize::MAX).await?)?);
         }
         Ok((books, seen))
     }
@@ -138,7 +138,7 @@ impl DynamoUsage {
         let first = facts.first().map(|fact| fact.id.to_string()).unwrap_or_default();
         let key = Key { pk: format!("U#{user}"), sk: first };
         let json =
-            serde_json::to_string(&facts).map_err(|error| rows::unreadable(error.to_string()))?;
+            serde_json::to_string(&facts).map_err(|error| rows::nonsense(error.to_string()))?;
         let put = pending(&self.journal, &key, &facts)?.item("envelopes", text(packed(&json)?));
         let put = put.build().map_err(unbuilt)?;
         Ok(TransactWriteItem::builder().put(put).build())
@@ -191,7 +191,7 @@ impl UsageTotals for DynamoUsage {
                 .of(workspace, "pk = :pk AND sk BETWEEN :first AND :last")
                 .expression_attribute_values(":first", text(row::sums_key(period, &first)))
                 .expression_attribute_values(":last", text(row::sums_key(period, &last)));
-            for row in rows::pages(query).await? {
+            for row in rows::pages(query, usize::MAX).await? {
                 total.add(&row::sums(&row)?.total());
             }
         }

@@ -8,8 +8,7 @@ use events::{EventId, WorkspaceId};
 use jiff::Timestamp;
 use ports::Fault;
 
-use crate::journal::cancelled::unbuilt;
-use crate::rows::{self, Item, missing, number, number_in, part, text, text_in, unreadable};
+use crate::rows::{self, Item, missing, needed, nonsense, number, number_in, part, text, unbuilt};
 use crate::usage::cut::{Counted, Part};
 use crate::usage::seen::Seen;
 use crate::usage::span::Period;
@@ -36,8 +35,8 @@ pub(crate) fn partition(user: &WorkspaceId) -> String {
 
 /// Whose a row is.
 pub(crate) fn user(row: &Item) -> Result<&str, Fault> {
-    let partition = text_in(row, "pk").ok_or_else(|| missing("pk"))?;
-    partition.strip_prefix("W#").ok_or_else(|| unreadable(format!("{partition} is nobody's")))
+    let partition = needed(row, "pk")?;
+    partition.strip_prefix("W#").ok_or_else(|| nonsense(format!("{partition} is nobody's")))
 }
 
 /// The sort key of the sums of a period.
@@ -57,15 +56,14 @@ pub(crate) fn span(period: Period, part: &str) -> String {
 
 /// The sums that a row holds.
 pub(crate) fn sums(row: &Item) -> Result<Sums, Fault> {
-    Sums::read(text_in(row, "sums").ok_or_else(|| missing("sums"))?)
+    Sums::read(needed(row, "sums")?)
 }
 
 /// The sums that rows hold, with their versions.
 pub(crate) fn books(found: &[Item]) -> Result<Books, Fault> {
     let book = |row: &Item| {
         let version = number_in(row, "version")?.ok_or_else(|| missing("version"))?;
-        let key = text_in(row, "sk").ok_or_else(|| missing("sk"))?;
-        Ok((key.to_owned(), (version, sums(row)?)))
+        Ok((needed(row, "sk")?.to_owned(), (version, sums(row)?)))
     };
     found.iter().map(book).collect()
 }

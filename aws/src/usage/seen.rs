@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use events::EventId;
 use ports::Fault;
 
-use crate::rows::unreadable;
+use crate::rows::nonsense;
 
 /// How many ids a row holds: 16 bytes each, so that with its keys it stays below 1,024 bytes.
 pub(crate) const IDS_IN_ROW: usize = 54;
@@ -39,7 +39,7 @@ impl Seen {
         for row in rows {
             let (ids, rest) = row.as_chunks::<ID>();
             if !rest.is_empty() {
-                return Err(unreadable("a row of ids that ends within one"));
+                return Err(nonsense("a row of ids that ends within one"));
             }
             known.extend(ids);
         }

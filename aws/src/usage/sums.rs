@@ -12,7 +12,7 @@ use events::UsageRecord;
 use ports::{Fault, Grouping, Spending};
 use serde::{Deserialize, Serialize};
 
-use crate::rows::unreadable;
+use crate::rows::nonsense;
 
 /// How many names a row tells apart in each way of adding up. A model's name is the person's to
 /// choose, so without a bound anybody could fill a row, and nothing of theirs would be counted any
@@ -76,14 +76,14 @@ impl Sums {
     pub(crate) fn written(&self) -> Result<String, Fault> {
         let [teams, models, keys] = [&self.teams, &self.models, &self.keys].map(lines);
         serde_json::to_string(&Written { teams, models, keys })
-            .map_err(|error| unreadable(error.to_string()))
+            .map_err(|error| nonsense(error.to_string()))
     }
 
     /// What a row says.
     pub(crate) fn read(json: &str) -> Result<Self, Fault> {
         let written = serde_json::from_str(json);
         let Written { teams, models, keys } =
-            written.map_err(|error| unreadable(format!("sums of usage: {error}")))?;
+            written.map_err(|error| nonsense(format!("sums of usage: {error}")))?;
         let [teams, models, keys] = [teams, models, keys].map(understood);
         Ok(Self { teams, models, keys })
     }

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws::Environment;
 use aws::compute::{Architecture, EcsCompute, TASKS, TaskSettings};
 use aws::homes::{EfsHomes, HOMES};
-use aws::tables::create;
-use aws::{Environment, tables::Table};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use events::{Attempt, Gen, Secret, WorkspaceId};
@@ -18,6 +17,7 @@ use jiff::Timestamp;
 use ports::{Clock, Compute, Homes, TaskSpec};
 
 use super::rig;
+use super::suite::tables;
 
 /// The file system of the tests.
 pub(crate) const FILE_SYSTEM: &str = "fs-0123456789abcdef0";
@@ -51,16 +51,6 @@ pub(crate) async fn config(fake: &Fake) -> SdkConfig {
         .await
 }
 
-/// Tables of an environment of its own.
-pub(crate) async fn tables(wanted: &[Table]) -> (Environment, aws_sdk_dynamodb::Client) {
-    let environment = rig::environment();
-    let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
-    for table in wanted {
-        create(&dynamodb, &environment, table).await.expect("a table");
-    }
-    (environment, dynamodb)
-}
-
 pub(crate) fn settings() -> TaskSettings {
     TaskSettings {
         region: fake_aws::REGION.to_owned(),
@@ -84,22 +74,33 @@ pub(crate) fn settings() -> TaskSettings {
 pub(crate) async fn world() -> World {
     let fake = Arc::new(Fake::start().await.expect("a port"));
     let config = config(&fake).await;
-    let (environment, dynamodb) = tables(&[TASKS, HOMES]).await;
+    let (dynamodb, environment) = tables(&[TASKS, HOMES]).await;
     let homes = EfsHomes::new(
         aws_sdk_efs::Client::new(&config),
         &environment,
         dynamodb.clone(),
         FILE_SYSTEM,
     );
-    let compute = EcsCompute::new(
-        aws_sdk_ecs::Client::new(&config),
-        &environment,
-        aws_sdk_iam::Client::new(&config),
-        dynamodb,
-        settings(),
-        Arc::new(FakeClock(Arc::clone(&fake))),
-    );
+    let compute = compute(&fake, &environment, &config, dynamodb, settings());
     World { fake, environment, compute, homes }
+}
+
+/// Tasks in the ECS and the IAM of this configuration, by the fake's clock.
+fn compute(
+    fake: &Arc<Fake>,
+    environment: &Environment,
+    config: &SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    settings: TaskSettings,
+) -> EcsCompute {
+    EcsCompute::new(
+        aws_sdk_ecs::Client::new(config),
+        environment,
+        aws_sdk_iam::Client::new(config),
+        dynamodb,
+        settings,
+        Arc::new(FakeClock(Arc::clone(fake))),
+    )
 }
 
 impl World {
@@ -123,15 +124,13 @@ impl World {
 
     /// The functions are deployed anew: the next calls are made by other settings.
     pub(crate) async fn deployed(&self, settings: TaskSettings) -> EcsCompute {
-        let config = config(&self.fake).await;
-        EcsCompute::new(
-            aws_sdk_ecs::Client::new(&config),
-            &self.environment,
-            aws_sdk_iam::Client::new(&config),
-            aws_sdk_dynamodb::Client::new(&rig::ministack().config().await),
-            settings,
-            Arc::new(FakeClock(Arc::clone(&self.fake))),
-        )
+        self.over(&config(&self.fake).await, settings).await
+    }
+
+    /// The same tasks of the same people in another ECS and IAM.
+    pub(crate) async fn over(&self, config: &SdkConfig, settings: TaskSettings) -> EcsCompute {
+        let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
+        compute(&self.fake, &self.environment, config, dynamodb, settings)
     }
 }
 

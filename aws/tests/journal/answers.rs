@@ -2,8 +2,6 @@
 //! other.
 
 use aws::journal::DynamoJournal;
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use events::{Envelope, Version};
 use ports::{Fault, Journal};
@@ -16,16 +14,10 @@ use crate::facts::{person, projection, started};
 pub(crate) const TABLE: &str = "tc-t-journal";
 
 /// A journal that meets these answers, each a status and a body.
-pub(crate) async fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, Replay) {
+pub(crate) fn journal(answers: &[(u16, Value)]) -> (DynamoJournal, Replay) {
     let replay = Replay::new(answers.iter().map(|(status, body)| (*status, body.to_string())));
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .test_credentials()
-        .retry_config(RetryConfig::disabled())
-        .http_client(replay.clone())
-        .load()
-        .await;
-    (DynamoJournal::new(Client::new(&config), &"t".parse().expect("a name")), replay)
+    let client = Client::new(&replay.config());
+    (DynamoJournal::new(client, &"t".parse().expect("a name")), replay)
 }
 
 /// A transaction that was cancelled for these reasons.
@@ -52,7 +44,7 @@ fn marks(items: &[Value], left: Value) -> (u16, Value) {
 
 /// Appends one fact and gives the answer, and how many requests that took.
 async fn append(fact: &Envelope, answers: &[(u16, Value)]) -> (Result<Version, Fault>, usize) {
-    let (journal, replay) = journal(answers).await;
+    let (journal, replay) = journal(answers);
     let facts = std::slice::from_ref(fact);
     let answer = journal.append(&person("ann"), Version(0), facts, &projection(facts)).await;
     (answer, replay.requests().count())
@@ -128,7 +120,7 @@ async fn keys_that_an_answer_left_out_are_asked_for_again_and_no_others() {
         marks(&[mark(&facts[0], "W#ann")], left.clone()),
         marks(&[mark(&facts[1], "W#ann")], json!({})),
     ];
-    let (journal, replay) = journal(&answers).await;
+    let (journal, replay) = journal(&answers);
     let answer = journal.append(&ann, Version(0), &facts, &projection(&facts)).await;
     assert_eq!(answer.expect("recorded"), Version(1));
     let asked = replay.requests().last().expect("a request").body().bytes();
@@ -149,7 +141,7 @@ async fn a_table_that_leaves_out_everything_is_throttled() {
 #[tokio::test]
 async fn an_event_of_no_list_that_a_transaction_has_in_hand_is_recorded_later() {
     let fact = started(&person("ann"), 0);
-    let (journal, _) = journal(&[refused("TransactionConflictException", 400)]).await;
+    let (journal, _) = journal(&[refused("TransactionConflictException", 400)]);
     let answer = journal.record(&[fact]).await;
     assert!(matches!(answer, Err(Fault::Unavailable { .. })), "{answer:?}");
 }

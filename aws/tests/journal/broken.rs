@@ -10,7 +10,7 @@ use ports::{Cursor, Fault, Journal, Query};
 
 use crate::crowds::{append, feed, in_order};
 use crate::facts::{person, second, started};
-use crate::rig;
+use crate::suite;
 
 /// A journal whose records can be changed behind its back.
 struct Open {
@@ -21,9 +21,7 @@ struct Open {
 
 impl Open {
     async fn new() -> Self {
-        let client = Client::new(&rig::ministack().config().await);
-        let environment = rig::environment();
-        aws::tables::create(&client, &environment, &JOURNAL).await.expect("a table");
+        let (client, environment) = suite::tables(&[JOURNAL]).await;
         let journal = DynamoJournal::new(client.clone(), &environment);
         Self { client, table: environment.named(JOURNAL.name), journal }
     }

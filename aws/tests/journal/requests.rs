@@ -48,7 +48,7 @@ async fn an_append_is_conditional_on_the_version_and_on_each_event() {
         fact["id"] = json!(id);
         facts.push(serde_json::from_value(fact).expect("a fact"));
     }
-    let (journal, replay) = journal(&vec![(200, json!({})); 2]).await;
+    let (journal, replay) = journal(&vec![(200, json!({})); 2]);
     for after in [0, 7] {
         let answer = journal.append(&ann, Version(after), &facts, &projection(&facts)).await;
         assert_eq!(answer.expect("appended"), Version(after + 2));
@@ -104,7 +104,7 @@ fn five() -> (u16, Value) {
 async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pending() {
     let mut answers = look(2, &[append(2, true), append(1, false)]);
     answers.extend([five(), (200, json!({}))]);
-    let (journal, replay) = journal(&answers).await;
+    let (journal, replay) = journal(&answers);
     assert_eq!(journal.sequence().await.expect("ordered"), 1);
     let last = replay.requests().last().expect("a request");
     let body = last.body().bytes().expect("a body");
@@ -119,7 +119,7 @@ async fn a_row_is_conditional_on_how_many_there_are_and_on_each_item_being_pendi
 
 #[tokio::test]
 async fn what_the_index_still_shows_is_not_ordered_twice() {
-    let (journal, replay) = journal(&look(1, &[append(1, false)])).await;
+    let (journal, replay) = journal(&look(1, &[append(1, false)]));
     assert_eq!(journal.sequence().await.expect("nothing"), 0);
     assert_eq!(replay.requests().count(), 9);
 }
@@ -130,14 +130,14 @@ async fn who_was_slower_looks_again_and_leaves_it_to_the_others_in_the_end() {
         let mut lost = look(1, &[append(1, true)]);
         lost.extend([five(), cancelled([code, "None", "None"])]);
         let once = [lost.clone(), look(1, &[append(1, false)])].concat();
-        let (found_done, replay) = journal(&once).await;
+        let (found_done, replay) = journal(&once);
         assert_eq!(found_done.sequence().await.expect("by others"), 0);
         assert_eq!(replay.requests().count(), once.len());
-        let (always_slower, _) = journal(&vec![lost; 9].concat()).await;
+        let (always_slower, _) = journal(&vec![lost; 9].concat());
         assert!(matches!(always_slower.sequence().await, Err(Fault::Conflict)));
     }
     let throttled = cancelled(["None", "ThrottlingError", "None"]);
     let answers = [look(1, &[append(1, true)]), vec![five(), throttled]].concat();
-    let (journal, _) = journal(&answers).await;
+    let (journal, _) = journal(&answers);
     assert!(matches!(journal.sequence().await, Err(Fault::Throttled { .. })));
 }

@@ -1,4 +1,5 @@
-//! A local AWS for one test program: ministack as a process of its own, which ends with it.
+//! A local AWS for one test program: ministack, or moto where that is the more faithful, as a process
+//! of its own, which ends with it.
 //!
 //! A program that cannot start it fails; nothing is skipped.
 
@@ -20,28 +21,36 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_MAX: u32 = 3_000;
 
-/// The server of this program; every test shares it, each with an environment of its own.
-pub(crate) struct Ministack {
+/// A server of this program; every test shares it, each with an environment of its own.
+pub(crate) struct LocalAws {
     address: SocketAddr,
 }
 
 /// The server, started by whoever asks first.
-pub(crate) fn ministack() -> &'static Ministack {
-    static SERVER: OnceLock<Ministack> = OnceLock::new();
-    SERVER.get_or_init(|| Ministack::start(false))
+pub(crate) fn ministack() -> &'static LocalAws {
+    static SERVER: OnceLock<LocalAws> = OnceLock::new();
+    SERVER.get_or_init(|| LocalAws::start("local_aws.py", false))
 }
 
 /// Another, which lets nobody do what no policy allows. Its root's keys are `test` and `test`.
-pub(crate) fn enforcing() -> &'static Ministack {
-    static SERVER: OnceLock<Ministack> = OnceLock::new();
-    SERVER.get_or_init(|| Ministack::start(true))
+pub(crate) fn enforcing() -> &'static LocalAws {
+    static SERVER: OnceLock<LocalAws> = OnceLock::new();
+    SERVER.get_or_init(|| LocalAws::start("local_aws.py", true))
+}
+
+/// Another by other people, moto, which knows ELBv2 and its errors. Of DynamoDB, Secrets Manager and EFS
+/// it lets pass what ministack and the fake refuse: a token that was used for something else, a label
+/// that was moved meanwhile.
+pub(crate) fn moto() -> &'static LocalAws {
+    static SERVER: OnceLock<LocalAws> = OnceLock::new();
+    SERVER.get_or_init(|| LocalAws::start("local_moto.py", false))
 }
 
 /// What ends with this program. A static is never dropped, so the process watches its parent.
 static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-impl Ministack {
-    fn start(enforcing: bool) -> Self {
+impl LocalAws {
+    fn start(program: &str, enforcing: bool) -> Self {
         // Other crates' tests start it too.
         let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
         let root = above.find(|path| path.join("Cargo.lock").exists()).expect("the workspace");
@@ -54,7 +63,7 @@ impl Ministack {
         let address = free.local_addr().expect("an address");
         drop(free);
         let child = Command::new(python)
-            .arg(root.join("tests/python/local_aws.py"))
+            .arg(root.join("tests/python").join(program))
             .env("GATEWAY_PORT", address.port().to_string())
             .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
             .env("BIND_HOST", "127.0.0.1")
@@ -64,12 +73,12 @@ impl Ministack {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("ministack starts");
+            .expect("the local AWS starts");
         CHILDREN.lock().expect("nobody panics here").push(child);
         let mut looks = 0;
         while TcpStream::connect(address).is_err() {
             looks += 1;
-            assert!(looks < LOOKS_MAX, "ministack did not come up");
+            assert!(looks < LOOKS_MAX, "{program} did not come up");
             std::thread::sleep(LOOK_EVERY);
         }
         Self { address }

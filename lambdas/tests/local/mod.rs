@@ -10,7 +10,7 @@ use aws::Environment;
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
-use crate::rig::{ACCOUNT, Ministack};
+use crate::rig::{ACCOUNT, LocalAws};
 
 pub(crate) mod allowed;
 pub(crate) mod calls;
@@ -42,7 +42,7 @@ pub(crate) struct Endpoints {
 
 /// Deploys a function of the environment; `settings` are its `TEAMCLAW_SETTINGS`.
 pub(crate) fn deploy(
-    server: &Ministack,
+    server: &LocalAws,
     environment: &Environment,
     name: &str,
     (settings, endpoints): (&Value, &Endpoints),
@@ -73,7 +73,7 @@ pub(crate) fn deploy(
 }
 
 /// Lets a queue start the function of its name, as the stacks do.
-pub(crate) fn map_queue(server: &Ministack, environment: &Environment, name: &str) {
+pub(crate) fn map_queue(server: &LocalAws, environment: &Environment, name: &str) {
     let named = environment.named(name);
     let mapping = json!({
         "FunctionName": named,
@@ -86,7 +86,7 @@ pub(crate) fn map_queue(server: &Ministack, environment: &Environment, name: &st
 }
 
 /// Lets the journal's stream start the sequencer, as the stacks do.
-pub(crate) async fn map_stream(server: &Ministack, config: &SdkConfig, environment: &Environment) {
+pub(crate) async fn map_stream(server: &LocalAws, config: &SdkConfig, environment: &Environment) {
     let client = aws_sdk_dynamodb::Client::new(config);
     let table = client.describe_table().table_name(environment.named("journal"));
     let table = table.send().await.expect("the journal").table.expect("a table");
@@ -119,7 +119,7 @@ fn package() -> &'static str {
 }
 
 /// One request to the local AWS's Lambda. Gives the answer's body.
-pub(crate) fn call(server: &Ministack, path: &str, body: &Value) -> Value {
+pub(crate) fn call(server: &LocalAws, path: &str, body: &Value) -> Value {
     let address = server.url().trim_start_matches("http://").to_owned();
     let body = body.to_string();
     let head = format!(
@@ -141,7 +141,7 @@ pub(crate) fn call(server: &Ministack, path: &str, body: &Value) -> Value {
 
 /// Calls a function, as whoever starts it without a queue does. Gives what it answers.
 pub(crate) fn invoke(
-    server: &Ministack,
+    server: &LocalAws,
     environment: &Environment,
     name: &str,
     event: &Value,

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use events::{Attempt, Gen, TaskId, WorkspaceId};
+use events::sight::token_is_believed;
+use events::{Attempt, Gen, Sight, TaskId, WorkspaceId};
 use ports::{Fault, Task, TaskSpec};
 
 use super::compute::Unstarted;
@@ -17,12 +18,6 @@ use super::homes::refused;
 use super::seat::Call;
 use super::tasks::is_alive;
 use super::{Hazard, Seat, State};
-
-/// How long a client token is believed: an hour less than ECS keeps it.
-const TOKEN_BELIEVED_MS: i64 = 23 * 60 * 60 * 1_000;
-/// After so long a task that ECS does not show is not there: longer than an effect may take, with
-/// what ECS needs to show it.
-const UNSEEN_MAX_MS: i64 = 90_000;
 
 type Mark = (Gen, Attempt);
 
@@ -115,8 +110,8 @@ impl Seat {
         let at_ms = match self.claim(spec, None).await? {
             Claim::Known(task) => return Ok(task),
             Claim::Ours { at_ms } => at_ms,
-            Claim::Others(other) => match self.shows(&spec.workspace, &other).await? {
-                Sight::Alive(_) => {
+            Claim::Others(other) => match self.sight(&spec.workspace, &other).await?.0 {
+                Sight::Alive => {
                     return Err(Fault::Taken {
                         resource: format!("the agent of {}", spec.workspace),
                     });
@@ -129,7 +124,7 @@ impl Seat {
                 },
             },
         };
-        if self.world().now_ms() - at_ms > TOKEN_BELIEVED_MS {
+        if !token_is_believed(at_ms, self.world().now_ms()) {
             return self.adopt(spec).await;
         }
         let run = |state: &mut State, now| {
@@ -174,8 +169,9 @@ impl Seat {
         let mut tasks: Vec<TaskId> = listed.into_iter().filter(meant).map(|task| task.id).collect();
         let mut sure = true;
         if let Some(start) = &start {
-            match self.shows(id, start).await? {
-                Sight::Alive(task) => tasks.push(task),
+            let (sight, task) = self.sight(id, start).await?;
+            match sight {
+                Sight::Alive => tasks.extend(task),
                 Sight::Unseen => {
                     tasks.extend(start.task.clone());
                     sure = false;
@@ -232,10 +228,15 @@ impl Seat {
         let state = self.world().state();
         let row = state.cloud.fargate.as_ref().and_then(|all| all.rows.get(&spec.workspace));
         let start = row.and_then(|row| row.start.as_ref());
-        start.is_some_and(|start| now - start.asked_ms <= UNSEEN_MAX_MS)
+        start.is_some_and(|start| Sight::of(None, start.asked_ms, now) == Sight::Unseen)
     }
 
-    async fn shows(&self, id: &WorkspaceId, start: &Start) -> Result<Sight, Fault> {
+    /// What is seen of a start, and its task if that is shown.
+    async fn sight(
+        &self,
+        id: &WorkspaceId,
+        start: &Start,
+    ) -> Result<(Sight, Option<TaskId>), Fault> {
         let look = |state: &mut State, now| {
             state.cloud.tick(now);
             let task = match &start.task {
@@ -245,12 +246,8 @@ impl Seat {
                     state.cloud.listed(Some(id), now).into_iter().find(of)
                 }
             };
-            Ok(match task {
-                Some(task) if is_alive(&task) => Sight::Alive(task.id),
-                Some(_) => Sight::Gone,
-                None if now - start.asked_ms > UNSEEN_MAX_MS => Sight::Gone,
-                None => Sight::Unseen,
-            })
+            let sight = Sight::of(task.as_ref().map(is_alive), start.asked_ms, now);
+            Ok((sight, task.map(|task| task.id)))
         };
         self.call(Call::DescribeTask, look).await
     }
@@ -267,16 +264,6 @@ impl Seat {
         self.world().news().changes.notify_waiters();
         stopped
     }
-}
-
-/// What is seen of a start.
-enum Sight {
-    /// Its task lives.
-    Alive(TaskId),
-    /// Nothing lives of it.
-    Gone,
-    /// Nothing is seen, and it is too early to say.
-    Unseen,
 }
 
 fn records(state: &mut State) -> &mut Records {

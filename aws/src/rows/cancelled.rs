@@ -6,12 +6,9 @@
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_smithy_types::error::operation::BuildError;
 use ports::Fault;
 
-use super::SERVICE;
-use super::item::nonsense;
-use crate::error::fault;
+use super::{SERVICE, failed, nonsense};
 
 /// Reasons that mean "too often".
 const THROTTLES: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];
@@ -37,11 +34,7 @@ pub(crate) fn unwritten(error: &SdkError<TransactWriteItemsError, HttpResponse>)
             });
             sort(&texts.collect::<Vec<_>>())
         }
-        // The SDK's own repeat overtook its first try, which may yet be made.
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-            Unwritten::Fault(Fault::unavailable(SERVICE, "the first try is still under way"))
-        }
-        _ => Unwritten::Fault(fault(SERVICE, error)),
+        _ => Unwritten::Fault(failed(error)),
     }
 }
 
@@ -67,12 +60,6 @@ fn sort(reasons: &[(&str, &str)]) -> Unwritten {
         return Unwritten::Fault(Fault::Throttled { service: SERVICE, after: None });
     }
     Unwritten::Busy
-}
-
-/// A request that the SDK itself does not accept.
-#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
-pub(crate) fn unbuilt(error: BuildError) -> Fault {
-    nonsense(error.to_string())
 }
 
 #[cfg(test)]

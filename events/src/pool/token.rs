@@ -9,12 +9,12 @@
 //! `lineage` is ours: the fingerprint of the first token of a sign-in, by which the key is known
 //! through all its renewals. Whoever signs in anew replaces the whole object, and with it that.
 
-use events::token::key_print;
-use events::{KeyPrint, Secret};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::{Grant, PoolKey, Renewed};
+use super::{Grant, PoolKey, Renewed};
+use crate::token::key_print;
+use crate::{KeyPrint, Secret};
 
 /// Under which names a token stands, the one that wins first.
 const TOKEN: [&str; 3] = ["token", "accessToken", "access"];

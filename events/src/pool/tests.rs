@@ -39,7 +39,7 @@ fn only_who_still_has_the_spent_refresh_token_is_renewed() {
     let text = r#"{"providers":{"x":{"keys":["k",
         {"access":"t1","refresh":"r1","expires":1795651200},{"access":"u","refresh":"s"}]}}}"#;
     let mut pool = Pool::parse(text).expect("a pool");
-    let grant = crate::Grant { ends: None, refresh: Some(Secret::new("r2")) };
+    let grant = Grant { ends: None, refresh: Some(Secret::new("r2")) };
     let to = Renewed { token: Secret::new("t2"), grant };
     let spent = key_print(&Secret::new("r1"));
     let lineage = key_print(&Secret::new("t1"));

@@ -1,9 +1,9 @@
-//! The key pool's text: the original's JSON format, read in both of its forms.
+//! The key pool's text: the original's JSON format, read in both of its forms. Pure: it touches no file
+//! and no store, and no error tells a key. Every store of the pool reads and writes it by these rules.
 //!
 //! `{"providers":{"anthropic":{"authType":"apiKey","keys":["…"]}}}`, and the older
 //! `{"anthropic":["…"]}`, which the first change turns into the newer. Fields that we do not know
-//! stay as they are. Nothing here touches a file or a store, and no error tells a key. Every adapter of
-//! [`Keys`](crate::Keys) and [`Staging`](crate::Staging) reads and writes the pool by these rules.
+//! stay as they are.
 //!
 //! Two fields of ours may stand beside `keys`, both by fingerprint, as `teamclaw keys list` shows
 //! it: `"groups":{"acme":["0123456789ab"]}` names keys that share their provider's limits, and
@@ -13,26 +13,34 @@
 //! (`{"authType":"oauthToken","accessToken":…,"refreshToken":…,"expiresAt":…}`), or an object with
 //! the same fields among `keys`, where there are several.
 
+mod check;
+mod key;
 mod stage;
 mod token;
 
-use events::{KeyPrint, ProviderId, Secret, token::key_print};
 use serde_json::{Map, Value, json};
+use thiserror::Error;
 
-use crate::{Fault, KeyInfo, PoolKey, Renewed};
+use crate::token::key_print;
+use crate::{KeyPrint, Reason, Secret};
+use check::{check_entry, check_key, check_provider, shown};
+pub use key::{Grant, KeyInfo, PoolKey, Renewed};
+pub use stage::Turn;
 
-/// As an operator knows it.
-pub const SERVICE: &str = "key pool";
-/// The longest key: it goes into a header.
-const KEY_LENGTH_MAX: usize = 4_096;
-/// The longest provider id that an error shows: longer than those of all known providers, shorter
-/// than any key that somebody put in the place of one.
-const SHOWN_LENGTH_MAX: usize = 24;
-/// The largest share of a key beside one of share 1.
-const WEIGHT_MAX: u64 = 1_000;
 /// The `authType` of a provider whose entry is a token itself, the original's first; texts among
 /// its `keys` count for nothing.
 const OAUTH: [&str; 3] = ["oauthToken", "oauth", "token"];
+
+/// Why the pool is not read or not changed. It never tells a key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PoolError {
+    /// The text cannot be used, or what was asked for makes no sense.
+    #[error("{0}")]
+    Nonsense(String),
+    /// It can never work like this, and the reason is known in plain words.
+    #[error("{0}")]
+    Refused(Reason),
+}
 
 /// The pool, in the newer form. No `Debug`: it holds keys.
 #[derive(Clone, PartialEq)]
@@ -40,7 +48,7 @@ pub struct Pool(Map<String, Value>);
 
 impl Pool {
     /// Reads the text of the file; an empty object is an empty pool.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, PoolError> {
         // serde_json tells a line and a column, and never the text there.
         let value: Value = serde_json::from_str(text)
             .map_err(|error| bad(format!("it is not JSON: {}", place(&error))))?;
@@ -57,7 +65,7 @@ impl Pool {
     }
 
     /// The text for the file.
-    pub fn text(&self) -> Result<String, Fault> {
+    pub fn text(&self) -> Result<String, PoolError> {
         serde_json::to_string_pretty(&self.0).map_err(|_| bad("it cannot be written as JSON"))
     }
 
@@ -65,13 +73,11 @@ impl Pool {
         self.0.get("providers").and_then(Value::as_object)
     }
 
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), PoolError> {
         let providers = self.providers().ok_or_else(|| bad("\"providers\" is not an object"))?;
         for (provider, entry) in providers {
-            let entry = entry.as_object().ok_or_else(|| {
-                bad(format!("the entry of provider {} is not an object", shown(provider)))
-            })?;
-            let checked = check_keys(entry).and_then(|()| check_limits(entry));
+            let entry = entry.as_object().ok_or_else(|| not_an_object(provider))?;
+            let checked = check_entry(entry);
             checked.map_err(|what| bad(format!("provider {}: {what}", shown(provider))))?;
         }
         Ok(())
@@ -108,7 +114,7 @@ impl Pool {
     }
 
     /// Adds a key at the end; gives its fingerprint and whether it was new.
-    pub fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), Fault> {
+    pub fn add(&mut self, provider: &str, key: &Secret) -> Result<(KeyPrint, bool), PoolError> {
         check_provider(provider)?;
         check_key(key)?;
         let (text, print) = (key.expose(), key_print(key));
@@ -127,7 +133,7 @@ impl Pool {
     }
 
     /// Removes a key by its fingerprint; gives whether it was there.
-    pub fn remove(&mut self, provider: &str, key: &KeyPrint) -> Result<bool, Fault> {
+    pub fn remove(&mut self, provider: &str, key: &KeyPrint) -> Result<bool, PoolError> {
         if !self.of(provider).iter().any(|known| known.print == *key) {
             return Ok(false);
         }
@@ -164,7 +170,7 @@ impl Pool {
     }
 
     /// Puts keys at the beginning, in their order; those that are there already stay where they are.
-    fn put_first(&mut self, provider: &str, keys: Vec<String>) -> Result<(), Fault> {
+    fn put_first(&mut self, provider: &str, keys: Vec<String>) -> Result<(), PoolError> {
         let known = self.of(provider);
         let missing = |key: &String| !known.iter().any(|known| known.secret.matches(key));
         let missing: Vec<Value> = keys.into_iter().filter(missing).map(Value::String).collect();
@@ -187,14 +193,12 @@ impl Pool {
         &mut self.0
     }
 
-    fn entry(&mut self, provider: &str) -> Result<&mut Map<String, Value>, Fault> {
+    fn entry(&mut self, provider: &str) -> Result<&mut Map<String, Value>, PoolError> {
         let providers = self.0.get_mut("providers").and_then(Value::as_object_mut);
         let providers = providers.ok_or_else(|| bad("\"providers\" is not an object"))?;
         let fresh = || json!({ "authType": "apiKey", "keys": [] });
         let entry = providers.entry(provider).or_insert_with(fresh).as_object_mut();
-        entry.ok_or_else(|| {
-            bad(format!("the entry of provider {} is not an object", shown(provider)))
-        })
+        entry.ok_or_else(|| not_an_object(provider))
     }
 }
 
@@ -202,23 +206,6 @@ impl Pool {
 fn signs_in(entry: &Map<String, Value>) -> bool {
     let told = entry.get("authType").and_then(Value::as_str);
     told.is_some_and(|told| OAUTH.contains(&told))
-}
-
-/// What is wrong with the keys of a provider's entry.
-fn check_keys(entry: &Map<String, Value>) -> Result<(), &'static str> {
-    // The original's form of an entry without a token is an entry without a key.
-    if signs_in(entry) && entry.len() > 1 {
-        token::check(entry)?;
-    }
-    let Some(keys) = entry.get("keys") else { return Ok(()) };
-    let keys = keys.as_array().ok_or("its keys are not a list")?;
-    keys.iter().try_for_each(|key| match key {
-        Value::String(_) => Ok(()),
-        Value::Object(object) => token::check(object),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-            Err("its keys are not a list of texts or tokens")
-        }
-    })
 }
 
 /// The group that a provider's entry puts a key in; the first one, should it be in several.
@@ -236,24 +223,8 @@ fn weight(entry: &Map<String, Value>, key: &KeyPrint) -> u32 {
     told.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1)
 }
 
-/// What is wrong with the groups or the weights of a provider's entry.
-fn check_limits(entry: &Map<String, Value>) -> Result<(), &'static str> {
-    let prints =
-        |value: &Value| value.as_array().is_some_and(|prints| prints.iter().all(Value::is_string));
-    let groups = entry.get("groups").map(Value::as_object);
-    if !groups.is_none_or(|groups| groups.is_some_and(|groups| groups.values().all(prints))) {
-        return Err("\"groups\" is not an object of lists of fingerprints");
-    }
-    let weight = |value: &Value| value.as_u64().is_some_and(|w| (1..=WEIGHT_MAX).contains(&w));
-    let weights = entry.get("weights").map(Value::as_object);
-    if !weights.is_none_or(|weights| weights.is_some_and(|weights| weights.values().all(weight))) {
-        return Err("\"weights\" is not an object of whole numbers from 1 to 1000");
-    }
-    Ok(())
-}
-
 /// The older form, turned into the newer.
-fn modern(old: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
+fn modern(old: Map<String, Value>) -> Result<Map<String, Value>, PoolError> {
     let mut providers = Map::new();
     for (provider, keys) in old {
         if !keys.is_array() {
@@ -267,42 +238,22 @@ fn modern(old: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
     Ok(Map::from_iter([("providers".to_owned(), Value::Object(providers))]))
 }
 
-/// A provider's id in an error, unless it looks like a key that stands in the wrong place.
-fn shown(provider: &str) -> String {
-    if check_provider(provider).is_ok() && provider.len() <= SHOWN_LENGTH_MAX {
-        format!("\"{provider}\"")
-    } else {
-        "(not shown, for it may be a key)".to_owned()
-    }
-}
-
-fn check_provider(provider: &str) -> Result<(), Fault> {
-    let parsed: Result<ProviderId, _> = provider.parse();
-    parsed.map(drop).map_err(|bad| nonsense(bad.to_string()))
-}
-
-/// A key goes into a header.
-fn check_key(key: &Secret) -> Result<(), Fault> {
-    let text = key.expose();
-    let length = (1..=KEY_LENGTH_MAX).contains(&text.len());
-    if length && text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    }
-    Err(nonsense("a key is 1 to 4096 visible ASCII characters without spaces"))
-}
-
 fn place(error: &serde_json::Error) -> String {
     format!("look at line {}, column {}", error.line(), error.column())
 }
 
 /// The text cannot be used.
-fn bad(words: impl AsRef<str>) -> Fault {
+fn bad(words: impl AsRef<str>) -> PoolError {
     let words = words.as_ref();
     nonsense(format!("the key pool cannot be used, and is left as it is: {words}"))
 }
 
-fn nonsense(words: impl Into<String>) -> Fault {
-    Fault::Nonsense { service: SERVICE, words: words.into() }
+fn not_an_object(provider: &str) -> PoolError {
+    bad(format!("the entry of provider {} is not an object", shown(provider)))
+}
+
+fn nonsense(words: impl Into<String>) -> PoolError {
+    PoolError::Nonsense(words.into())
 }
 
 #[cfg(test)]

@@ -5,18 +5,28 @@
 //! "fence":1}}}`: the new keys, which of them the pool did not have, the old ones that left it, and
 //! up to which try all of this was taken back.
 
-use events::rotation::Number;
-use events::{KeyPrint, ProviderId, Reason, ReasonClass, Secret, token::key_print};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Pool, bad, check_key};
-use crate::{Fault, PoolKey, Turn};
+use super::{Pool, PoolError, PoolKey, bad, check_key};
+use crate::rotation::Number;
+use crate::token::key_print;
+use crate::{Attempt, KeyPrint, ProviderId, Reason, ReasonClass, Secret};
 
 /// Where in the pool's text it stands.
 const ROTATIONS: &str = "rotations";
 /// The most keys that lie beside the pool for one rotation: what several who ask at once put there.
 const PENDING_MAX: usize = 64;
+
+/// Which try of which rotation acts. A try that was taken back changes nothing any more, and neither
+/// does one of a rotation that was forgotten: a late message writes no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// Which rotation.
+    pub rotation: Number,
+    /// Which try.
+    pub attempt: Attempt,
+}
 
 /// What lies there for one rotation. No `Debug`: it holds keys.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -35,7 +45,7 @@ impl Pool {
         provider: &ProviderId,
         rotation: Number,
         keys: &[Secret],
-    ) -> Result<Vec<KeyPrint>, Fault> {
+    ) -> Result<Vec<KeyPrint>, PoolError> {
         let mut stage = self.staged_for(provider, rotation)?.unwrap_or_default();
         for key in keys {
             check_key(key)?;
@@ -52,7 +62,11 @@ impl Pool {
     }
 
     /// The keys that lie beside the pool.
-    pub fn staged(&self, provider: &ProviderId, rotation: Number) -> Result<Vec<PoolKey>, Fault> {
+    pub fn staged(
+        &self,
+        provider: &ProviderId,
+        rotation: Number,
+    ) -> Result<Vec<PoolKey>, PoolError> {
         let stage = self.staged_for(provider, rotation)?.unwrap_or_default();
         Ok(stage.pending.into_iter().map(|key| PoolKey::new(Secret::new(key))).collect())
     }
@@ -63,7 +77,7 @@ impl Pool {
         provider: &ProviderId,
         turn: Turn,
         new: &[KeyPrint],
-    ) -> Result<Vec<KeyPrint>, Fault> {
+    ) -> Result<Vec<KeyPrint>, PoolError> {
         let mut stage = self.open(provider, turn)?;
         for print in new {
             let staged = stage.pending.iter().map(|key| Secret::new(key.as_str()));
@@ -87,7 +101,7 @@ impl Pool {
         turn: Turn,
         new: &[KeyPrint],
         old: &[KeyPrint],
-    ) -> Result<Vec<KeyPrint>, Fault> {
+    ) -> Result<Vec<KeyPrint>, PoolError> {
         let mut stage = self.open(provider, turn)?;
         let pool = self.of(provider.as_str());
         if let Some(gone) = new.iter().find(|print| !pool.iter().any(|key| key.print == **print)) {
@@ -103,7 +117,7 @@ impl Pool {
     }
 
     /// Puts what was retired back.
-    pub fn restore(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+    pub fn restore(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), PoolError> {
         self.take_back(provider, turn, |pool, stage| {
             let previous = std::mem::take(&mut stage.previous);
             pool.put_first(provider.as_str(), previous)
@@ -111,7 +125,7 @@ impl Pool {
     }
 
     /// Takes what was added out again.
-    pub fn withdraw(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), Fault> {
+    pub fn withdraw(&mut self, provider: &ProviderId, turn: Turn) -> Result<(), PoolError> {
         self.take_back(provider, turn, |pool, stage| {
             for print in std::mem::take(&mut stage.added) {
                 pool.remove(provider.as_str(), &print)?;
@@ -121,7 +135,7 @@ impl Pool {
     }
 
     /// Forgets what lies there for rotations up to this one.
-    pub fn forget(&mut self, provider: &ProviderId, up_to: Number) -> Result<(), Fault> {
+    pub fn forget(&mut self, provider: &ProviderId, up_to: Number) -> Result<(), PoolError> {
         let Some(all) = self.root().get_mut(ROTATIONS) else { return Ok(()) };
         let all = all.as_object_mut().ok_or_else(unreadable)?;
         if let Some(of) = all.get_mut(provider.as_str()) {
@@ -138,7 +152,7 @@ impl Pool {
     }
 
     /// What lies there for a try that may still act.
-    fn open(&self, provider: &ProviderId, turn: Turn) -> Result<Stage, Fault> {
+    fn open(&self, provider: &ProviderId, turn: Turn) -> Result<Stage, PoolError> {
         let Some(stage) = self.staged_for(provider, turn.rotation)? else {
             let words = "the new keys do not lie beside the pool any more";
             return Err(refused(words, "ask for a new rotation"));
@@ -153,15 +167,19 @@ impl Pool {
         &mut self,
         provider: &ProviderId,
         turn: Turn,
-        change: impl FnOnce(&mut Self, &mut Stage) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        change: impl FnOnce(&mut Self, &mut Stage) -> Result<(), PoolError>,
+    ) -> Result<(), PoolError> {
         let Some(mut stage) = self.staged_for(provider, turn.rotation)? else { return Ok(()) };
         stage.fence = stage.fence.max(turn.attempt.0);
         change(self, &mut stage)?;
         self.keep(provider, turn.rotation, &stage)
     }
 
-    fn staged_for(&self, provider: &ProviderId, rotation: Number) -> Result<Option<Stage>, Fault> {
+    fn staged_for(
+        &self,
+        provider: &ProviderId,
+        rotation: Number,
+    ) -> Result<Option<Stage>, PoolError> {
         let of = self.text_of(ROTATIONS).and_then(|all| all.get(provider.as_str()));
         let Some(stage) = of.and_then(|of| of.get(rotation.to_string())) else { return Ok(None) };
         // The library's own words could tell a key.
@@ -173,7 +191,7 @@ impl Pool {
         provider: &ProviderId,
         rotation: Number,
         stage: &Stage,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), PoolError> {
         let text = serde_json::to_value(stage).map_err(|_| unreadable())?;
         let all = part(self.root(), ROTATIONS)?;
         part(all, provider.as_str())?.insert(rotation.to_string(), text);
@@ -184,17 +202,17 @@ impl Pool {
 fn part<'a>(
     of: &'a mut Map<String, Value>,
     name: &str,
-) -> Result<&'a mut Map<String, Value>, Fault> {
+) -> Result<&'a mut Map<String, Value>, PoolError> {
     let part = of.entry(name).or_insert_with(|| json!({}));
     part.as_object_mut().ok_or_else(unreadable)
 }
 
-fn unreadable() -> Fault {
+fn unreadable() -> PoolError {
     bad("what lies beside the pool under \"rotations\" cannot be read")
 }
 
-fn refused(words: &str, hint: &str) -> Fault {
-    Fault::Refused(Reason::new(ReasonClass::Internal, words).with_hint(hint))
+fn refused(words: &str, hint: &str) -> PoolError {
+    PoolError::Refused(Reason::new(ReasonClass::Internal, words).with_hint(hint))
 }
 
 #[cfg(test)]
