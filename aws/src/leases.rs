@@ -34,6 +34,10 @@ use crate::rows::{
 };
 use crate::tables::{Index, Table};
 
+mod hold;
+
+pub use hold::Openings;
+
 /// The leases in force.
 const IN_FORCE: Index = Index { name: "in-force", hash: PART, range: Some("pk"), whole: true };
 /// The table of leases.
