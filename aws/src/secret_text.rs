@@ -62,8 +62,10 @@ mod tests {
     const TEXT: (u16, &str) = (200, r#"{"SecretString":"s"}"#);
     const EMPTY: (u16, &str) = (200, r#"{"SecretString":""}"#);
     const BINARY: (u16, &str) = (200, r#"{"SecretBinary":"AAAA"}"#);
-    const MISSING: (u16, &str) =
-        (400, r#"{"__type":"ResourceNotFoundException","Message":"can't find the specified secret value"}"#);
+    const MISSING: (u16, &str) = (
+        400,
+        r#"{"__type":"ResourceNotFoundException","Message":"can't find the specified secret value"}"#,
+    );
     const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
 
     #[tokio::test]

@@ -66,7 +66,8 @@ fn broker(client: Client, leases: Arc<Table>) -> StsBroker {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_becomes_a_session_of_its_workspace() {
     let config = rig::ministack().config().await;
-    let traded = broker(Client::new(&config), table()).trade(proof(TOKEN), NOW).await.expect("traded");
+    let traded =
+        broker(Client::new(&config), table()).trade(proof(TOKEN), NOW).await.expect("traded");
     assert_eq!(traded.lease, lease());
     let credentials = Credentials::new(
         traded.access_key,

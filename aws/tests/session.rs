@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws::broker::policy::Grants;
 use aws::broker::wire::Proof;
 use aws::broker::{HeldLeases, Refusal, StsBroker};
-use aws::broker::policy::Grants;
 use aws::keys::SecretsKeys;
 use aws::usage_queue::SqsUsage;
 use aws_config::SdkConfig;

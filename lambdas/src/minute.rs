@@ -87,11 +87,7 @@ pub async fn order(journal: &DynamoJournal, metrics: &Metrics) -> Result<(), Fau
 ///
 /// # Errors
 /// What a search, an inventory or the ordering said. The rest was done all the same.
-pub async fn sweep(
-    world: &World,
-    journal: &DynamoJournal,
-    metrics: &Metrics,
-) -> Result<(), Fault> {
+pub async fn sweep(world: &World, journal: &DynamoJournal, metrics: &Metrics) -> Result<(), Fault> {
     let (ordered, swept) = tokio::join!(order(journal, metrics), sweeper::sweep(world));
     let parked = Query { status: vec![Status::Parked], ..Query::default() };
     metrics.set(Metric::Parked, world.bus.find_all(&parked).await?.len());

@@ -201,8 +201,13 @@ mod tests {
         let read = Proof::read(token, Some(name)).expect("a proof");
         assert_eq!((read.token, read.holder), ("tc_1", name));
         let long = "x".repeat(141);
-        for holder in [None, Some(""), Some(&name[1..]), Some(&long[..]), Some("a name of words, of enough letters")]
-        {
+        for holder in [
+            None,
+            Some(""),
+            Some(&name[1..]),
+            Some(&long[..]),
+            Some("a name of words, of enough letters"),
+        ] {
             assert!(Proof::read(token, holder).is_none(), "{holder:?}");
         }
         assert!(Proof::read(None, Some(name)).is_none());

@@ -21,8 +21,8 @@ use ports::{Fault, Lease};
 
 use super::{DynamoLeases, LEASES, token_key};
 use crate::Environment;
-use crate::broker::{HeldLeases, Refusal};
 use crate::broker::wire::Proof;
+use crate::broker::{HeldLeases, Refusal};
 use crate::rows::{failed, fence, held, text, time};
 
 /// Opens leases, for who starts tasks.

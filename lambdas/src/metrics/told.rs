@@ -19,7 +19,8 @@ const TELLERS: [(&str, &str, &[&str]); 8] = [
 /// What stands in the crate's files, tests apart, by the file's name.
 fn sources() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-    let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("read").path());
+    let paths =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("read").path());
     let files = paths.filter(|path| path.extension().is_some_and(|it| it == "rs"));
     let code = files.map(|path| {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();

@@ -112,8 +112,7 @@ fn bus(config: &SdkConfig, settings: &Settings) -> Bus {
 
 /// The secret from which the pass follows by which an agent knows its router.
 async fn token_secret(config: &SdkConfig, settings: &Settings) -> Result<Secret, Problem> {
-    let (client, name) =
-        (aws_sdk_secretsmanager::Client::new(config), settings.env.token_secret());
+    let (client, name) = (aws_sdk_secretsmanager::Client::new(config), settings.env.token_secret());
     let read = aws::secret_text::needed(&client, &name).await;
     read.map_err(|fault| Problem::new(&format!("the secret {name}"), &fault))
 }
