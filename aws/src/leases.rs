@@ -33,6 +33,10 @@ use crate::rows::cancelled::{Unwritten, unwritten};
 use crate::rows::{self, Item, PART, contended, failed, needed, parsed, part, text, unbuilt};
 use crate::tables::{Index, Table};
 
+mod hold;
+
+pub use hold::Openings;
+
 /// The leases in force.
 const IN_FORCE: Index = Index { name: "in-force", hash: PART, range: Some("pk"), whole: true };
 /// The table of leases.

@@ -42,6 +42,8 @@ pub mod rotations;
 pub mod routes;
 #[cfg(feature = "dynamodb")]
 mod rows;
+#[cfg(feature = "secrets")]
+pub mod secret_text;
 #[cfg(feature = "sqs")]
 pub mod set_aside;
 #[cfg(feature = "cloudformation")]

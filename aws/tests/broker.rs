@@ -7,27 +7,37 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws::broker::policy::{Grants, session_policy};
-use aws::broker::{Refusal, StsBroker, used};
+use aws::broker::wire::Proof;
+use aws::broker::{HeldLeases, Refusal, StsBroker, used};
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::Credentials;
 use events::token::{agent_key, token_hash};
 use events::{Attempt, Envelope, Gen, Limits, Secret, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Fault, Lease, LeaseLookup, Spending, UsageSink, UsageTotals};
+use ports::{Fault, Lease, Spending, UsageSink, UsageTotals};
 use replay::Replay;
 
 const TOKEN: &str = "tc_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const HOLDER: &str = "0123456789abcdef0123456789abcdef";
 
-/// Leases by the hashes of their tokens; none when the table is away.
+/// Leases by the hashes of their tokens, all held by [`HOLDER`]; none when the table is away.
 struct Table(Option<BTreeMap<String, Lease>>);
 
 #[async_trait]
-impl LeaseLookup for Table {
-    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
-        let all = self.0.as_ref().ok_or_else(|| Fault::unavailable("dynamodb", "away"))?;
-        Ok(all.get(token_hash).cloned())
+impl HeldLeases for Table {
+    async fn hold(&self, proof: Proof<'_>, _now: Timestamp) -> Result<Lease, Refusal> {
+        let away = || Refusal::Unavailable(Fault::unavailable("dynamodb", "away"));
+        let lease = self.0.as_ref().ok_or_else(away)?.get(&token_hash(proof.token));
+        let lease = lease.cloned().ok_or(Refusal::Unknown)?;
+        if proof.holder == HOLDER { Ok(lease) } else { Err(Refusal::Taken) }
     }
 }
+
+fn proof(token: &str) -> Proof<'_> {
+    Proof { token, holder: HOLDER }
+}
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn lease() -> Lease {
     Lease {
@@ -55,7 +65,8 @@ fn broker(client: Client, leases: Arc<Table>) -> StsBroker {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_becomes_a_session_of_its_workspace() {
     let config = rig::ministack().config().await;
-    let traded = broker(Client::new(&config), table()).trade(TOKEN).await.expect("traded");
+    let traded =
+        broker(Client::new(&config), table()).trade(proof(TOKEN), NOW).await.expect("traded");
     assert_eq!(traded.lease, lease());
     let credentials = Credentials::new(
         traded.access_key,
@@ -82,14 +93,14 @@ const GIVEN: &str = r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/
 </AssumeRoleResult></AssumeRoleResponse>"#;
 
 #[tokio::test]
-async fn a_session_is_called_by_its_workspace_and_has_the_policy_and_an_hour() {
+async fn a_session_is_called_by_its_workspace_and_has_the_policy_and_a_quarter_of_an_hour() {
     let (broker, http) = over(&[(200, GIVEN)], table());
-    let traded = broker.trade(TOKEN).await.expect("traded");
+    let traded = broker.trade(proof(TOKEN), NOW).await.expect("traded");
     assert_eq!(traded.expires.to_string(), "2026-11-26T05:00:00Z");
     assert!(traded.secret_key.matches("s") && traded.session.matches("t"));
     let request = http.requests().next().expect("a request");
     let body = String::from_utf8_lossy(request.body().bytes().expect("a body")).into_owned();
-    for part in ["RoleSessionName=ann&", "DurationSeconds=3600", "Policy=%7B", "GetSecretValue"] {
+    for part in ["RoleSessionName=ann&", "DurationSeconds=900", "Policy=%7B", "GetSecretValue"] {
         assert!(body.contains(part), "{part}: {body}");
     }
     assert!(!body.contains(TOKEN));
@@ -101,9 +112,12 @@ async fn who_has_no_lease_is_turned_away_without_a_call() {
     let (broker, http) = over(&[], table());
     let agents = agent_key(&Secret::new(TOKEN));
     for token in ["", "tc_other", &TOKEN[..66], agents.expose()] {
-        let answer = broker.trade(token).await.err().expect("refused");
+        let answer = broker.trade(proof(token), NOW).await.err().expect("refused");
         assert_eq!(answer.status(), 401, "{token}");
     }
+    let other = Proof { token: TOKEN, holder: "another" };
+    let answer = broker.trade(other, NOW).await.err().expect("refused");
+    assert!(matches!(answer, Refusal::Taken), "{answer:?}");
     assert_eq!(http.requests().count(), 0);
 }
 
@@ -116,7 +130,7 @@ async fn what_cannot_be_told_now_is_no_refusal_for_good() {
         (vec![], Arc::new(Table(None))),
     ] {
         let (broker, _) = over(&answers, leases);
-        let answer = broker.trade(TOKEN).await.err().expect("refused");
+        let answer = broker.trade(proof(TOKEN), NOW).await.err().expect("refused");
         assert!(matches!(answer, Refusal::Unavailable(_)), "{answer:?}");
     }
 }
@@ -150,10 +164,13 @@ impl UsageTotals for Ledger {
 #[tokio::test]
 async fn what_was_used_is_told_to_who_has_the_lease() {
     let since = Timestamp::UNIX_EPOCH;
-    let told = used(&*table(), &Ledger, TOKEN, since).await.expect("told");
+    let told = used(&*table(), &Ledger, (proof(TOKEN), NOW), since).await.expect("told");
     assert_eq!((told.name.as_str(), told.requests), ("ann", 7));
-    let other = used(&*table(), &Ledger, "tc_other", since).await;
+    let other = used(&*table(), &Ledger, (proof("tc_other"), NOW), since).await;
     assert!(matches!(other, Err(Refusal::Unknown)), "{other:?}");
-    let away = used(&Table(None), &Ledger, TOKEN, since).await;
+    let second = Proof { token: TOKEN, holder: "another" };
+    let second = used(&*table(), &Ledger, (second, NOW), since).await;
+    assert!(matches!(second, Err(Refusal::Taken)), "{second:?}");
+    let away = used(&Table(None), &Ledger, (proof(TOKEN), NOW), since).await;
     assert!(matches!(away, Err(Refusal::Unavailable(_))), "{away:?}");
 }

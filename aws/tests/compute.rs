@@ -13,11 +13,14 @@ mod suite;
 
 use std::time::Duration;
 
+use aws::broker::wire::Proof;
+use aws::broker::{HeldLeases, Refusal};
 use aws::compute::task_of;
-use events::{Attempt, Gen, ReasonClass, TaskId};
+use aws::leases::LEASES;
+use events::{Attempt, Gen, Limits, ReasonClass, TaskId};
 use fake::{World, id, world};
 use fake_aws::{Runs, Trouble};
-use ports::{Compute, Fault, TaskSpec, TaskStatus};
+use ports::{Compute, Fault, Lease, Leases, TaskSpec, TaskStatus};
 
 ports::compute_conformance!(world());
 
@@ -165,4 +168,72 @@ async fn a_deaf_agent_is_ended_by_force() {
     assert!(!stop(&world, &spec).await, "it is deaf");
     gone(&world, &spec).await;
     assert_eq!(alive(&world), 0);
+}
+
+/// A start of somebody whose lease is granted, for the first try.
+async fn leased(world: &World, attempt: u32) -> TaskSpec {
+    let spec = world.spec("ann", 1, attempt).await;
+    let (workspace, team) = (spec.workspace.clone(), "red".parse().expect("a name"));
+    let (generation, limits) = (Gen(1), Limits::default());
+    let lease = Lease { workspace, generation, attempt: Attempt(1), team, limits };
+    world.leases.grant(&lease).await.expect("granted");
+    TaskSpec { token: world.leases.token(&lease.workspace, Gen(1), Attempt(1)), ..spec }
+}
+
+/// Who asks for the lease: nothing when it is given.
+async fn refused(world: &World, spec: &TaskSpec, holder: &str) -> Option<u16> {
+    let proof = Proof { token: spec.token.expose(), holder };
+    let asked = world.leases.hold(proof, world.now()).await;
+    asked.err().as_ref().map(Refusal::status)
+}
+
+const UNKNOWN: Option<u16> = Some(401);
+const TAKEN: Option<u16> = Some(409);
+
+/// What stands in DescribeTasks is worth nothing once the sidecar has asked.
+#[tokio::test]
+async fn a_lease_is_for_the_sidecar_of_the_task_that_was_started_with_its_token() {
+    let world = world().await;
+    let first = leased(&world, 1).await;
+    assert_eq!(refused(&world, &first, "early").await, UNKNOWN, "no start has shown it");
+    world.compute.run(&first).await.expect("started");
+    assert_eq!(refused(&world, &first, "first").await, None);
+    // The message comes again.
+    world.compute.run(&first).await.expect("the same");
+    assert_eq!(refused(&world, &first, "thief").await, TAKEN);
+    let second = leased(&world, 2).await;
+    let beside = world.compute.run(&second).await;
+    assert!(matches!(beside, Err(Fault::Taken { .. })), "{beside:?}");
+    assert_eq!(refused(&world, &second, "thief").await, TAKEN, "the first one's task is alive");
+    gone(&world, &first).await;
+    world.compute.run(&second).await.expect("started");
+    assert_eq!(refused(&world, &second, "second").await, None);
+    assert_eq!(refused(&world, &second, "first").await, TAKEN);
+}
+
+/// A boot that has not asked by then has failed.
+#[tokio::test]
+async fn a_token_that_no_sidecar_traded_within_a_quarter_of_an_hour_is_worthless() {
+    let world = world().await;
+    let spec = leased(&world, 1).await;
+    world.compute.run(&spec).await.expect("started");
+    world.fake.advance(Duration::from_secs(15 * 60 + 1));
+    assert_eq!(refused(&world, &spec, "late").await, UNKNOWN);
+}
+
+/// The start goes on when it comes again; ECS was not asked, so that no task is without its lease.
+#[tokio::test]
+async fn a_start_whose_lease_cannot_be_opened_starts_nothing_yet() {
+    let world = world().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
+    let table = world.environment.named(LEASES.name);
+    dynamodb.delete_table().table_name(table).send().await.expect("deleted");
+    let spec = world.spec("ann", 1, 1).await;
+    let away = world.compute.run(&spec).await;
+    assert!(away.is_err(), "{away:?}");
+    assert_eq!(alive(&world), 0);
+    aws::tables::create(&dynamodb, &world.environment, &LEASES).await.expect("it is back");
+    let spec = leased(&world, 1).await;
+    world.compute.run(&spec).await.expect("started");
+    assert_eq!(refused(&world, &spec, "sidecar").await, None);
 }

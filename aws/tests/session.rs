@@ -8,15 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
+use aws::broker::wire::Proof;
+use aws::broker::{HeldLeases, Refusal, StsBroker};
 use aws::keys::SecretsKeys;
 use aws::usage_queue::SqsUsage;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use events::token::token_hash;
 use events::{Attempt, Class, Gen, Limits, Secret};
-use ports::{Fault, Keys, Lease, LeaseLookup, UsageSink};
+use jiff::Timestamp;
+use ports::{Keys, Lease, UsageSink};
 use sample::usage;
 use serde_json::json;
 
@@ -25,9 +27,9 @@ const TOKEN: &str = "tc_0123456789abcdef";
 struct Table(BTreeMap<String, Lease>);
 
 #[async_trait]
-impl LeaseLookup for Table {
-    async fn find(&self, token_hash: &str) -> Result<Option<Lease>, Fault> {
-        Ok(self.0.get(token_hash).cloned())
+impl HeldLeases for Table {
+    async fn hold(&self, proof: Proof<'_>, _now: Timestamp) -> Result<Lease, Refusal> {
+        self.0.get(&token_hash(proof.token)).cloned().ok_or(Refusal::Unknown)
     }
 }
 
@@ -95,7 +97,8 @@ async fn a_leases_credentials_read_the_pool_and_send_usage_and_do_nothing_else()
     let trader = with(&config, broker_user(&root).await);
     let trader = aws_sdk_sts::Client::new(&trader);
     let broker = StsBroker::new(trader, &environment, &grants, leases).expect("a broker");
-    let traded = broker.trade(TOKEN).await.expect("traded");
+    let proof = Proof { token: TOKEN, holder: "the sidecar" };
+    let traded = broker.trade(proof, Timestamp::UNIX_EPOCH).await.expect("traded");
     let session = Some(traded.session.expose().to_owned());
     let (key, secret) = (traded.access_key, traded.secret_key.expose().to_owned());
     let theirs = with(&config, Credentials::new(key, secret, session, None, "test"));

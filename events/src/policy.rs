@@ -2,7 +2,9 @@
 //! configuration and is an argument of the rules.
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// The bounds within which people and workspaces move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +51,42 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// A policy as an administrator writes it: what is left out is as everywhere, and a field that nobody
+    /// knows is an error, for it is somebody's wish that nobody heeds.
+    ///
+    /// # Errors
+    /// A field is unknown, or its value is none.
+    pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Map::<String, Value>::deserialize(deserializer)?;
+        let mut whole = serde_json::to_value(Self::default()).map_err(D::Error::custom)?;
+        for (name, value) in given {
+            let Some(field) = whole.get_mut(&name) else {
+                return Err(D::Error::custom(format!("\"{name}\" is no field of the policy")));
+            };
+            *field = value;
+        }
+        serde_json::from_value(whole).map_err(D::Error::custom)
+    }
+
     /// The time-out in force for somebody who asked for `wish`.
     pub fn idle_timeout(&self, wish: Option<SignedDuration>) -> SignedDuration {
         wish.unwrap_or(self.idle_default).max(self.idle_min).min(self.idle_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_administrator_leaves_out_is_as_everywhere_and_what_nobody_knows_is_refused() {
+        let given = |text: &str| Policy::given(serde_json::from_str::<Value>(text).expect("JSON"));
+        assert_eq!(given("{}").expect("nothing"), Policy::default());
+        let idle_default = SignedDuration::from_mins(10);
+        let one = given(r#"{"idle_default":"PT10M"}"#).expect("one field of many");
+        assert_eq!(one, Policy { idle_default, ..Policy::default() });
+        for bad in [r#"{"idle":"PT1M"}"#, r#"{"idle_default":"soon"}"#, "[]", "null"] {
+            assert!(given(bad).is_err(), "{bad}");
+        }
     }
 }

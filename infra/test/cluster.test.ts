@@ -56,7 +56,7 @@ describe('agents', () => {
   it('have images and logs that the engine is told of', () => {
     expect(image('repository', '1.2.3')).toBe('repository:1.2.3');
     expect(image('repository', `sha256:${'a'.repeat(64)}`)).toBe(`repository@sha256:${'a'.repeat(64)}`);
-    for (const name of ['tasks', 'router']) {
+    for (const name of ['agents', 'sidecars', 'router']) {
       template().hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: `/teamclaw/prod/${name}`, RetentionInDays: 90 });
     }
   });

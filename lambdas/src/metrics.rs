@@ -27,6 +27,8 @@ pub enum Metric {
     Lag,
     /// Batches of usage that were refused: somebody sends in another's name, or nonsense.
     UsageRefused,
+    /// Who showed a lease's token and does not hold the lease.
+    LeaseContested,
     /// Workspaces that are parked now.
     Parked,
     /// Workspaces and rotations that were late and are nudged again.
@@ -41,12 +43,13 @@ pub enum Metric {
 
 impl Metric {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Handled,
         Self::CameBack,
         Self::Lost,
         Self::Lag,
         Self::UsageRefused,
+        Self::LeaseContested,
         Self::Parked,
         Self::Late,
         Self::Suspected,
@@ -62,6 +65,7 @@ impl Metric {
             Self::Lost => "Lost",
             Self::Lag => "Lag",
             Self::UsageRefused => "UsageRefused",
+            Self::LeaseContested => "LeaseContested",
             Self::Parked => "Parked",
             Self::Late => "Late",
             Self::Suspected => "Suspected",
@@ -129,6 +133,9 @@ impl Metrics {
         Some(line.to_string())
     }
 }
+
+#[cfg(test)]
+mod told;
 
 #[cfg(test)]
 mod tests {

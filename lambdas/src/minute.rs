@@ -1,8 +1,10 @@
-//! What happens every minute: the idle check, timers, the sweep. Each may run twice at once or not at
-//! all for a while; what it does is safe to repeat, and what it missed it finds the next time.
+//! What happens every minute: the idle check, timers, the sweep; and the one order over all facts, which is
+//! made at every hint and at every sweep. Each may run twice at once or not at all for a while; what it does
+//! is safe to repeat, and what it missed it finds the next time.
 
 use std::time::Duration;
 
+use aws::journal::DynamoJournal;
 use consumers::{World, sweeper};
 use events::Status;
 use ports::{Fault, Query, Timers};
@@ -66,19 +68,34 @@ async fn again_and_again(
     (found, last)
 }
 
-/// One sweep, and what an operator must see of the whole cell.
+/// Puts what is recorded and has no place yet into the one order over all facts. Somebody else who does so
+/// at the same time is no fault.
 ///
 /// # Errors
-/// What a search or an inventory said.
-pub async fn sweep(world: &World, metrics: &Metrics) -> Result<(), Fault> {
-    let swept = sweeper::sweep(world).await;
+/// What the journal said.
+pub async fn order(journal: &DynamoJournal, metrics: &Metrics) -> Result<(), Fault> {
+    match journal.sequence().await {
+        Ok(sequenced) => metrics.set(Metric::Sequenced, sequenced),
+        Err(Fault::Conflict) => {}
+        Err(fault) => return Err(fault),
+    }
+    Ok(())
+}
+
+/// One sweep, and what an operator must see of the whole cell. Facts whose hint was lost, for the stream's
+/// record was, are put in order too; neither waits for the other.
+///
+/// # Errors
+/// What a search, an inventory or the ordering said. The rest was done all the same.
+pub async fn sweep(world: &World, journal: &DynamoJournal, metrics: &Metrics) -> Result<(), Fault> {
+    let (ordered, swept) = tokio::join!(order(journal, metrics), sweeper::sweep(world));
     let parked = Query { status: vec![Status::Parked], ..Query::default() };
     metrics.set(Metric::Parked, world.bus.find_all(&parked).await?.len());
     metrics.set(Metric::Suspected, world.suspects.list().await?.len());
     let swept = swept?;
     metrics.set(Metric::Late, swept.nudged);
     metrics.set(Metric::Removed, swept.removed);
-    Ok(())
+    ordered
 }
 
 #[cfg(test)]

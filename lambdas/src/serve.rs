@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
 use aws::compute::task_of;
-use aws::journal::announced;
+use aws::journal::{DynamoJournal, announced};
 use aws::people::DynamoPeople;
 use aws::usage::DynamoUsage;
 use aws_lambda_events::sqs::SqsEvent;
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::broker::Broker;
 use crate::function::Function;
-use crate::metrics::{Metric, Metrics};
+use crate::metrics::Metrics;
 use crate::root::{Root, cannot_start, failed};
 use crate::rotate::{self, Started};
 use crate::session::Front;
@@ -108,15 +108,7 @@ async fn sequencer(root: Arc<Root>) -> Result<(), Error> {
     let journal = Arc::new(root.journal());
     each(&root, |_: IgnoredAny, call| {
         let journal = Arc::clone(&journal);
-        async move {
-            match journal.sequence().await {
-                Ok(sequenced) => call.metrics.set(Metric::Sequenced, sequenced),
-                // Somebody else orders it.
-                Err(Fault::Conflict) => {}
-                Err(fault) => return Err(fault),
-            }
-            Ok(())
-        }
+        async move { minute::order(&journal, &call.metrics).await }
     })
     .await
 }
@@ -163,10 +155,10 @@ async fn cron_wake(root: Arc<Root>) -> Result<(), Error> {
 }
 
 async fn sweeper(root: Arc<Root>) -> Result<(), Error> {
-    let world = root.sweepers_world().map_err(start)?;
+    let (world, journal) = (root.sweepers_world().map_err(start)?, root.journal());
     each(&root, |_: IgnoredAny, call| {
-        let world: World = world.clone();
-        async move { minute::sweep(&world, &call.metrics).await }
+        let (world, journal): (World, DynamoJournal) = (world.clone(), journal.clone());
+        async move { minute::sweep(&world, &journal, &call.metrics).await }
     })
     .await
 }
@@ -207,12 +199,15 @@ async fn leases(root: Arc<Root>) -> Result<(), Error> {
     let leases = root.leases(root.ids.token());
     let totals = Box::new(DynamoUsage::new(root.dynamodb(), &root.environment));
     let sts = StsBroker::new(client, &root.environment, &grants, leases.clone())?;
-    let broker = Arc::new(Broker { sts, leases: Box::new((*leases).clone()), totals });
+    let broker = Arc::new(Broker { sts, leases, totals });
     let service = service_fn(|request: Request| {
         let (root, broker) = (Arc::clone(&root), Arc::clone(&broker));
         async move {
-            let answered = broker::answer(&broker, &request);
-            Ok::<_, Infallible>(in_time(&root, &request, answered).await)
+            let metrics = Metrics::default();
+            let answered = broker::answer(&broker, &request, root.clock.now(), &metrics);
+            let answer = in_time(&root, &request, answered).await;
+            root.tell(&metrics);
+            Ok::<_, Infallible>(answer)
         }
     });
     lambda_http::run(service).await

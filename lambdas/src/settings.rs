@@ -6,7 +6,6 @@ use events::admission::Rate;
 use events::{LimitsBook, Policy, TeamId};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::person::Claims;
@@ -23,7 +22,7 @@ pub struct Settings {
     /// The team of who belongs to none.
     pub default_team: TeamId,
     /// What people may decide, and within which bounds; what is left out is as everywhere.
-    #[serde(default, deserialize_with = "policy")]
+    #[serde(default, deserialize_with = "Policy::given")]
     pub policy: Policy,
     /// What may be used, by whom.
     #[serde(default)]
@@ -102,22 +101,10 @@ fn keys_believed() -> SignedDuration {
     KEYS_BELIEVED
 }
 
-/// A policy of which some fields may be left out.
-fn policy<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
-    use serde::de::Error as _;
-    let given = Map::<String, Value>::deserialize(deserializer)?;
-    let mut whole = serde_json::to_value(Policy::default()).map_err(D::Error::custom)?;
-    for (name, value) in given {
-        let Some(field) = whole.get_mut(&name) else {
-            return Err(D::Error::custom(format!("\"{name}\" is no field of the policy")));
-        };
-        *field = value;
-    }
-    serde_json::from_value(whole).map_err(D::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value};
+
     use super::*;
 
     #[test]

@@ -12,10 +12,10 @@ use aws::leases::DynamoLeases;
 use aws::queue::SqsQueue;
 use aws::rotations::DynamoRotations;
 use aws::routes::DynamoRoutes;
+use aws::secret_text;
 use aws::starts::{Capacity, DynamoStarts};
 use aws::suspects::DynamoSuspects;
 use aws::timers::DynamoTimers;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use consumers::World;
 use events::pool::Pool;
 use events::price::PriceTable;
@@ -62,8 +62,7 @@ impl Root {
 
     /// The key pool.
     pub fn keys(&self) -> Arc<SecretsKeys> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.config);
-        Arc::new(SecretsKeys::new(client, &self.environment))
+        Arc::new(SecretsKeys::new(self.secrets(), &self.environment))
     }
 
     /// A world in which nothing is allowed but to record, to nudge and to set timers.
@@ -178,11 +177,15 @@ impl Root {
         Ok(asker)
     }
 
+    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
     /// The secret from which tokens and passes follow.
     async fn token_secret(&self) -> Result<Secret, Diagnostic> {
         let name = self.environment.token_secret();
-        let read = self.secret(&name, None).await.map_err(|fault| cannot_start(&fault))?;
-        read.ok_or_else(|| cannot_start(format!("{name} is empty")))
+        let read = secret_text::needed(&self.secrets(), &name).await;
+        read.map_err(|fault| cannot_start(&fault))
     }
 
     /// The new keys that somebody has put beside the pool, if anybody has.
@@ -190,25 +193,9 @@ impl Root {
     /// # Errors
     /// What the store said, or that they are no pool.
     pub async fn offered_keys(&self) -> Result<Option<Pool>, Fault> {
-        let offered = self.secret(&self.environment.pool_secret(), Some(OFFERED)).await?;
+        let name = self.environment.pool_secret();
+        let offered = secret_text::labelled(&self.secrets(), &name, OFFERED).await?;
         Ok(offered.map(|text| Pool::parse(text.expose())).transpose()?)
-    }
-
-    /// A secret's version; `None` when there is none with this label, or it has no text.
-    async fn secret(&self, name: &str, label: Option<&str>) -> Result<Option<Secret>, Fault> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.config);
-        let call = client.get_secret_value().secret_id(name);
-        let told = match call.set_version_stage(label.map(str::to_owned)).send().await {
-            Ok(told) => told,
-            Err(error) => {
-                let missing = |error: &GetSecretValueError| error.is_resource_not_found_exception();
-                return match error.as_service_error().is_some_and(missing) {
-                    true if label.is_some() => Ok(None),
-                    _ => Err(aws::error::fault("Secrets Manager", &error)),
-                };
-            }
-        };
-        Ok(told.secret_string.filter(|text| !text.is_empty()).map(Secret::new))
     }
 }
 

@@ -121,7 +121,8 @@ fn tasks() -> Value {
         "executionRole": "arn:aws:iam::123456789012:role/execution",
         "agentImage": "agent@sha256:a",
         "sidecarImage": "sidecar@sha256:b",
-        "logGroup": "/agents"
+        "agentLogGroup": "/agents",
+        "sidecarLogGroup": "/sidecars"
     })
 }
 

@@ -12,9 +12,9 @@ use thiserror::Error;
 
 use crate::Environment;
 
-/// How long credentials are good: the most where one role takes another, as a function does
-/// (STS/latest/APIReference/API_AssumeRole.html).
-pub const LIFE: Duration = Duration::from_secs(60 * 60);
+/// How long credentials are good, and so how long a lease that is revoked may still be used by who took
+/// them out of a sidecar: the shortest that STS gives (STS/latest/APIReference/API_AssumeRole.html).
+pub const LIFE: Duration = Duration::from_secs(15 * 60);
 /// The shortest name of a session, by the same page.
 const SESSION_LENGTH_MIN: usize = 2;
 /// Fills the name of a session up to the shortest. No workspace has it in its id.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use events::Secret;
-use events::token::token_hash;
 use jiff::Timestamp;
-use ports::{Fault, Lease, LeaseLookup};
+use ports::{Fault, Lease};
 
 use super::policy::{BadRole, Grants, LIFE, session_name, session_policy};
-use super::{Refusal, Traded};
+use super::wire::Proof;
+use super::{HeldLeases, Refusal, Traded};
 use crate::Environment;
 use crate::error::fault;
 
@@ -20,13 +20,13 @@ const SERVICE: &str = "sts";
 /// The broker of an environment.
 pub struct StsBroker {
     client: Client,
-    leases: Arc<dyn LeaseLookup>,
+    leases: Arc<dyn HeldLeases>,
     role: String,
     policy: String,
 }
 
 impl StsBroker {
-    /// A broker that finds leases by `leases`.
+    /// A broker of these leases.
     ///
     /// # Errors
     /// The role's ARN is none.
@@ -34,20 +34,19 @@ impl StsBroker {
         client: Client,
         environment: &Environment,
         grants: &Grants,
-        leases: Arc<dyn LeaseLookup>,
+        leases: Arc<dyn HeldLeases>,
     ) -> Result<Self, BadRole> {
         let policy = session_policy(environment, grants)?;
         Ok(Self { client, leases, role: grants.role.clone(), policy })
     }
 
-    /// Trades a token. It is looked up by its SHA-256, so that time tells nothing about it.
+    /// Trades a token for whoever holds its lease. It is looked up by its SHA-256, so that time tells
+    /// nothing about it.
     ///
     /// # Errors
-    /// [`Refusal::Unknown`] for a token that no lease has, [`Refusal::Unavailable`] when it cannot be
-    /// told.
-    pub async fn trade(&self, token: &str) -> Result<Traded, Refusal> {
-        let found = self.leases.find(&token_hash(token)).await.map_err(Refusal::Unavailable)?;
-        let lease = found.ok_or(Refusal::Unknown)?;
+    /// As [`HeldLeases::hold`] says; [`Refusal::Unavailable`] also when STS does not give any.
+    pub async fn trade(&self, proof: Proof<'_>, now: Timestamp) -> Result<Traded, Refusal> {
+        let lease = self.leases.hold(proof, now).await?;
         let call = self.client.assume_role().role_arn(&self.role).policy(&self.policy);
         let call = call.role_session_name(session_name(&lease.workspace));
         let call = call.duration_seconds(i32::try_from(LIFE.as_secs()).unwrap_or(i32::MAX));

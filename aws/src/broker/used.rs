@@ -1,23 +1,22 @@
 //! What the workspace of a lease has used: a sidecar knows only what passed it since it began, and its
 //! limits may reach back further.
 
-use events::token::token_hash;
 use jiff::Timestamp;
-use ports::{LeaseLookup, Spending, UsageTotals};
+use ports::{Spending, UsageTotals};
 
-use super::Refusal;
+use super::wire::Proof;
+use super::{HeldLeases, Refusal};
 
-/// What was used in the hours from `since` on.
+/// What was used in the hours from `since` on, for whoever holds the lease.
 ///
 /// # Errors
-/// [`Refusal::Unknown`] for a token that no lease has, [`Refusal::Unavailable`] when it cannot be told.
+/// As [`HeldLeases::hold`] says; [`Refusal::Unavailable`] also when the ledger cannot tell.
 pub async fn used(
-    leases: &dyn LeaseLookup,
+    leases: &dyn HeldLeases,
     totals: &dyn UsageTotals,
-    token: &str,
+    (proof, now): (Proof<'_>, Timestamp),
     since: Timestamp,
 ) -> Result<Spending, Refusal> {
-    let found = leases.find(&token_hash(token)).await.map_err(Refusal::Unavailable)?;
-    let lease = found.ok_or(Refusal::Unknown)?;
+    let lease = leases.hold(proof, now).await?;
     totals.total(&lease.workspace, since).await.map_err(Refusal::Unavailable)
 }

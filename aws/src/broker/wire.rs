@@ -10,10 +10,34 @@ use thiserror::Error;
 pub const PATH: &str = "/lease";
 /// Where it tells what the workspace of a lease has used (GET), before the question since when.
 pub const USED_PATH: &str = "/lease/used";
+/// In which header a sidecar says which one it is: chance that it made at its start, that stands nowhere
+/// else, and that it never changes.
+pub const HOLDER_HEADER: &str = "x-teamclaw-holder";
 /// What stands before the token in `Authorization` (RFC 6750), in any case.
 const SCHEME: &str = "bearer ";
 /// The longest token that is looked up: twice as long as ours.
 const TOKEN_LENGTH_MAX: usize = 140;
+/// The shortest name of a sidecar: 128 bits in hex, which nobody guesses.
+const HOLDER_LENGTH_MIN: usize = 32;
+
+/// What a sidecar shows the broker. No `Debug`: it holds secrets.
+#[derive(Clone, Copy)]
+pub struct Proof<'a> {
+    /// The lease's token, which others may have read.
+    pub token: &'a str,
+    /// Which sidecar it is, which nobody else knows.
+    pub holder: &'a str,
+}
+
+impl<'a> Proof<'a> {
+    /// Reads it from the values of `Authorization` and of [`HOLDER_HEADER`]; `None` when one of them is
+    /// none.
+    pub fn read(authorization: Option<&'a str>, holder: Option<&'a str>) -> Option<Self> {
+        let (token, holder) = (bearer(authorization?)?, holder?.trim());
+        let good = holder.len() >= HOLDER_LENGTH_MIN && is_token(holder);
+        good.then_some(Self { token, holder })
+    }
+}
 
 /// What a token was traded for. No `Debug`: it holds credentials.
 #[derive(Clone)]
@@ -33,9 +57,12 @@ pub struct Traded {
 /// Why a token was not traded.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// No lease has it: it never was one's, or it was revoked.
+    /// No lease has it: it never was one's, it was revoked, or nobody held it in time.
     #[error("the token is not good, or not any more")]
     Unknown,
+    /// Somebody else came first with it.
+    #[error("somebody else holds the lease of this token")]
+    Taken,
     /// The broker cannot trade now; ask again.
     #[error("credentials cannot be given now")]
     Unavailable(#[source] Fault),
@@ -62,6 +89,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Unknown => 401,
+            Self::Taken => 409,
             Self::Unavailable(_) => 503,
         }
     }
@@ -113,12 +141,14 @@ pub fn used_since(since: Timestamp) -> String {
 }
 
 /// The token in an `Authorization` header; `None` when there is none that could be one.
-pub fn bearer(header: &str) -> Option<&str> {
+fn bearer(header: &str) -> Option<&str> {
     let scheme = header.get(..SCHEME.len())?;
     let token = header.get(SCHEME.len()..)?.trim();
-    let good = (1..=TOKEN_LENGTH_MAX).contains(&token.len())
-        && token.bytes().all(|byte| byte.is_ascii_graphic());
-    (scheme.eq_ignore_ascii_case(SCHEME) && good).then_some(token)
+    (scheme.eq_ignore_ascii_case(SCHEME) && is_token(token)).then_some(token)
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=TOKEN_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -164,6 +194,25 @@ mod tests {
         }
     }
 
+    /// A name that can be guessed proves nothing.
+    #[test]
+    fn a_proof_is_a_token_and_a_name_that_nobody_guesses() {
+        let (name, token) = ("0123456789abcdef0123456789abcdef", Some("Bearer tc_1"));
+        let read = Proof::read(token, Some(name)).expect("a proof");
+        assert_eq!((read.token, read.holder), ("tc_1", name));
+        let long = "x".repeat(141);
+        for holder in [
+            None,
+            Some(""),
+            Some(&name[1..]),
+            Some(&long[..]),
+            Some("a name of words, of enough letters"),
+        ] {
+            assert!(Proof::read(token, holder).is_none(), "{holder:?}");
+        }
+        assert!(Proof::read(None, Some(name)).is_none());
+    }
+
     proptest::proptest! {
         #[test]
         fn whatever_a_header_holds_is_read_without_a_panic(text in ".{0,200}") {
@@ -175,6 +224,7 @@ mod tests {
     #[test]
     fn who_is_refused_for_good_is_told_apart_from_who_may_ask_again() {
         assert_eq!(Refusal::Unknown.status(), 401);
+        assert_eq!(Refusal::Taken.status(), 409);
         let away = Refusal::Unavailable(Fault::unavailable("sts", "InternalFailure: secret words"));
         assert_eq!(away.status(), 503);
         assert!(!away.body().contains("secret words"), "{}", away.body());

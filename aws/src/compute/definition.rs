@@ -26,7 +26,7 @@ use super::settings::{Architecture, TaskSettings};
 use crate::homes::Home;
 
 /// Raise it with every change of this file's definition: it tells the old ones from the new.
-const TEMPLATE: u32 = 1;
+const TEMPLATE: u32 = 2;
 /// The tag that holds the template's hash.
 pub(super) const TEMPLATE_TAG: &str = "teamclaw:template";
 
@@ -120,7 +120,7 @@ fn sidecar(
     let health = HealthCheck::builder().command("CMD").command("teamclaw-sidecar");
     let health = health.command("--health").interval(5).timeout(5).retries(3).start_period(10);
     let scratch = MountPoint::builder().source_volume(SIDECAR).container_path(SIDECAR_DIRECTORY);
-    Ok(confined(SIDECAR, settings, person.workspace)?
+    Ok(confined(SIDECAR, (settings, &*settings.sidecar_log_group), person.workspace)?
         .image(&settings.sidecar_image)
         .user(SIDECAR_USER)
         .set_environment(Some(variables(&settings.sidecar_environment, own)))
@@ -144,7 +144,7 @@ fn agent(settings: &TaskSettings, person: &Person<'_>) -> Result<ContainerDefini
     let sidecar = ContainerDependency::builder().container_name(SIDECAR);
     let home = MountPoint::builder().source_volume("home").container_path(HOME).read_only(false);
     let port = PortMapping::builder().container_port(i32::from(AGENT_PORT)).build();
-    Ok(confined(AGENT, settings, person.workspace)?
+    Ok(confined(AGENT, (settings, &*settings.agent_log_group), person.workspace)?
         .image(&settings.agent_image)
         .user(format!("{uid}:{uid}"))
         .set_environment(Some(variables(&settings.agent_environment, own)))
@@ -155,17 +155,19 @@ fn agent(settings: &TaskSettings, person: &Person<'_>) -> Result<ContainerDefini
         .build())
 }
 
-/// What both have in common: nothing that is not needed.
+/// What both have in common: nothing that is not needed. The log's driver names the stream after
+/// workspace, part and task, and writes it by the execution role, which nothing in a task can use
+/// (`using_awslogs`): a part writes to its own stream of its own group, whatever it says.
 fn confined(
     name: &str,
-    settings: &TaskSettings,
+    (settings, log_group): (&TaskSettings, &str),
     workspace: &WorkspaceId,
 ) -> Result<ContainerDefinitionBuilder, BuildError> {
     let none = KernelCapabilities::builder().drop("ALL").build();
     let linux = LinuxParameters::builder().capabilities(none).init_process_enabled(true).build();
     let log = LogConfiguration::builder()
         .log_driver(LogDriver::Awslogs)
-        .options("awslogs-group", &settings.log_group)
+        .options("awslogs-group", log_group)
         .options("awslogs-region", &settings.region)
         .options("awslogs-stream-prefix", workspace.as_str())
         // An agent that writes much must not stand still for its log.
@@ -198,8 +200,10 @@ pub(super) fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-/// What one start adds. The lease's token goes to the sidecar alone: who holds it can ask the broker
-/// for the pool. The agent gets a token that follows from it and opens the sidecar only.
+/// What one start adds. ECS shows it to whoever may describe the task or hears its events, so nothing of
+/// it may be worth much for long: the lease's token is good for the first who shows it to the broker, which
+/// the sidecar does as it starts; the agent's key opens the sidecar beside it only, and the
+/// pass an agent that only the router can reach.
 pub(super) fn overrides(spec: &TaskSpec) -> TaskOverride {
     let sidecar = ContainerOverride::builder().name(SIDECAR);
     let sidecar = sidecar.environment(variable("TEAMCLAW_LEASE_TOKEN", spec.token.expose()));

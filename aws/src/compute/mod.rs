@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use events::{Attempt, Gen, Sight, TaskId, WorkspaceId};
+use jiff::SignedDuration;
 use ports::{Clock, Compute, Fault, Task, TaskSpec, TaskStatus};
 use tokio::time::{Instant, sleep};
 
@@ -36,12 +37,16 @@ use crate::Environment;
 use crate::conditions::Rows;
 use crate::error::{Said, fault};
 use crate::homes::FindHome;
+use crate::leases::Openings;
 use crate::marks::mark;
 use record::Record;
 use role::Roles;
 
 /// The service, as an operator knows it.
 const SERVICE: &str = "ECS";
+/// How long a task's sidecar may take until it has asked for its lease: all deadlines of a boot together
+/// are eight minutes.
+const OPEN_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// How often everything is looked at by who has no events.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,6 +57,7 @@ pub struct EcsCompute {
     settings: TaskSettings,
     record: Record,
     homes: FindHome,
+    openings: Openings,
     roles: Roles,
     clock: Arc<dyn Clock>,
     /// The versions that [`Compute::changes`] has given.
@@ -73,7 +79,8 @@ impl EcsCompute {
             environment: environment.clone(),
             settings,
             record: Record(Rows::new(dynamodb.clone(), environment, &TASKS)),
-            homes: FindHome::new(dynamodb, environment),
+            homes: FindHome::new(dynamodb.clone(), environment),
+            openings: Openings::new(dynamodb, environment),
             roles: Roles::new(iam, environment.clone()),
             clock,
             given: Mutex::new(BTreeMap::new()),

@@ -10,6 +10,7 @@ use aws_sdk_ecs::types::{
 };
 use events::sight::token_is_believed;
 use events::{Reason, ReasonClass, Sight, TaskId, WorkspaceId};
+use jiff::Timestamp;
 use ports::{Fault, Task, TaskSpec, TaskStatus};
 
 use super::definition::{overrides, tag};
@@ -17,7 +18,7 @@ use super::names::started_by;
 use super::record::{Registered, Start};
 use super::role::{ENVIRONMENT_TAG, WORKSPACE_TAG};
 use super::sorting::{self, Refusal, broken, failure};
-use super::{EcsCompute, SERVICE, failed};
+use super::{EcsCompute, OPEN_FOR, SERVICE, failed};
 use crate::error::Said;
 use crate::marks::mark;
 
@@ -45,6 +46,9 @@ impl EcsCompute {
                 return Err(fault);
             }
         };
+        // The place is this start's, so the sidecar of a start before it has ended.
+        let until = self.clock.now().saturating_add(OPEN_FOR).unwrap_or(Timestamp::MAX);
+        self.openings.open(&spec.token, (spec.generation, spec.attempt), until).await?;
         match self.ask(spec, &definition).await {
             Ok(arn) => self.keep(spec, &arn).await,
             Err(Refusal::Conflict(arns)) => self.adopt(spec, &arns).await,

@@ -23,8 +23,10 @@ pub struct TaskSettings {
     pub agent_image: String,
     /// The sidecar's image, by digest.
     pub sidecar_image: String,
-    /// The log group of agents and sidecars.
-    pub log_group: String,
+    /// The log group of agents. Anything may stand in it.
+    pub agent_log_group: String,
+    /// The log group of sidecars, apart from it: their lines are counted.
+    pub sidecar_log_group: String,
     /// CPU units of the whole task: 1024 are one virtual CPU.
     #[serde(default = "cpu")]
     pub cpu: u32,
@@ -79,7 +81,8 @@ pub(super) mod tests {
                 "executionRole": "arn:aws:iam::123456789012:role/tc-prod-execution",
                 "agentImage": "registry/agent@sha256:a",
                 "sidecarImage": "registry/sidecar@sha256:b",
-                "logGroup": "/tc/prod/agents",
+                "agentLogGroup": "/tc/prod/agents",
+                "sidecarLogGroup": "/tc/prod/sidecars",
                 "agentEnvironment": { "TEAMCLAW_ORIGINS": "https://claw.example.com" },
                 "sidecarEnvironment": { "TEAMCLAW_BROKER_URL": "https://broker.example.com" }
             }"#,

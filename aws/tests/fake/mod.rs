@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws::Environment;
 use aws::compute::{Architecture, EcsCompute, TASKS, TaskSettings};
 use aws::homes::{EfsHomes, HOMES};
+use aws::leases::{DynamoLeases, LEASES};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use events::{Attempt, Gen, Secret, WorkspaceId};
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) environment: Environment,
     pub(crate) compute: EcsCompute,
     pub(crate) homes: EfsHomes,
+    pub(crate) leases: DynamoLeases,
 }
 
 /// A configuration that leads to the fake. It retries nothing, so that adapters see what happens.
@@ -60,7 +62,8 @@ pub(crate) fn settings() -> TaskSettings {
         execution_role: "arn:aws:iam::123456789012:role/execution".to_owned(),
         agent_image: "registry/agent@sha256:a".to_owned(),
         sidecar_image: "registry/sidecar@sha256:b".to_owned(),
-        log_group: "/tc/agents".to_owned(),
+        agent_log_group: "/tc/agents".to_owned(),
+        sidecar_log_group: "/tc/sidecars".to_owned(),
         cpu: 1_024,
         memory: 2_048,
         architecture: Architecture::Arm64,
@@ -74,15 +77,17 @@ pub(crate) fn settings() -> TaskSettings {
 pub(crate) async fn world() -> World {
     let fake = Arc::new(Fake::start().await.expect("a port"));
     let config = config(&fake).await;
-    let (dynamodb, environment) = tables(&[TASKS, HOMES]).await;
+    let (dynamodb, environment) = tables(&[TASKS, HOMES, LEASES]).await;
     let homes = EfsHomes::new(
         aws_sdk_efs::Client::new(&config),
         &environment,
         dynamodb.clone(),
         FILE_SYSTEM,
     );
+    let secret = Secret::new("the-token-secret");
+    let leases = DynamoLeases::new(dynamodb.clone(), &environment, secret);
     let compute = compute(&fake, &environment, &config, dynamodb, settings());
-    World { fake, environment, compute, homes }
+    World { fake, environment, compute, homes, leases }
 }
 
 /// Tasks in the ECS and the IAM of this configuration, by the fake's clock.
@@ -110,6 +115,11 @@ impl World {
 
     pub(crate) fn homes(&self) -> &dyn Homes {
         &self.homes
+    }
+
+    /// Now, by the fake's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        FakeClock(Arc::clone(&self.fake)).now()
     }
 
     /// A start of somebody who has a home.

@@ -18,7 +18,7 @@ export class Agents extends Construct {
   constructor(private readonly stack: EnvironmentStack, vpc: IVpc) {
     super(stack, 'Agents');
     this.cluster = this.makeCluster(vpc);
-    this.executionRole = this.makeExecutionRole(this.logGroup());
+    this.executionRole = this.makeExecutionRole([this.logGroup('agents', 'agentLogs'), this.logGroup('sidecars', 'sidecarLogs')]);
     this.boundary();
   }
 
@@ -39,20 +39,24 @@ export class Agents extends Construct {
     return cluster;
   }
 
-  /** One for agents and sidecars: their streams begin with the workspace and say which of both. */
-  private logGroup(): LogGroup {
+  /**
+   * One for agents and one for sidecars, so that what an agent says is never taken for a sidecar's word. Fargate
+   * names each stream, by workspace, part and task, and writes it with the execution role, which no code in a task
+   * has: a part writes to its own stream alone.
+   */
+  private logGroup(whose: string, parameter: 'agentLogs' | 'sidecarLogs'): LogGroup {
     const { config } = this.stack;
-    const group = new LogGroup(this, 'Logs', {
-      logGroupName: `/teamclaw/${config.env}/tasks`,
+    const group = new LogGroup(this, `${whose}-logs`, {
+      logGroupName: `/teamclaw/${config.env}/${whose}`,
       retention: config.logDays as RetentionDays,
       removalPolicy: this.stack.removal,
     });
-    this.stack.publish('taskLogs', group.logGroupName);
+    this.stack.publish(parameter, group.logGroupName);
     return group;
   }
 
   /** What ECS itself does for a task before the task runs; no code in a task gets its credentials. */
-  private makeExecutionRole(group: LogGroup): Role {
+  private makeExecutionRole(groups: LogGroup[]): Role {
     const { names, account, region } = this.stack;
     const role = new Role(this, 'ExecutionRole', {
       roleName: names.named('execution'),
@@ -67,7 +71,7 @@ export class Agents extends Construct {
       }),
     );
     role.addToPolicy(
-      new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [group.logGroupArn] }),
+      new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: groups.map((group) => group.logGroupArn) }),
     );
     because(role, 'AwsSolutions-IAM5[Resource::*]', 'ecr:GetAuthorizationToken knows no resource');
     this.stack.publish('executionRole', role.roleArn);

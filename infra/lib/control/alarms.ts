@@ -53,9 +53,9 @@ export class Alarms extends Construct {
     return alarm;
   }
 
-  /** Sidecars have no right to write metrics; their lines are counted. */
+  /** Sidecars have no right to write metrics; their lines are counted. No agent writes to their group. */
   private countSidecars(): void {
-    const logGroup = LogGroup.fromLogGroupName(this, 'TaskLogs', this.stack.found('taskLogs'));
+    const logGroup = LogGroup.fromLogGroupName(this, 'SidecarLogs', this.stack.found('sidecarLogs'));
     for (const { metric, words } of SIDECAR_FILTERS) {
       new MetricFilter(this, `count-${metric}`, {
         logGroup,

@@ -1,5 +1,6 @@
-// The role that the broker lends to a sidecar for an hour: read the pool, send usage, nothing else. The
-// session's name is the workspace, by which SQS proves who sent a batch (DESIGN: "Keys").
+// The role that the broker lends to a sidecar for a quarter of an hour (aws/src/broker/policy.rs): read the
+// pool, send usage, nothing else. The session's name is the workspace, by which SQS proves who sent a batch
+// (DESIGN: "Keys").
 
 import { Duration } from 'aws-cdk-lib';
 import { ArnPrincipal, PolicyDocument, PolicyStatement, type Role as FunctionRole, Role } from 'aws-cdk-lib/aws-iam';
@@ -7,8 +8,8 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { EnvironmentStack } from '../stack.js';
 
-/** A role that was itself taken on can be lent for no longer. */
-const HOUR = Duration.hours(1);
+/** The shortest that IAM takes here; the broker asks for less (IAM/latest/APIReference/API_CreateRole.html). */
+const SESSION_MAX = Duration.hours(1);
 
 /** The role, and who may lend it. */
 export class Lease extends Construct {
@@ -20,7 +21,7 @@ export class Lease extends Construct {
       roleName: stack.names.leaseRole(),
       description: 'Lent to sidecars by the broker, one session a workspace',
       assumedBy: new ArnPrincipal(broker.roleArn),
-      maxSessionDuration: HOUR,
+      maxSessionDuration: SESSION_MAX,
       inlinePolicies: {
         Sidecar: new PolicyDocument({
           statements: [

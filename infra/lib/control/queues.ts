@@ -1,5 +1,5 @@
 // The queues: one a permission class and one for usage, each with a queue for what was received too
-// often. Encrypted by SQS itself: bodies are ids and counts, and a sidecar's hour-long credentials then
+// often. Encrypted by SQS itself: bodies are ids and counts, and a sidecar's short-lived credentials then
 // need no word about keys.
 
 import { Duration } from 'aws-cdk-lib';

@@ -9,6 +9,8 @@ import { OPERATORS } from './people.js';
 /** Where the sidecar listens in a task, and where it keeps what it has not handed over (aws/src/compute/definition.rs). */
 const SIDECAR_LISTEN = '127.0.0.1:4141';
 const SIDECAR_JOURNAL = '/var/lib/teamclaw/usage';
+/** What sidecars write down: warnings, and each key that a provider refused, which is counted (watched.ts). */
+const SIDECAR_LOG = 'warn,sidecar::call=info';
 /** How long a sidecar believes what it read of the pool. */
 const KEYS_BELIEVED = 'PT60S';
 /** The team of whoever belongs to none. */
@@ -41,7 +43,8 @@ function tasks(stack: EnvironmentStack, api: IHttpApi) {
     executionRole: stack.found('executionRole'),
     agentImage: image(stack.found('agentRepository'), config.images.agent),
     sidecarImage: image(stack.found('sidecarRepository'), config.images.sidecar),
-    logGroup: stack.found('taskLogs'),
+    agentLogGroup: stack.found('agentLogs'),
+    sidecarLogGroup: stack.found('sidecarLogs'),
     cpu: config.agent.cpu,
     memory: config.agent.memoryMib,
     architecture: config.architecture,
@@ -50,6 +53,7 @@ function tasks(stack: EnvironmentStack, api: IHttpApi) {
     sidecarEnvironment: {
       TEAMCLAW_BROKER_URL: api.apiEndpoint,
       TEAMCLAW_ENV: config.env,
+      TEAMCLAW_LOG: SIDECAR_LOG,
       TEAMCLAW_SIDECAR_JOURNAL: SIDECAR_JOURNAL,
       TEAMCLAW_SIDECAR_LISTEN: SIDECAR_LISTEN,
     },

@@ -74,6 +74,7 @@ function ofOurNumbers(stack: EnvironmentStack): Watched[] {
     told('orphans', 'Suspected', 'sweeper', { above: 0, periods: 15, what: 'Things run that no workspace owns.', doThis: 'teamclaw orphans lists them; they go by themselves after two good inventories.' }),
     told('batch-lag', 'Lag', 'usage', { above: LAG_MS, periods: 5, what: 'Usage is counted late.', doThis: 'Look for throttles of the usage function and of the table usage.' }),
     told('usage-refused', 'UsageRefused', 'usage', { above: 0, what: "Somebody sends usage in another's name, or nonsense.", doThis: 'The usage function\'s log names the session: stop that workspace and look.' }),
+    told('lease-contested', 'LeaseContested', 'broker', { above: 0, what: "A lease's token was shown by somebody who does not hold the lease.", doThis: "Stop that person's workspace, and look in CloudTrail who called DescribeTasks: the token stands there until the sidecar has traded it." }),
     ...CLASSES.map((name) => told(`${name}-lost`, 'Lost', name, { above: 0, periods: 3, what: `Work of "${name}" did not finish in time or panicked.`, doThis: 'The function\'s log has the reason; the message comes back by itself.' })),
   ];
 }

@@ -112,11 +112,7 @@ fn bus(config: &SdkConfig, settings: &Settings) -> Bus {
 
 /// The secret from which the pass follows by which an agent knows its router.
 async fn token_secret(config: &SdkConfig, settings: &Settings) -> Result<Secret, Problem> {
-    let name = settings.env.token_secret();
-    let client = aws_sdk_secretsmanager::Client::new(config);
-    let read = client.get_secret_value().secret_id(&name).send().await;
-    // The service's own words may tell more than a log should have.
-    let read = read.map_err(|_| Problem::plain(format!("the secret {name} cannot be read")))?;
-    let text = read.secret_string.filter(|text| !text.is_empty());
-    text.map(Secret::new).ok_or_else(|| Problem::plain(format!("the secret {name} is empty")))
+    let (client, name) = (aws_sdk_secretsmanager::Client::new(config), settings.env.token_secret());
+    let read = aws::secret_text::needed(&client, &name).await;
+    read.map_err(|fault| Problem::new(&format!("the secret {name}"), &fault))
 }

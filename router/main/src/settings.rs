@@ -47,14 +47,9 @@ impl Settings {
     }
 }
 
-/// A policy of which some fields may be left out.
+/// As an administrator writes it.
 fn policy(text: &str) -> Result<Policy, serde_json::Error> {
-    let mut whole = serde_json::to_value(Policy::default())?;
-    let given: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
-    if let Some(fields) = whole.as_object_mut() {
-        fields.extend(given);
-    }
-    serde_json::from_value(whole)
+    Policy::given(serde_json::from_str::<serde_json::Value>(text)?)
 }
 
 /// Why the router does not start, for who reads its log.
@@ -64,10 +59,6 @@ pub(crate) struct Problem(String);
 impl Problem {
     pub(crate) fn new(what: &str, why: &dyn Error) -> Self {
         Self(format!("{what}: {why}"))
-    }
-
-    pub(crate) fn plain(words: String) -> Self {
-        Self(words)
     }
 }
 
@@ -86,6 +77,8 @@ mod tests {
         assert_eq!(policy("{}").expect("a policy"), Policy::default());
         let some = policy(r#"{"idle_default":"PT10M"}"#).expect("a policy");
         assert_ne!(some, Policy::default());
-        assert!(policy("[]").is_err() && policy(r#"{"idle_default":"soon"}"#).is_err());
+        for bad in ["[]", r#"{"idle_default":"soon"}"#, r#"{"idle":"PT10M"}"#] {
+            assert!(policy(bad).is_err(), "{bad}");
+        }
     }
 }

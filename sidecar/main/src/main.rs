@@ -14,6 +14,7 @@ mod totals;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
         Some(address) => Some(bind(address, "--operator").await?),
         None => None,
     };
-    let outside = outside(&settings.stores).await?;
+    let (outside, lost) = outside(&settings.stores).await?;
     let sidecar = Sidecar::new(&settings.sidecar, outside).map_err(cannot_start)?;
     let stop = |kind| signal(kind).map_err(|error| Problem::new("no signals", error));
     let (mut terminate, mut interrupt) =
@@ -83,22 +84,27 @@ async fn run(settings: &Settings) -> Result<(), Problem> {
                 .await;
         });
     }
-    sidecar::serve(listener, sidecar, async move {
+    let mut outcome = Ok(());
+    sidecar::serve(listener, sidecar, async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            why = lost => outcome = Err(why),
         }
     })
     .await;
-    Ok(())
+    outcome
 }
 
+/// Ends when the sidecar has nobody to serve any more, with the reason.
+type Lost = Pin<Box<dyn Future<Output = Problem>>>;
+
 /// What the sidecar needs of the outside.
-async fn outside(stores: &Stores) -> Result<Outside, Problem> {
+async fn outside(stores: &Stores) -> Result<(Outside, Lost), Problem> {
     match stores {
         Stores::Files { keys, usage, workspaces } => {
             let ledger = Arc::new(Ledger::open(usage)?);
-            Ok(Outside {
+            let outside = Outside {
                 leases: Arc::new(Tokens::new(workspaces)),
                 keys: local::keys_at(keys),
                 usage: Arc::clone(&ledger) as _,
@@ -107,10 +113,20 @@ async fn outside(stores: &Stores) -> Result<Outside, Problem> {
                 ids: Arc::new(system::SystemIds::default()),
                 prices: Arc::new(PriceTable::built_in()),
                 on_activity: Arc::new(|_, _| {}),
-            })
+            };
+            Ok((outside, Box::pin(std::future::pending())))
         }
         #[cfg(feature = "aws")]
-        Stores::Aws(place) => on_aws::outside(place).await,
+        Stores::Aws(place) => {
+            let (outside, lost) = on_aws::outside(place).await?;
+            let lost = async move {
+                match lost.await {
+                    Ok(refusal) => Problem::new("the lease", refusal),
+                    Err(error) => Problem::new("the lease is not kept", error),
+                }
+            };
+            Ok((outside, Box::pin(lost)))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use aws::Environment;
 use aws::broker::Traded;
+use aws::broker::wire::HOLDER_HEADER;
 use aws::keys::SecretsKeys;
 use aws::usage_queue::accept;
 use aws_sdk_secretsmanager::Client as Secrets;
@@ -31,6 +32,7 @@ const ROTATED: &str = "sk-ant-pool-2";
 const GOOD: u16 = 200;
 const AWAY: u16 = 503;
 const REVOKED: u16 = 401;
+const TAKEN: u16 = 409;
 /// How often is looked whether something has come about, and how many times at the most.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_MAX: usize = 600;
@@ -45,6 +47,8 @@ struct World {
     broker: Arc<AtomicU16>,
     /// What the lease may be used for.
     limits: Arc<Mutex<Limits>>,
+    /// Under which names the broker was asked.
+    holders: Arc<Mutex<Vec<String>>>,
     broker_url: String,
     /// Which keys the provider was shown.
     shown: Arc<Mutex<Vec<String>>>,
@@ -71,8 +75,12 @@ impl World {
         let limits = Arc::new(Mutex::new(Limits::default()));
         let (status, seen) = (Arc::clone(&broker), Arc::clone(&shown));
         let allowed = Arc::clone(&limits);
+        let holders = Arc::new(Mutex::new(Vec::new()));
+        let named = Arc::clone(&holders);
         let broker_url = provider(move |stream, request| {
             let limits = allowed.lock().expect("nobody panics here").clone();
+            let holder = header(&request, HOLDER_HEADER).expect("a name");
+            named.lock().expect("nobody panics here").push(holder);
             trade(stream, request, status.load(Ordering::SeqCst), limits, expires)
         })
         .await;
@@ -84,7 +92,18 @@ impl World {
         })
         .await;
         let queues = Queues::new(&config);
-        Self { scratch, environment, keys, queues, broker, limits, broker_url, shown, provider_url }
+        Self {
+            scratch,
+            environment,
+            keys,
+            queues,
+            broker,
+            limits,
+            holders,
+            broker_url,
+            shown,
+            provider_url,
+        }
     }
 
     async fn create_queue(&self) {
@@ -236,16 +255,64 @@ async fn while_queue_and_broker_are_away_no_usage_is_lost() {
     running.end("-TERM");
 }
 
+/// These credentials are traded again at once, so that the broker's word is heard soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revoked_lease_serves_nobody() {
-    let world = World::new("revoked").await;
-    world.broker.store(REVOKED, Ordering::SeqCst);
+async fn a_lease_that_is_revoked_serves_nobody_any_more() {
+    let world = World::with_credentials_until("revoked", "2020-01-01T00:00:00Z").await;
+    world.create_queue().await;
     let running = world.start();
-    for token in [TOKEN, &agents()] {
-        assert_eq!(call(&running, token).await, 401);
+    assert_eq!(call(&running, &agents()).await, 200);
+    world.broker.store(REVOKED, Ordering::SeqCst);
+    let mut looks = 0;
+    while call(&running, &agents()).await != 401 {
+        looks += 1;
+        assert!(looks < LOOKS_MAX, "it still serves");
+        sleep(LOOK_EVERY).await;
+    }
+    assert_eq!(call(&running, TOKEN).await, 401);
+    running.end("-TERM");
+}
+
+/// And with it its task, which is seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sidecar_that_finds_its_lease_taken_or_revoked_ends() {
+    let world = World::new("taken").await;
+    for (status, words) in [(TAKEN, "somebody else holds"), (REVOKED, "not good")] {
+        world.broker.store(status, Ordering::SeqCst);
+        let (code, said) = world.start().ended();
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(words) && !said.contains(TOKEN), "{said}");
     }
     assert_eq!(world.last_key(), None);
-    running.end("-TERM");
+}
+
+/// The first answer is lost; whoever asks again is the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sidecar_names_itself_the_same_each_time_and_no_two_alike() {
+    let world = World::with_credentials_until("names", "2020-01-01T00:00:00Z").await;
+    let names = |from: usize| world.holders.lock().expect("nobody panics here")[from..].to_vec();
+    let mut heard = 0;
+    let mut different = BTreeSet::new();
+    for _ in 0..2 {
+        world.broker.store(AWAY, Ordering::SeqCst);
+        let running = world.start();
+        for (status, times) in [(AWAY, 2), (GOOD, 1)] {
+            world.broker.store(status, Ordering::SeqCst);
+            let (asked, mut looks) = (names(0).len(), 0);
+            while names(0).len() < asked + times {
+                looks += 1;
+                assert!(looks < LOOKS_MAX, "it does not ask again");
+                sleep(LOOK_EVERY).await;
+            }
+        }
+        running.end("-KILL");
+        let told: BTreeSet<String> = names(heard).into_iter().collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        different.extend(told);
+        heard = names(0).len();
+    }
+    assert_eq!(different.len(), 2);
+    assert!(different.iter().all(|name| name.len() == 64 && !TOKEN.contains(name)));
 }
 
 /// The ledger had 18 tokens of today before this sidecar began, by the broker's word.

@@ -1,4 +1,4 @@
-//! The broker as the sidecar asks it: over HTTP, with the lease's token and nothing else.
+//! The broker as the sidecar asks it: over HTTP, with the lease's token and the name of this sidecar.
 
 use std::time::Duration;
 
@@ -30,29 +30,30 @@ pub(super) struct Broker {
     http: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     base: String,
     authorization: HeaderValue,
+    holder: HeaderValue,
 }
 
 impl Broker {
-    /// The broker at this base URL.
+    /// The broker at this base URL, for a sidecar of this name, which nobody else may learn: the token
+    /// stands where others read it, and is worth nothing without the name.
     ///
     /// # Errors
     /// The URL is none, or would carry the token over a network in the open.
-    pub(super) fn new(base: &str, token: Secret) -> Result<Self, Problem> {
+    pub(super) fn new(base: &str, token: &Secret, holder: &Secret) -> Result<Self, Problem> {
         let base = base.trim_end_matches('/').to_owned();
         check(&base).map_err(|why| Problem::new("the broker's URL", why))?;
-        let bad = |_| Problem::new("the lease's token", "it cannot be put into a header");
-        let mut authorization =
-            HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(bad)?;
-        authorization.set_sensitive(true);
+        let authorization = secret_value(&format!("Bearer {}", token.expose()))?;
+        let holder = secret_value(holder.expose())?;
         let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http();
         let http = Client::builder(TokioExecutor::new()).build(connector.enable_http1().build());
-        Ok(Self { http, base, authorization })
+        Ok(Self { http, base, authorization, holder })
     }
 
     /// Trades the token.
     ///
     /// # Errors
-    /// [`Refusal::Unknown`] when the broker says so and nobody else; anything else may pass.
+    /// [`Refusal::Unknown`] or [`Refusal::Taken`] when the broker says so and nobody else; anything else
+    /// may pass.
     pub(super) async fn trade(&self) -> Result<Traded, Refusal> {
         let body = self.ask(Method::POST, wire::PATH).await?;
         Traded::read(&body).map_err(away)
@@ -69,6 +70,7 @@ impl Broker {
     async fn ask(&self, method: Method, path: &str) -> Result<Secret, Refusal> {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         let request = request.header(AUTHORIZATION, self.authorization.clone());
+        let request = request.header(wire::HOLDER_HEADER, self.holder.clone());
         let request = request.body(Empty::new()).map_err(away)?;
         let asked = async {
             let answer = self.http.request(request).await.map_err(away)?;
@@ -85,12 +87,20 @@ impl Broker {
                 Ok(Secret::new(text))
             }
             StatusCode::UNAUTHORIZED => Err(Refusal::Unknown),
+            StatusCode::CONFLICT => Err(Refusal::Taken),
             other => Err(Refusal::Unavailable(Fault::unavailable(
                 SERVICE,
                 format!("it answers {other}"),
             ))),
         }
     }
+}
+
+fn secret_value(text: &str) -> Result<HeaderValue, Problem> {
+    let bad = |_| Problem::new("the lease's token", "it cannot be put into a header");
+    let mut value = HeaderValue::try_from(text).map_err(bad)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn away(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {

@@ -2,7 +2,7 @@
 //! and gives the credentials; [`keep`] trades again long before they end.
 //!
 //! While the broker is away, the last answer stands: agents are served with keys that are known, and
-//! usage that cannot be sent waits in the journal.
+//! usage that cannot be sent waits in the journal. For half of the credentials' time nobody notices.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,8 +19,6 @@ use ports::{Clock, Fault, Ids, Lease, LeaseLookup};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::broker::Broker;
-
 /// As an operator knows it.
 const SERVICE: &str = "lease broker";
 /// How long somebody who comes before the first answer waits for it.
@@ -28,8 +26,9 @@ const FIRST_MAX: Duration = Duration::from_secs(4);
 /// The pause after a failed trade, at first and at the most.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Credentials are traded again when so many hundredths of their time are over.
-const RENEW_PERCENT: i32 = 80;
+/// Credentials are traded again when so many hundredths of their time are over: of a quarter of an hour
+/// the broker may be away for seven minutes at any time, and each sidecar asks it eight times an hour.
+const RENEW_PERCENT: i32 = 50;
 /// And never sooner than after so long, whatever the two clocks think of each other.
 const RENEW_MIN: Duration = Duration::from_secs(5);
 
@@ -40,7 +39,7 @@ enum Standing {
     Waiting,
     /// As it said.
     Good(Arc<Traded>),
-    /// The broker does not know the token, or not any more.
+    /// The broker does not know the token, or not any more, or somebody else holds its lease.
     Refused,
 }
 
@@ -64,8 +63,14 @@ impl Held {
         Current(self.standing.subscribe())
     }
 
+    /// How it stands, as soon as the broker has answered or has taken long enough.
     async fn standing(&self) -> Standing {
         known(self.standing.subscribe()).await
+    }
+
+    /// Waits a moment for the broker's first answer.
+    pub(super) async fn answered(&self) {
+        let _whatever = self.standing().await;
     }
 }
 
@@ -124,16 +129,21 @@ fn given(standing: &Standing) -> provider::Result {
     }
 }
 
-/// Trades the token now, and again before each end, for as long as the program runs.
-pub(super) async fn keep(
+/// Trades the token now, and again before each end, for as long as the program runs. Gives why the token
+/// was refused if it never was good here: then somebody else has the lease, or nobody, and a task that
+/// ends is seen and started anew.
+pub(super) async fn keep<F>(
     held: Arc<Held>,
-    broker: Arc<Broker>,
+    trade: impl Fn() -> F + Send,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-) {
+) -> Refusal
+where
+    F: Future<Output = Result<Traded, Refusal>> + Send,
+{
     let mut pause = PAUSE;
     loop {
-        let wait = match broker.trade().await {
+        let wait = match trade().await {
             Ok(traded) => {
                 pause = PAUSE;
                 let wait = renew_after(clock.now(), traded.expires);
@@ -142,8 +152,11 @@ pub(super) async fn keep(
             }
             Err(refusal) => {
                 tracing::warn!(%refusal, "the lease's token was not traded");
-                if matches!(refusal, Refusal::Unknown) {
-                    held.standing.send_replace(Standing::Refused);
+                if matches!(refusal, Refusal::Unknown | Refusal::Taken) {
+                    let before = held.standing.send_replace(Standing::Refused);
+                    if matches!(before, Standing::Waiting) {
+                        return refusal;
+                    }
                 }
                 let now = pause;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -165,7 +178,11 @@ fn renew_after(now: Timestamp, expires: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use events::{Attempt, Gen, Limits};
+    use std::sync::Mutex;
+
+    use aws::broker::policy::LIFE;
+    use events::{Attempt, EventId, Gen, Limits};
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -192,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_renewed_when_four_fifths_of_their_time_are_over() {
+    fn credentials_are_renewed_when_half_of_their_time_is_over() {
         let expires = time("2026-11-26T05:00:00Z");
         let after = renew_after(time("2026-11-26T04:00:00Z"), expires);
-        assert_eq!(after, Duration::from_secs(48 * 60));
+        assert_eq!(after, Duration::from_secs(30 * 60));
         // A clock that is ahead of STS's makes no storm.
         assert_eq!(renew_after(time("2026-11-26T06:00:00Z"), expires), RENEW_MIN);
     }
@@ -236,5 +253,148 @@ mod tests {
         assert_eq!(given_now.expiry(), Some(SystemTime::from(traded().expires)));
         assert_eq!(given_now.session_token(), Some("t"));
         assert!(given(&Standing::Refused).is_err() && given(&Standing::Waiting).is_err());
+    }
+
+    /// Time as the paused runtime has it.
+    struct Paused(Instant);
+
+    impl Clock for Paused {
+        fn now(&self) -> Timestamp {
+            let gone = SignedDuration::try_from(self.0.elapsed()).expect("in range");
+            time("2026-11-26T05:00:00Z") + gone
+        }
+    }
+
+    /// The least of what chance may give, or the most.
+    struct Extreme {
+        most: bool,
+    }
+
+    impl Ids for Extreme {
+        fn event_id(&self, _: Timestamp) -> EventId {
+            panic!("a lease has no facts")
+        }
+
+        fn token(&self) -> Secret {
+            panic!("the token is given")
+        }
+
+        fn below(&self, bound: u64) -> u64 {
+            if self.most { bound - 1 } else { 0 }
+        }
+    }
+
+    /// A sidecar whose broker answers as it is told.
+    struct Kept {
+        held: Arc<Held>,
+        clock: Arc<Paused>,
+        refuses: Arc<Mutex<Option<fn() -> Refusal>>>,
+        ended: tokio::task::JoinHandle<Refusal>,
+    }
+
+    fn away() -> Refusal {
+        Refusal::Unavailable(Fault::unavailable(SERVICE, "away"))
+    }
+
+    impl Kept {
+        fn new(most: bool, refuses: Option<fn() -> Refusal>) -> Self {
+            let held = Arc::new(Held::new(&Secret::new(TOKEN)));
+            let clock = Arc::new(Paused(Instant::now()));
+            let refuses = Arc::new(Mutex::new(refuses));
+            let (told, now) = (Arc::clone(&refuses), Arc::clone(&clock));
+            let trade = move || {
+                let answer = match *told.lock().expect("unpoisoned") {
+                    Some(refusal) => Err(refusal()),
+                    None => Ok(Traded { expires: now.now() + LIFE, ..traded() }),
+                };
+                std::future::ready(answer)
+            };
+            let (kept, timed) = (Arc::clone(&held), Arc::clone(&clock));
+            let ended = tokio::spawn(keep(kept, trade, timed, Arc::new(Extreme { most })));
+            Self { held, clock, refuses, ended }
+        }
+
+        fn broker(&self, refuses: Option<fn() -> Refusal>) {
+            *self.refuses.lock().expect("unpoisoned") = refuses;
+        }
+
+        /// How long the credentials that a call would get are still good.
+        async fn left(&self) -> SignedDuration {
+            let given = self.held.credentials().provide_credentials().await;
+            let ends = given.expect("credentials").expiry().expect("an end");
+            Timestamp::try_from(ends).expect("in range").duration_since(self.clock.now())
+        }
+
+        /// The least of it within that time, looked at every second.
+        async fn least_left(&self, within: Duration) -> SignedDuration {
+            let until = Instant::now() + within;
+            let mut least = self.left().await;
+            while Instant::now() < until {
+                sleep(Duration::from_secs(1)).await;
+                least = least.min(self.left().await);
+            }
+            least
+        }
+    }
+
+    const HALF: SignedDuration = SignedDuration::from_secs(450);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_are_never_within_half_of_their_time_of_their_end() {
+        for most in [false, true] {
+            let kept = Kept::new(most, None);
+            assert!(kept.least_left(6 * HOUR).await >= HALF);
+        }
+    }
+
+    /// Whenever it begins.
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_is_away_for_seven_minutes_is_missed_by_nobody() {
+        for begins in (1..900).step_by(50) {
+            for most in [false, true] {
+                let kept = Kept::new(most, None);
+                sleep(Duration::from_secs(begins)).await;
+                kept.broker(Some(away));
+                let least = kept.least_left(Duration::from_secs(7 * 60)).await;
+                assert!(least.is_positive(), "{least:#} left of an outage after {begins} s");
+                kept.broker(None);
+                sleep(PAUSE_MAX).await;
+                assert!(kept.left().await >= HALF, "it asks again soon");
+            }
+        }
+    }
+
+    /// Keys are known and usage waits; only what needs AWS itself must wait for the broker.
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_is_served_while_the_broker_is_away_longer_than_credentials_live() {
+        let kept = Kept::new(false, None);
+        sleep(HOUR).await;
+        kept.broker(Some(away));
+        sleep(2 * HOUR).await;
+        assert!(kept.left().await.is_negative());
+        let found = kept.held.find(&token_hash(TOKEN)).await.expect("an answer");
+        assert!(found.is_some());
+        kept.broker(None);
+        sleep(PAUSE_MAX).await;
+        assert!(kept.left().await >= HALF);
+    }
+
+    /// Who was good before is asked about again: a start that is being ended has no more to lose.
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_never_was_good_here_ends_the_sidecar_and_one_that_was_does_not() {
+        let unknown: fn() -> Refusal = || Refusal::Unknown;
+        let taken: fn() -> Refusal = || Refusal::Taken;
+        for refusal in [unknown, taken] {
+            let kept = Kept::new(false, Some(refusal));
+            assert_eq!(kept.ended.await.expect("no panic").status(), refusal().status());
+            assert_eq!(kept.held.find(&token_hash(TOKEN)).await.expect("an answer"), None);
+            let kept = Kept::new(false, None);
+            sleep(HOUR).await;
+            kept.broker(Some(refusal));
+            sleep(HOUR).await;
+            assert!(!kept.ended.is_finished());
+            assert_eq!(kept.held.find(&token_hash(TOKEN)).await.expect("an answer"), None);
+        }
     }
 }

@@ -42,7 +42,7 @@ impl UsageTotals for QueuedUsage {
     async fn total(&self, _workspace: &WorkspaceId, since: Timestamp) -> Result<Spending, Fault> {
         self.broker.used(since).await.map_err(|refusal| match refusal {
             Refusal::Unavailable(fault) => fault,
-            Refusal::Unknown => {
+            Refusal::Unknown | Refusal::Taken => {
                 Fault::Refused(Reason::new(ReasonClass::Internal, "the lease is not good any more"))
             }
         })

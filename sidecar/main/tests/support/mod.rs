@@ -95,6 +95,14 @@ impl Running {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     }
 
+    /// Waits until it ends by itself. Gives its exit code, and all that it said.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("an end").code();
+        let said = std::mem::take(&mut self.said).into_iter();
+        let said: Vec<Vec<u8>> = said.map(|it| it.join().expect("no panic")).collect();
+        (code, String::from_utf8_lossy(&said.concat()).into_owned())
+    }
+
     /// Ends it, in good order or not, and gives what it said on both outputs.
     pub fn end(mut self, signal: &str) -> [Vec<u8>; 2] {
         let id = self.child.id().to_string();
