@@ -25,7 +25,7 @@ export interface Config {
   readonly spot: boolean;
   /** How long an agent may be left alone before it is stopped. */
   readonly idleMinutes: number;
-  /** `router`: one target group for everybody. `alb`: one a person, for at most 90 people. */
+  /** `router`: one target group for everybody. `alb`: no router, and a host name below `domain` and a target group a person, for at most 90 people. */
   readonly routing: 'router' | 'alb';
   /** Starts at once and starts a second: Fargate's own launch rate, unless AWS raised it. */
   readonly admission: { readonly burst: number; readonly perSecond: number };

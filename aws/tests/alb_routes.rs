@@ -77,7 +77,7 @@ async fn a_person_has_a_host_name_a_rule_and_a_group_and_then_none_of_them() {
     let rules = of(&all, "rule ");
     assert_eq!(rules.len(), 1);
     assert!(rules[0].ends_with(" ann.claw.example.com"), "{rules:?}");
-    assert_eq!(of(&all, "target group c-").len(), 1);
+    assert_eq!(of(&all, "target group tc-").len(), 1);
     assert!(all.iter().all(|name| name.len() <= "target group ".len() + 32));
     world.routes.close(&ann, Gen(1), Attempt(1)).await.expect("closed");
     assert!(world.fake.inventory().is_empty());

@@ -6,12 +6,19 @@ mod suite;
 
 use std::time::Duration;
 
+use aws::homes::Leftovers;
 use events::Gen;
 use fake::{World, id, world};
 use fake_aws::Trouble;
+use jiff::Timestamp;
 use ports::{Fault, Homes};
 
 ports::homes_conformance!(world());
+
+async fn leftovers(world: &World) -> Leftovers {
+    let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
+    Leftovers::new(dynamodb, &world.environment)
+}
 
 fn points(world: &World) -> Vec<String> {
     world.fake.inventory().into_iter().filter(|name| name.starts_with("access point")).collect()
@@ -118,18 +125,50 @@ async fn a_purge_leaves_nothing_that_leads_to_the_files_and_says_what_is_left() 
     let ann = id("ann");
     world.homes.ensure(&ann, Gen(1)).await.expect("a home");
     world.homes.ensure(&id("bob"), Gen(1)).await.expect("a home");
-    assert!(world.homes.leftovers().await.expect("a list").is_empty());
+    let leftovers = leftovers(&world).await;
+    assert!(leftovers.list().await.expect("a list").is_empty());
     world.homes.purge(&ann, Gen(1)).await.expect("purged");
     assert_eq!(points(&world), ["access point /users/bob"]);
-    let left = world.homes.leftovers().await.expect("a list");
+    let left = leftovers.list().await.expect("a list");
     assert_eq!(left.len(), 1);
     assert_eq!((left[0].workspace.clone(), left[0].directory()), (ann.clone(), "ann".to_owned()));
     world.homes.ensure(&ann, Gen(2)).await.expect("a home anew");
     let last = world.fake.asked("efs.CreateAccessPoint").pop().expect("one");
     assert_eq!(last["RootDirectory"]["Path"], "/users/ann.1", "and not the old files");
-    assert_eq!(world.homes.leftovers().await.expect("a list"), left, "the new one is in use");
-    world.homes.emptied(&left[0]).await.expect("written down");
-    assert!(world.homes.leftovers().await.expect("a list").is_empty());
+    assert_eq!(leftovers.list().await.expect("a list"), left, "the new one is in use");
+    assert!(leftovers.is_over(&left[0]).await.expect("an answer"));
+    let (first, later) = (Timestamp::from_second(100), Timestamp::from_second(200));
+    let (first, later) = (first.expect("in range"), later.expect("in range"));
+    for now in [first, later] {
+        let since = leftovers.found(&left[0], now).await.expect("an answer");
+        assert_eq!(since, Some(first), "the first time counts");
+    }
+    assert_eq!(leftovers.list().await.expect("a list")[0].since, Some(first));
+    leftovers.forget(&left[0]).await.expect("written down");
+    assert!(leftovers.list().await.expect("a list").is_empty());
+    assert_eq!(leftovers.found(&left[0], later).await.expect("an answer"), None);
+    assert!(leftovers.list().await.expect("a list").is_empty(), "and it is not on record anew");
+}
+
+/// The purge writes down what it leaves before it ends the life, and dies in between.
+#[tokio::test]
+async fn a_life_that_is_not_over_is_not_left() {
+    let world = world().await;
+    let ann = id("ann");
+    world.homes.ensure(&ann, Gen(1)).await.expect("a home");
+    let dynamodb = aws_sdk_dynamodb::Client::new(&rig::ministack().config().await);
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let put = dynamodb.put_item().table_name(world.environment.named("homes"));
+    let put = put.item("workspace", text("#left")).item("about", text("ann"));
+    let put = put.item("leftBy", text("ann")).item("accessPoint", text(""));
+    let life = aws_sdk_dynamodb::types::AttributeValue::N("0".to_owned());
+    put.item("life", life).send().await.expect("a row");
+    let leftovers = leftovers(&world).await;
+    let left = leftovers.list().await.expect("a list");
+    assert!(!leftovers.is_over(&left[0]).await.expect("an answer"), "she lives there");
+    world.homes.purge(&ann, Gen(1)).await.expect("purged");
+    world.homes.ensure(&ann, Gen(2)).await.expect("she has come back");
+    assert!(leftovers.is_over(&left[0]).await.expect("an answer"), "to another directory");
 }
 
 #[tokio::test]
@@ -143,7 +182,7 @@ async fn a_purge_that_died_half_way_is_gone_on_with() {
         assert!(matches!(lost, Err(Fault::Unavailable { .. })), "{lost:?}");
         world.homes.purge(&ann, Gen(1)).await.expect("purged");
         assert!(points(&world).is_empty());
-        assert_eq!(world.homes.leftovers().await.expect("a list").len(), 1);
+        assert_eq!(leftovers(&world).await.list().await.expect("a list").len(), 1);
     }
 }
 

@@ -3,6 +3,7 @@
 // nothing becomes `*` by accident, and a `*` that is meant has its reason in the table below.
 
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Config } from '../config.js';
 import { because } from './acknowledged.js';
 import { TABLES } from './sources.js';
 import type { EnvironmentStack } from './stack.js';
@@ -11,6 +12,13 @@ import type { EnvironmentStack } from './stack.js';
 export interface Allow {
   readonly actions: readonly string[];
   readonly on: string;
+  /** In that mode of routing alone; without it in each. */
+  readonly when?: Config['routing'];
+}
+
+/** What is allowed in a mode of routing. */
+export function allowedIn(routing: Config['routing'], allows: readonly Allow[]): Allow[] {
+  return allows.filter(({ when }) => when === undefined || when === routing);
 }
 
 type Conditions = Record<string, Record<string, unknown>>;
@@ -23,6 +31,8 @@ interface Kind {
   readonly conditions?: (stack: EnvironmentStack, action: string) => Conditions;
 }
 
+const onCreation = (by: string, action: string): Conditions =>
+  action === 'elasticloadbalancing:AddTags' ? { StringEquals: { 'elasticloadbalancing:CreateAction': by } } : {};
 const arn = ({ region, account }: EnvironmentStack, service: string, resource: string) =>
   `arn:aws:${service}:${region}:${account}:${resource}`;
 const role = ({ account }: EnvironmentStack, name: string) => `arn:aws:iam::${account}:role/${name}`;
@@ -48,6 +58,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     wildcard: 'One definition a person, of this environment alone',
   },
   'file-system': { arns: (stack) => [arn(stack, 'elasticfilesystem', `file-system/${stack.found('fileSystem')}`)] },
+  // A role that may mount says by which access point; the policy of the file system says who is root.
+  'mounted-homes': {
+    arns: (stack) => [arn(stack, 'elasticfilesystem', `file-system/${stack.found('fileSystem')}`)],
+    conditions: (stack) => ({ StringEquals: { 'elasticfilesystem:AccessPointArn': stack.found('cleanerAccessPoint') } }),
+  },
   'access-point': {
     arns: (stack) => [arn(stack, 'elasticfilesystem', 'access-point/*')],
     wildcard: 'One access point a person; their ids are chance',
@@ -67,12 +82,15 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   'lease-role': { arns: (stack) => [role(stack, stack.names.leaseRole())] },
   listener: { arns: (stack) => [stack.found('listener')] },
+  // Tags are given with what is made, and to nothing that was there (elasticloadbalancing/latest/userguide/tagging-resources-during-creation.html).
   'listener-rule': {
+    conditions: (_, action) => onCreation('CreateRule', action),
     arns: (stack) => [arn(stack, 'elasticloadbalancing', `listener-rule/app/${stack.names.cluster()}/*`)],
     wildcard: 'One rule a person, of this load balancer alone',
   },
   'target-group': {
-    arns: (stack) => [arn(stack, 'elasticloadbalancing', `targetgroup/${stack.names.named('*')}`)],
+    conditions: (_, action) => onCreation('CreateTargetGroup', action),
+    arns: (stack) => [arn(stack, 'elasticloadbalancing', `targetgroup/${stack.names.named('c-*')}`)],
     wildcard: 'One target group a person, of this environment alone',
   },
   '*': { arns: () => ['*'], wildcard: 'The action knows no resource' },
@@ -80,7 +98,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** Allows a role what is listed. `arns` says where a thing is that only its stack knows. */
 export function grant(to: IRole, stack: EnvironmentStack, allows: readonly Allow[], arns: Readonly<Record<string, string>> = {}): void {
-  for (const { actions, on } of allows) {
+  for (const { actions, on } of allowedIn(stack.config.routing, allows)) {
     const [name = '', ...rest] = on.split('/');
     const kind = on in arns ? { arns: () => [arns[on]!] } : KINDS[name];
     if (kind === undefined) throw new Error(`nobody knows what "${on}" is: lib/grants.ts has ${Object.keys(KINDS).join(', ')}`);

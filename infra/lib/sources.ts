@@ -52,6 +52,10 @@ export interface LambdaFunction {
   readonly trigger: Trigger;
   readonly memoryMb: number;
   readonly timeoutSeconds: number;
+  /** As many run at once, and no more. */
+  readonly reservedConcurrency?: number;
+  /** What is mounted in it, as root. */
+  readonly mounts?: 'homes';
   readonly about: string;
   readonly allows: readonly Allow[];
 }

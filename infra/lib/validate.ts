@@ -51,6 +51,7 @@ function judge(config: Config): string[] {
     [whole(config.router.tasks, 2, 50), 'router.tasks: 2 to 50; one alone would be an outage at each deployment'],
     [whole(config.idleMinutes, 5, 24 * 60), 'idleMinutes: 5 to 1440'],
     [config.routing === 'router' || config.users <= ALB_USERS_MAX, `routing: alb is for at most ${ALB_USERS_MAX} people`],
+    [config.routing === 'router' || config.domain !== undefined, 'domain: with routing: alb each person has a host name below it'],
     [whole(config.admission.burst, 1, 10_000), 'admission.burst: 1 to 10000'],
     [whole(config.admission.perSecond, 1, 1000), 'admission.perSecond: 1 to 1000'],
     [LOG_DAYS.includes(config.logDays), `logDays: one of ${LOG_DAYS.join(', ')}`],

@@ -29,7 +29,7 @@ describe('alarms', () => {
     const wanted = [
       ...QUEUES.flatMap((queue) => [`${queue}-dead-letters`, `${queue}-late`]),
       ...FUNCTIONS.flatMap(({ name }) => [`${name}-errors`, `${name}-throttles`, `${name}-slow`]),
-      'parked', 'stuck', 'orphans', 'batch-lag', 'key-exhaustion', 'pool-unreadable', 'usage-lost', 'usage-refused', 'lease-contested', 'undelivered', 'pipe-failures', 'raw-usage-late',
+      'homes-late', 'renewals-refused', 'renewals-failed', 'parked', 'stuck', 'orphans', 'batch-lag', 'key-exhaustion', 'pool-unreadable', 'usage-lost', 'usage-refused', 'lease-contested', 'undelivered', 'pipe-failures', 'raw-usage-late',
     ];
     expect(wanted.filter((name) => !names().includes(name))).toEqual([]);
   });

@@ -11,12 +11,13 @@ import type { Json, TemplateJson } from '../checks/template.js';
 import { poolReaders, tokenReaders } from '../lib/foundation/secrets.js';
 import { Names } from '../lib/names.js';
 import { platform } from '../lib/control/platform.js';
-import { FUNCTIONS, type LambdaFunction } from '../lib/sources.js';
-import { synthesised, type Which } from './synthesis.js';
+import { allowedIn } from '../lib/grants.js';
+import { functionNamed, FUNCTIONS, type LambdaFunction } from '../lib/sources.js';
+import { synthesised, WANTED, type Which } from './synthesis.js';
 
 const every: Which[] = ['prod', 'dev', 'other'];
 /** Every further one is a way to all keys: whoever adds it says why. Adding a key and rotating keys is making the pool anew from what it was. */
-const POOL_READERS = ['fn-keys', 'fn-operator', 'fn-rotation', 'lease'];
+const POOL_READERS = ['fn-keys', 'fn-operator', 'fn-renewal', 'fn-rotation', 'lease'];
 const TOKEN = /secretstokensecret|teamclaw\/token-secret/;
 const POOL = /secretsapikeys|teamclaw\/api-keys/;
 
@@ -27,13 +28,13 @@ function bad(Type: string, Properties: { [key: string]: Json }): TemplateJson {
 const policy = (statement: Json): { [key: string]: Json } => ({ Path: '/teamclaw/agents/prod/', PolicyDocument: { Statement: [statement] }, Roles: [{ Ref: 'Role' }] });
 
 /** What a function's role must be, by the last part of each thing's name. */
-function expected(one: LambdaFunction): Expected[] {
+function expected(one: LambdaFunction, which: Which): Expected[] {
   const mentions = (on: string) => (on === '*' ? '*' : on.startsWith('secret/api-keys') ? 'secretsapikeys' : on.startsWith('secret/') ? 'secretstokensecret' : WORDS[on.split('/')[0]!] ?? on.split('/').slice(1).join('/'));
-  return [...one.allows, ...platform(one)].map(({ actions, on }) => ({ actions, mentions: mentions(on) }));
+  return [...allowedIn(WANTED[which].routing ?? 'router', one.allows), ...platform(one)].map(({ actions, on }) => ({ actions, mentions: mentions(on) }));
 }
 const WORDS: Readonly<Record<string, string>> = {
   stream: 'StreamArn', index: '/index/', 'agent-roles': 'role/teamclaw/agents/', 'execution-role': 'executionrole', 'lease-role': 'tc-prod-lease',
-  'file-system': 'file-system/', 'access-point': 'access-point/', task: ':task/', 'task-definition': 'task-definition/', cluster: ':cluster/',
+  'file-system': 'file-system/', 'mounted-homes': 'file-system/', 'access-point': 'access-point/', task: ':task/', 'task-definition': 'task-definition/', cluster: ':cluster/',
   listener: 'clusterlistener', 'listener-rule': 'listener-rule/', 'target-group': 'targetgroup/',
 };
 
@@ -54,12 +55,22 @@ describe('checks', () => {
 
   it.each(every)('find that the secret of tokens is read by those alone in %s that its own policy names', (which) => {
     const found = readers(synthesised(which).all().map(([, template]) => template), TOKEN);
-    expect(found).toEqual(tokenReaders(new Names(which)).sort());
+    expect(found).toEqual(tokenReaders(new Names(which), WANTED[which].routing ?? 'router').sort());
     expect(found.length).toBeLessThanOrEqual(4);
   });
 
   it.each(FUNCTIONS.map((one) => [one.name, one] as const))('find the role of %s to be what functions.json allows', (name, one) => {
-    expect(differences(synthesised().json('control-plane'), `tc-prod-fn-${name}`, expected(one))).toEqual([]);
+    expect(differences(synthesised().json('control-plane'), `tc-prod-fn-${name}`, expected(one, 'prod'))).toEqual([]);
+  });
+
+  it.each(['routing', 'sweeper'])('find that %s speaks to the load balancer with routing: alb, and has nothing to do with the routes of a router', (name) => {
+    const one = functionNamed(name);
+    const role = (which: Which) => differences(synthesised(which).json('control-plane'), `tc-${which}-fn-${name}`, expected(one, which));
+    expect(role('other')).toEqual([]);
+    const actions = (which: Which) => expected(one, which).filter(({ actions: [first] }) => first!.startsWith('elasticloadbalancing:'));
+    expect(actions('prod')).toEqual([]);
+    expect(actions('other').length).toBeGreaterThan(2);
+    expect(expected(one, 'other').map(({ mentions }) => mentions)).not.toContain('routes');
   });
 
   it('find an action with a star on everything', () => {

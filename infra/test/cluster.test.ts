@@ -9,7 +9,7 @@ import { at, many, text, type TemplateJson } from '../checks/template.js';
 import { image } from '../lib/cluster/agents.js';
 import { ORIGIN_HEADER } from '../lib/cluster/front.js';
 import { AGENT_PORT } from '../lib/cluster/groups.js';
-import { synthesised } from './synthesis.js';
+import { synthesised, Synthesised, WANTED } from './synthesis.js';
 
 const template = () => synthesised().template('cluster');
 const json = () => synthesised().json('cluster');
@@ -53,6 +53,16 @@ describe('agents', () => {
     });
   });
 
+  it('are emptied by a function whose group nobody speaks to', () => {
+    const cleaner = group('Cleaner');
+    expect(many(json().Resources[cleaner]!.Properties!.SecurityGroupEgress!).map((rule) => [at(rule, 'CidrIp'), at(rule, 'FromPort')])).toEqual([['0.0.0.0/0', 443]]);
+    expect(waysToAgents(json(), cleaner)).toEqual([]);
+    template().hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
+      FromPort: 2049, ToPort: 2049, SourceSecurityGroupId: { 'Fn::GetAtt': [cleaner, 'GroupId'] },
+      GroupId: { Ref: Match.stringLikeRegexp('efssecuritygroup') },
+    });
+  });
+
   it('have images and logs that the engine is told of', () => {
     expect(image('repository', '1.2.3')).toBe('repository:1.2.3');
     expect(image('repository', `sha256:${'a'.repeat(64)}`)).toBe(`repository@sha256:${'a'.repeat(64)}`);
@@ -92,7 +102,8 @@ describe('the router', () => {
 
   it('is an ARM64 program unless config says otherwise', () => {
     template().hasResourceProperties('AWS::ECS::TaskDefinition', { RuntimePlatform: { CpuArchitecture: 'ARM64' } });
-    synthesised('other').template('cluster').hasResourceProperties('AWS::ECS::TaskDefinition', { RuntimePlatform: { CpuArchitecture: 'X86_64' } });
+    const x86 = new Synthesised({ ...WANTED.dev, architecture: 'x86_64' });
+    x86.template('cluster').hasResourceProperties('AWS::ECS::TaskDefinition', { RuntimePlatform: { CpuArchitecture: 'X86_64' } });
   });
 });
 
@@ -133,6 +144,15 @@ describe('the front door', () => {
     const attributes = many(synthesised().one('cluster', 'AWS::ElasticLoadBalancingV2::LoadBalancer').LoadBalancerAttributes!);
     expect(attributes).toContainEqual({ Key: 'idle_timeout.timeout_seconds', Value: '600' });
     expect(attributes).toContainEqual({ Key: 'deletion_protection.enabled', Value: 'true' });
+  });
+
+  it('is not there where each person has a rule, and CloudFront answers to their host names', () => {
+    const other = synthesised('other');
+    expect(other.resources('cluster', 'AWS::ECS::Service')).toEqual([]);
+    expect(other.resources('cluster', 'AWS::ElasticLoadBalancingV2::TargetGroup')).toEqual([]);
+    const { name } = WANTED.other.domain;
+    expect(at(other.one('cluster', 'AWS::CloudFront::Distribution').DistributionConfig!, 'Aliases')).toEqual([name, `*.${name}`]);
+    expect(other.one('cluster', 'AWS::ElasticLoadBalancingV2::Listener').DefaultActions).toMatchObject([{ Type: 'fixed-response' }]);
   });
 
   it('has the check before all rules where each person has one', () => {

@@ -44,6 +44,7 @@ describe('the configuration', () => {
     ['router.tasks', { router: { ...DEFAULTS.router, tasks: 1 } }],
     ['idleMinutes', { idleMinutes: 1 }],
     ['routing', { routing: 'alb', users: 91 }],
+    ['domain', { routing: 'alb', users: 90, domain: undefined, production: false }],
     ['admission.burst', { admission: { burst: 0, perSecond: 20 } }],
     ['logDays', { logDays: 31 }],
     ['budget.monthlyUsd', { budget: { monthlyUsd: 0 } }],

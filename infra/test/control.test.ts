@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { grantedTo } from '../checks/policies.js';
+import { granted, grantedTo } from '../checks/policies.js';
 import { at, many, text } from '../checks/template.js';
 import { NEW_FACTS } from '../lib/control/feed.js';
 import { consumer, QUEUES, RECEIVES_MAX } from '../lib/control/queues.js';
@@ -81,21 +81,40 @@ describe('functions', () => {
     expect(one.Architectures).toEqual(['arm64']);
     const environment = at(one.Environment!, 'Variables') as Record<string, unknown>;
     expect(Object.keys(environment)).toEqual(['TEAMCLAW_ENV', 'TEAMCLAW_SETTINGS']);
-    expect(one.ReservedConcurrentExecutions).toBeUndefined();
+    expect(one.ReservedConcurrentExecutions).toBe(spec.reservedConcurrency);
+    // Of a throttled batch every message counts as received.
+    expect(spec.reservedConcurrency === undefined || !('queue' in spec.trigger)).toBe(true);
   });
 
-  it('that ask agents are in the network, as the router is, and no other', () => {
-    const inside = resources('AWS::Lambda::Function').filter(([, one]) => one.Properties!.VpcConfig !== undefined);
-    expect(inside.map(([, one]) => one.Properties!.FunctionName)).toEqual(['tc-prod-routing']);
-    expect(text(at(inside[0]![1].Properties!.VpcConfig!, 'SecurityGroupIds'))).toContain('routersecuritygroup');
+  it('that ask agents or mount homes are in the network, each in its group, and no other', () => {
+    const inside = resources('AWS::Lambda::Function').map(([, one]) => one.Properties!).filter((one) => one.VpcConfig !== undefined);
+    expect(inside.map((one) => one.FunctionName)).toEqual(['tc-prod-routing', 'tc-prod-cleaner']);
+    const groups = inside.map((one) => text(at(one.VpcConfig!, 'SecurityGroupIds')));
+    expect(groups[0]).toContain('routersecuritygroup');
+    expect(groups[1]).toContain('cleanersecuritygroup');
   });
 
-  it('that must run each minute do, and a missed minute is not made up for', () => {
-    const minutely = FUNCTIONS.filter(({ trigger }) => 'everyMinutes' in trigger);
-    expect(minutely.length).toBeGreaterThanOrEqual(3);
-    for (const { name } of minutely) {
+  it('that empty homes mount them by the access point that its role names, where settings say, and no other mounts any', () => {
+    const mounting = resources('AWS::Lambda::Function').map(([, one]) => one.Properties!).filter((one) => one.FileSystemConfigs !== undefined);
+    expect(mounting.map((one) => one.FunctionName)).toEqual(['tc-prod-cleaner']);
+    const [mount] = many(mounting[0]!.FileSystemConfigs!);
+    expect(text(at(mount!, 'Arn'))).toContain('efscleaneraccesspoint');
+    expect(at(mount!, 'LocalMountPath')).toBe('/mnt/homes');
+    expect(text(at(mounting[0]!.Environment!, 'Variables', 'TEAMCLAW_SETTINGS'))).toContain('\\"homesMount\\":\\"/mnt/homes\\"');
+    const root = synthesised().all().flatMap(([, one]) => granted(one)).filter(({ statement }) => statement.actions.includes('elasticfilesystem:ClientRootAccess'));
+    expect(root).toHaveLength(1);
+    expect(root[0]!.roles.map((role) => json().Resources[role]!.Properties!.RoleName)).toEqual(['tc-prod-fn-cleaner']);
+    expect(at(root[0]!.statement.conditions, 'StringEquals', 'elasticfilesystem:AccessPointArn')).toEqual(at(mount!, 'Arn'));
+  });
+
+  it('that must run each so many minutes do, and a missed run is not made up for', () => {
+    const timed = FUNCTIONS.flatMap(({ name, trigger, timeoutSeconds }) => ('everyMinutes' in trigger ? [{ name, minutes: trigger.everyMinutes, timeoutSeconds }] : []));
+    expect(timed.filter(({ minutes }) => minutes === 1).length).toBeGreaterThanOrEqual(3);
+    for (const { name, minutes, timeoutSeconds } of timed) {
+      // The next begins when it has ended, but for timers, which are looked after without a gap.
+      if (name !== 'cron-wake') expect(timeoutSeconds).toBeLessThan(60 * minutes);
       template().hasResourceProperties('AWS::Events::Rule', {
-        Name: `tc-prod-${name}`, ScheduleExpression: 'rate(1 minute)',
+        Name: `tc-prod-${name}`, ScheduleExpression: minutes === 1 ? 'rate(1 minute)' : `rate(${minutes} minutes)`,
         Targets: [Match.objectLike({ RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 } })],
       });
     }

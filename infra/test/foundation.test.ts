@@ -3,7 +3,7 @@
 
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { at, many, statements, text } from '../checks/template.js';
+import { at, type Json, many, statements, text } from '../checks/template.js';
 import { addressesPerZone, privateMask } from '../lib/foundation/addresses.js';
 import { poolReaders, tokenReaders } from '../lib/foundation/secrets.js';
 import { Names } from '../lib/names.js';
@@ -58,7 +58,14 @@ describe('the network', () => {
 });
 
 describe('the homes', () => {
-  const policy = () => statements(resources('AWS::EFS::FileSystem')[0]![1].Properties!.FileSystemPolicy!);
+  /** What the one call at a deployment puts, with a word for each thing's name. */
+  const policy = () => {
+    const [, parts] = at(synthesised().one('foundation', 'Custom::AWS').Create!, 'Fn::Join') as [string, Json[]];
+    const call = JSON.parse(parts.map((part) => (typeof part === 'string' ? part : part !== null && 'Ref' in (part as object) ? text(at(part, 'Ref')) : 'access-point')).join('')) as { action: string; parameters: { FileSystemId: string; Policy: string } };
+    expect(call.action).toBe('PutFileSystemPolicy');
+    expect(call.parameters.FileSystemId).toBe(resources('AWS::EFS::FileSystem')[0]![0]);
+    return statements(JSON.parse(call.parameters.Policy) as Json);
+  };
 
   it('are encrypted with our key and backed up', () => {
     template().hasResourceProperties('AWS::EFS::FileSystem', {
@@ -72,9 +79,23 @@ describe('the homes', () => {
 
   it('refuse who is root, unencrypted, or without an access point', () => {
     const denied = (action: string) => policy().filter((statement) => statement.actions.includes(action));
-    expect(denied('elasticfilesystem:ClientRootAccess').map((statement) => statement.conditions)).toContainEqual(null);
     expect(denied('*').map((statement) => statement.conditions)).toEqual([{ Bool: { 'aws:SecureTransport': 'false' } }]);
     expect(denied('elasticfilesystem:ClientMount').map((statement) => statement.conditions)).toContainEqual({ Null: { 'elasticfilesystem:AccessPointArn': 'true' } });
+  });
+
+  it('refuse root to everybody but by the access point of the cleaner, with keys that EFS enforces', () => {
+    const [, { Properties }] = resources('AWS::EFS::AccessPoint')[0]!;
+    expect(resources('AWS::EFS::AccessPoint')).toHaveLength(1);
+    expect(Properties!.PosixUser).toEqual({ Uid: '0', Gid: '0' });
+    expect(at(Properties!.RootDirectory!, 'Path')).toBe('/users');
+    const denied = policy().filter((statement) => statement.actions.includes('elasticfilesystem:ClientRootAccess'));
+    const exception = denied.map((statement) => at(statement.conditions, 'StringNotEquals')).filter((found) => found !== null);
+    expect(exception).toHaveLength(1);
+    expect(Object.keys(exception[0] as object)).toEqual(['elasticfilesystem:AccessPointArn']);
+    expect(text(exception[0]!)).toContain('access-point');
+    const keys = policy().flatMap(({ conditions }) => Object.values(conditions as Record<string, object>).flatMap((one) => Object.keys(one)));
+    const enforced = ['aws:SecureTransport', 'elasticfilesystem:AccessPointArn', 'elasticfilesystem:AccessedViaMountTarget'];
+    expect(keys.filter((key) => !enforced.includes(key))).toEqual([]);
   });
 
   it('have mount targets whose group lets nobody in yet', () => {
@@ -111,7 +132,7 @@ describe('images, secrets and the key', () => {
       return many(at(policy[0]!.conditions, 'StringNotEquals', 'aws:PrincipalArn')).map((arn) => /:role\/([\w-]+)/.exec(text(arn))?.[1]);
     });
     const names = new Names('prod');
-    expect(allowed).toEqual([poolReaders(names), tokenReaders(names)]);
+    expect(allowed).toEqual([poolReaders(names), tokenReaders(names, 'router')]);
     expect(poolReaders(names)).toContain('tc-prod-lease');
   });
 

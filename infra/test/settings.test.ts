@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { at, text } from '../checks/template.js';
 import { NEW_KEYS } from '../lib/control/patterns.js';
-import { synthesised } from './synthesis.js';
+import { synthesised, WANTED, type Which } from './synthesis.js';
 
 const root = new URL('../../', import.meta.url);
 const source = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -18,8 +18,8 @@ function fields(path: string, struct: string): string[] {
 type Fields = Record<string, Record<string, unknown>>;
 
 /** The settings as a template has them, with a word for what is known at deployment alone. */
-function told(): Fields {
-  const variables = at(synthesised().one('control-plane', 'AWS::Lambda::Function', '"tc-prod-compute"').Environment!, 'Variables');
+function told(which: Which = 'prod'): Fields {
+  const variables = at(synthesised(which).one('control-plane', 'AWS::Lambda::Function', `"tc-${which}-compute"`).Environment!, 'Variables');
   const [, parts] = JSON.parse(text(at(variables, 'TEAMCLAW_SETTINGS', 'Fn::Join'))) as [string, (string | object)[]];
   return JSON.parse(parts.map((part) => (typeof part === 'string' ? part : 'TOKEN')).join('')) as Fields;
 }
@@ -35,10 +35,18 @@ describe('functions', () => {
     expect(unknown(ours.tasks!, fields('aws/src/compute/settings.rs', 'TaskSettings'))).toEqual([]);
   });
 
+  it('are told the load balancer where it leads to agents, and a domain for their host names', () => {
+    expect(told().loadBalancer).toBeUndefined();
+    const { loadBalancer } = told('other');
+    const known = fields('aws/src/alb_routes/mod.rs', 'AlbSettings');
+    expect(Object.keys(loadBalancer!).filter((field) => !known.includes(field))).toEqual([]);
+    expect(loadBalancer).toMatchObject({ listener: 'TOKEN', vpc: 'TOKEN', domain: WANTED.other.domain.name });
+  });
+
   it('are told all that the example of the Rust side has, but for what has a default', () => {
     const ours = told();
     const example = JSON.parse(source('lambdas/settings.json')) as Fields;
-    expect(Object.keys(example).filter((field) => !(field in ours))).toEqual(['limits']);
+    expect(Object.keys(example).filter((field) => !(field in ours))).toEqual(['limits', 'loadBalancer', 'tokenEndpoints']);
     expect(Object.keys(example.tasks!).filter((field) => !(field in ours.tasks!))).toEqual([]);
   });
 

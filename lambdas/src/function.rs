@@ -26,6 +26,10 @@ pub enum Function {
     CronWake,
     /// Finds what was lost or left over.
     Sweeper,
+    /// Empties purged homes.
+    Cleaner,
+    /// Renews the pool's OAuth tokens.
+    Renewal,
     /// Asks for rotations of keys.
     Rotation,
     /// The person's own API.
@@ -43,7 +47,7 @@ pub struct UnknownFunction(String);
 
 impl Function {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Consumer(Class::Storage),
         Self::Consumer(Class::Compute),
         Self::Consumer(Class::Routing),
@@ -55,6 +59,8 @@ impl Function {
         Self::IdleCheck,
         Self::CronWake,
         Self::Sweeper,
+        Self::Cleaner,
+        Self::Renewal,
         Self::Rotation,
         Self::Session,
         Self::Broker,
@@ -72,6 +78,8 @@ impl Function {
             Self::IdleCheck => "idle-check",
             Self::CronWake => "cron-wake",
             Self::Sweeper => "sweeper",
+            Self::Cleaner => "cleaner",
+            Self::Renewal => "renewal",
             Self::Rotation => "rotation",
             Self::Session => "session",
             Self::Broker => "broker",
@@ -156,9 +164,11 @@ mod tests {
             let mut seen = BTreeSet::new();
             for grant in function["allows"].as_array().expect("a list") {
                 let on = grant["on"].as_str().expect("a resource");
-                // Everything is named, but for calls of ECS that know no resource.
+                // Everything is named, but for calls of ECS and ELB that know no resource.
                 assert!(
-                    on != "*" || ["compute", "sweeper"].contains(&name.as_str().expect("text"))
+                    on != "*"
+                        || ["compute", "routing", "sweeper"]
+                            .contains(&name.as_str().expect("text"))
                 );
                 for action in grant["actions"].as_array().expect("a list") {
                     let action = action.as_str().expect("an action");

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod batch;
 pub mod broker;
+pub mod cleaner;
 pub mod consume;
 pub mod forbidden;
 pub mod function;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod minute;
 pub mod operator;
 pub mod person;
+pub mod renewal;
 pub mod root;
 pub mod rotate;
 pub mod serve;

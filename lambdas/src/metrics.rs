@@ -39,11 +39,21 @@ pub enum Metric {
     Removed,
     /// Facts that were put into the one order.
     Sequenced,
+    /// Purged homes whose files are gone now.
+    Emptied,
+    /// Purged homes whose files are still there, a day after they were to go.
+    HomesLate,
+    /// OAuth tokens that were renewed.
+    Renewed,
+    /// OAuth tokens whose provider refuses to renew them: somebody must sign in again.
+    RenewalsRefused,
+    /// OAuth tokens that could not be renewed now, or not written down.
+    RenewalsFailed,
 }
 
 impl Metric {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Handled,
         Self::CameBack,
         Self::Lost,
@@ -55,6 +65,11 @@ impl Metric {
         Self::Suspected,
         Self::Removed,
         Self::Sequenced,
+        Self::Emptied,
+        Self::HomesLate,
+        Self::Renewed,
+        Self::RenewalsRefused,
+        Self::RenewalsFailed,
     ];
 
     /// Its name in CloudWatch.
@@ -71,6 +86,11 @@ impl Metric {
             Self::Suspected => "Suspected",
             Self::Removed => "Removed",
             Self::Sequenced => "Sequenced",
+            Self::Emptied => "Emptied",
+            Self::HomesLate => "HomesLate",
+            Self::Renewed => "Renewed",
+            Self::RenewalsRefused => "RenewalsRefused",
+            Self::RenewalsFailed => "RenewalsFailed",
         }
     }
 

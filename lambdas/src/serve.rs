@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws::broker::StsBroker;
 use aws::broker::policy::Grants;
 use aws::compute::task_of;
+use aws::homes::Leftovers;
 use aws::journal::{DynamoJournal, announced};
 use aws::people::DynamoPeople;
 use aws::usage::DynamoUsage;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::broker::Broker;
+use crate::cleaner::clean;
 use crate::function::Function;
 use crate::metrics::Metrics;
 use crate::root::{Root, cannot_start, failed};
@@ -31,7 +33,7 @@ use crate::rotate::{self, Started};
 use crate::session::Front;
 use crate::usage::Books;
 use crate::world::needed;
-use crate::{answer, batch, broker, consume, minute, session, usage};
+use crate::{answer, batch, broker, consume, minute, renewal, session, usage};
 
 /// Answers Lambda until the process is ended.
 ///
@@ -48,6 +50,8 @@ pub async fn serve(root: Root) -> Result<(), Error> {
         Function::IdleCheck => idle_check(root).await,
         Function::CronWake => cron_wake(root).await,
         Function::Sweeper => sweeper(root).await,
+        Function::Cleaner => cleaner(root).await,
+        Function::Renewal => renewal(root).await,
         Function::Rotation => rotation(root).await,
         Function::Session => sessions(root).await,
         Function::Broker => leases(root).await,
@@ -159,6 +163,25 @@ async fn sweeper(root: Arc<Root>) -> Result<(), Error> {
     each(&root, |_: IgnoredAny, call| {
         let (world, journal): (World, DynamoJournal) = (world.clone(), journal.clone());
         async move { minute::sweep(&world, &journal, &call.metrics).await }
+    })
+    .await
+}
+
+async fn cleaner(root: Arc<Root>) -> Result<(), Error> {
+    let users = needed("homesMount", root.settings.homes_mount.as_ref()).map_err(start)?;
+    let leftovers = Leftovers::new(root.dynamodb(), &root.environment);
+    each(&root, |_: IgnoredAny, call| {
+        let (leftovers, users, now) = (leftovers.clone(), users.clone(), root.clock.now());
+        async move { clean(&leftovers, &users, now, call.time, &call.metrics).await }
+    })
+    .await
+}
+
+async fn renewal(root: Arc<Root>) -> Result<(), Error> {
+    let renewer = root.renewer().map_err(start)?;
+    each(&root, |_: IgnoredAny, call| {
+        let renewer = Arc::clone(&renewer);
+        async move { renewal::renew(renewer, call.time, &call.metrics).await }
     })
     .await
 }

@@ -1,6 +1,10 @@
 //! What the stacks decide for every function, as they put it into `TEAMCLAW_SETTINGS`: JSON, read once,
 //! checked once. A field that nobody knows is an error, for it is somebody's wish that nobody heeds.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws::alb_routes::AlbSettings;
 use aws::compute::TaskSettings;
 use events::admission::Rate;
 use events::{LimitsBook, Policy, TeamId};
@@ -39,15 +43,24 @@ pub struct Settings {
     /// The file system of homes, by its id.
     #[serde(default)]
     pub file_system: Option<String>,
+    /// Where `/users` of that file system is mounted, in the function that has it.
+    #[serde(default)]
+    pub homes_mount: Option<PathBuf>,
     /// What every task has in common.
     #[serde(default)]
     pub tasks: Option<TaskSettings>,
     /// How fast tasks may be started.
     #[serde(default)]
     pub admission: Admission,
+    /// The load balancer that leads to agents, where no router of ours does.
+    #[serde(default)]
+    pub load_balancer: Option<AlbSettings>,
     /// For whom the broker gives credentials.
     #[serde(default)]
     pub sidecars: Option<Sidecars>,
+    /// Provider id → where its OAuth tokens are renewed, for those that are reached elsewhere than usual.
+    #[serde(default)]
+    pub token_endpoints: BTreeMap<String, String>,
 }
 
 /// The launch rate of the account, where it is not Fargate's usual one.
@@ -135,11 +148,14 @@ mod tests {
             "defaultTeam",
             "fileSystem",
             "frontDoor",
+            "homesMount",
             "keysBelieved",
             "limits",
+            "loadBalancer",
             "policy",
             "sidecars",
             "tasks",
+            "tokenEndpoints",
         ];
         assert_eq!(names, known);
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use agent::openclaw::OpenClaw;
+use aws::alb_routes::AlbRoutes;
 use aws::compute::EcsCompute;
 use aws::homes::EfsHomes;
 use aws::journal::DynamoJournal;
@@ -21,7 +22,7 @@ use events::pool::Pool;
 use events::price::PriceTable;
 use events::{Class, Secret, rotation};
 use lambda_runtime::Diagnostic;
-use ports::{Compute, Fault, Starts, Timers, Trial};
+use ports::{Compute, Fault, Routes, Starts, Timers, Trial};
 use producers::{Bus, Pools};
 use sidecar::{Outside, Sidecar};
 
@@ -100,7 +101,7 @@ impl Root {
                 ..bare
             },
             Class::Routing => World {
-                routes: Arc::new(DynamoRoutes::new(self.dynamodb(), &self.environment)),
+                routes: self.routes(),
                 leases: self.leases(self.token_secret().await?),
                 agents: Arc::new(OpenClaw),
                 ..bare
@@ -117,10 +118,22 @@ impl Root {
         Ok(World {
             compute: self.compute()?,
             leases: self.leases(self.ids.token()),
-            routes: Arc::new(DynamoRoutes::new(self.dynamodb(), &self.environment)),
+            routes: self.routes(),
             suspects: self.suspects(),
             ..self.bare_world()
         })
+    }
+
+    /// The ways to agents: rows that the router reads, or rules of a load balancer where settings name one.
+    fn routes(&self) -> Arc<dyn Routes> {
+        let (dynamodb, environment) = (self.dynamodb(), &self.environment);
+        match self.settings.load_balancer.clone() {
+            None => Arc::new(DynamoRoutes::new(dynamodb, environment)),
+            Some(balancer) => {
+                let client = aws_sdk_elasticloadbalancingv2::Client::new(&self.config);
+                Arc::new(AlbRoutes::new(client, environment, dynamodb, balancer))
+            }
+        }
     }
 
     /// What the sweeper suspects.

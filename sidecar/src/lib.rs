@@ -57,6 +57,7 @@ mod websocket;
 mod whole;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
+pub use oauth::{Renewals, Renewer};
 pub use operator::serve_operator;
 pub use pool::{KeyStanding, KeyState, Strategy};
 pub use proxy::{ActivitySink, Outside, Sidecar};

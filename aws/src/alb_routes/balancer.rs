@@ -17,8 +17,9 @@ use super::sorting::{SERVICE, sort};
 use crate::Environment;
 use crate::error::{Said, fault};
 
-/// How many characters of a target group's name may be a hash: a name has 32.
-const HASH_LENGTH: usize = 30;
+/// How many characters a target group's name may have. It begins with the environment's name, so that a
+/// role can be bounded by it (`infra/lib/grants.ts`), which leaves a hash of 14 for the longest.
+const NAME_LENGTH: usize = 32;
 /// What a group's port is when a target names none; every target of ours names its own.
 const PORT: i32 = 18_789;
 /// Where OpenClaw says that it is well.
@@ -45,8 +46,10 @@ impl Balancer {
     }
 
     fn group_name(&self, id: &WorkspaceId) -> String {
-        let hash = token_hash(&format!("group/{}/{id}", self.environment));
-        format!("c-{}", &hash[..HASH_LENGTH])
+        let start = self.environment.named("c-");
+        let mut hash = token_hash(&format!("group/{}/{id}", self.environment));
+        hash.truncate(NAME_LENGTH.saturating_sub(start.len()));
+        start + &hash
     }
 
     /// The ARN of a person's group, which is made if there is none. One of other settings, as an

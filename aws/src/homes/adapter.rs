@@ -6,8 +6,9 @@ use events::token::token_hash;
 use events::{Gen, Reason, ReasonClass, WorkspaceId};
 use ports::{Fault, Homes};
 
+use super::left::Leftover;
 use super::points::{Points, Wanted};
-use super::record::{Leftover, Record};
+use super::record::Record;
 use crate::Environment;
 
 /// Homes on one file system.
@@ -29,22 +30,6 @@ impl EfsHomes {
         let points = Points { client: efs, file_system: file_system.into() };
         let record = Record::new(dynamodb, environment);
         Self { points, environment: environment.clone(), record }
-    }
-
-    /// What purges have left on the file system, for whoever mounts it and can remove it.
-    ///
-    /// # Errors
-    /// What the table said.
-    pub async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
-        self.record.leftovers().await
-    }
-
-    /// A leftover's directory is gone from the file system.
-    ///
-    /// # Errors
-    /// What the table said.
-    pub async fn emptied(&self, leftover: &Leftover) -> Result<(), Fault> {
-        self.record.emptied(leftover).await
     }
 
     fn wanted(&self, id: &WorkspaceId, life: u64, uid: u32) -> Wanted {

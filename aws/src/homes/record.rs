@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::Client;
 use events::{Gen, WorkspaceId};
 use ports::Fault;
 
+#[cfg(feature = "efs")]
+use super::left::Leftover;
 use crate::Environment;
 use crate::conditions::{Change, Changed, Row, Rows, number, text};
 use crate::tables::Table;
@@ -26,7 +28,7 @@ pub const HOMES: Table = Table {
 const HOME: &str = "home";
 /// Under which no workspace can be: the row that counts, and the rows of what was left.
 const USERS: &str = "#users";
-const LEFT: &str = "#left";
+pub(super) const LEFT: &str = "#left";
 /// The first user of a person: below are the image's own.
 const FIRST_UID: u32 = 10_000;
 /// One more than the last: what a signed number of 32 bits holds.
@@ -49,30 +51,6 @@ impl Home {
     /// The place as the journal and a person see it.
     pub(crate) fn place(&self) -> String {
         format!("{}/{}", self.file_system, self.access_point)
-    }
-}
-
-/// A directory that a purge has left on the file system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
-    /// Whose it was.
-    pub workspace: WorkspaceId,
-    /// Of which life.
-    life: u64,
-}
-
-impl Leftover {
-    /// The directory of a life.
-    pub(super) fn of(id: &WorkspaceId, life: u64) -> Self {
-        Self { workspace: id.clone(), life }
-    }
-
-    /// Its name below `/users`. A workspace's name has no dot.
-    pub fn directory(&self) -> String {
-        match self.life {
-            0 => self.workspace.to_string(),
-            life => format!("{}.{life}", self.workspace),
-        }
     }
 }
 
@@ -126,7 +104,7 @@ impl FindHome {
 
 /// The table.
 #[derive(Clone, Debug)]
-pub(super) struct Record(Rows);
+pub(super) struct Record(pub(super) Rows);
 
 #[cfg(feature = "efs")]
 impl Record {
@@ -219,7 +197,7 @@ impl Record {
     }
 
     /// Ends a life, unless a later generation has asked for the home. What it leaves is on record
-    /// first; [`Record::leftovers`] gives it only once the life is over.
+    /// first; `Leftovers::is_over` tells of it only once the life is over.
     pub(super) async fn end(
         &self,
         id: &WorkspaceId,
@@ -251,24 +229,6 @@ impl Record {
         let row = self.0.read(LEFT, &Leftover::of(id, life).directory()).await?;
         Ok(row.text("accessPoint").filter(|point| !point.is_empty()).map(str::to_owned))
     }
-
-    /// Every directory of a life that is over.
-    pub(super) async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
-        let mut over = Vec::new();
-        for row in self.0.all(LEFT).await? {
-            let id = row.text("leftBy").and_then(|id| id.parse::<WorkspaceId>().ok());
-            let (Some(id), Some(life)) = (id, row.number("life")) else { continue };
-            if self.read(&id).await?.life > life {
-                over.push(Leftover { workspace: id, life });
-            }
-        }
-        Ok(over)
-    }
-
-    /// A directory is gone.
-    pub(super) async fn emptied(&self, left: &Leftover) -> Result<(), Fault> {
-        self.0.remove(LEFT, &left.directory()).await
-    }
 }
 
 #[cfg(test)]
@@ -276,11 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_life_has_a_directory_of_its_own() {
-        let id: WorkspaceId = "ann".parse().expect("a good name");
-        assert_eq!(Leftover::of(&id, 0).directory(), "ann");
-        assert_eq!(Leftover::of(&id, 7).directory(), "ann.7");
-        assert!("ann.7".parse::<WorkspaceId>().is_err(), "nobody else's directory");
+    fn no_workspace_has_a_row_of_ours() {
         assert!(USERS.parse::<WorkspaceId>().is_err() && LEFT.parse::<WorkspaceId>().is_err());
     }
 }

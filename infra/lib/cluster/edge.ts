@@ -47,7 +47,8 @@ export class Edge extends Construct {
       logFilePrefix: 'front/',
       ...(config.webAcl === undefined ? {} : { webAclId: config.webAcl }),
       ...(domain === undefined ? {} : {
-        domainNames: [domain.name],
+        // With a rule a person each has a host name below the domain.
+        domainNames: config.routing === 'alb' ? [domain.name, `*.${domain.name}`] : [domain.name],
         certificate: Certificate.fromCertificateArn(this, 'Certificate', domain.certificate),
         minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
       }),

@@ -21,7 +21,7 @@ import { type Groups, ROUTER_PORT } from './groups.js';
 export const ORIGIN_HEADER = 'x-teamclaw-origin';
 /** A WebSocket that says nothing is closed; clients and the router ping far more often. */
 const IDLE = Duration.minutes(10);
-/** A rule a person has a priority up to 90 in the mode `alb`; the router's comes after them. */
+/** Where there is a router, its rule is the only one. */
 const ROUTER_PRIORITY = 1000;
 /** A task that is going has this long to answer what it was asked. */
 const DRAIN = Duration.seconds(60);
@@ -93,7 +93,7 @@ export class Front extends Construct {
     });
   }
 
-  /** With a rule a person, which knows no secret, the check moves in front of the rules. */
+  /** Where each person has a rule, which knows no secret, the check moves in front of the rules. */
   private guard(): void {
     const visibility = (metricName: string) => ({ cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false, metricName });
     const acl = new CfnWebACL(this, 'Guard', {

@@ -1,4 +1,4 @@
-// Who may speak to whom: a security group each for the load balancer, the router and the agents. The
+// Who may speak to whom: a security group each for the load balancer, the router, the agents and the cleaner. The
 // router's is also that of the function that opens routes, for it too asks agents. An agent hears from
 // that group alone, and no agent reaches another.
 
@@ -19,6 +19,7 @@ export class Groups extends Construct {
   readonly loadBalancer: SecurityGroup;
   readonly router: SecurityGroup;
   readonly agents: SecurityGroup;
+  readonly cleaner: SecurityGroup;
 
   constructor(stack: EnvironmentStack, vpc: IVpc) {
     super(stack, 'Groups');
@@ -27,11 +28,13 @@ export class Groups extends Construct {
     this.loadBalancer = group('LoadBalancer', 'Load balancer: from CloudFront, to the router');
     this.router = group('Router', 'Router and whoever asks agents: to agents and to AWS');
     this.agents = group('Agents', 'Agents: from the router alone, to the web and their homes');
+    this.cleaner = group('Cleaner', 'The function that empties homes: to homes and to AWS, from nobody');
     this.fromTheEdge(stack);
     this.toRouterAndAgents(stack.config.routing);
     this.outwards(stack);
     stack.publish('routerGroup', this.router.securityGroupId);
     stack.publish('agentGroup', this.agents.securityGroupId);
+    stack.publish('cleanerGroup', this.cleaner.securityGroupId);
   }
 
   private fromTheEdge(stack: EnvironmentStack): void {
@@ -48,9 +51,9 @@ export class Groups extends Construct {
       from.addEgressRule(to, Port.tcp(port), words);
       to.addIngressRule(from, Port.tcp(port), words);
     };
-    between(this.loadBalancer, this.router, ROUTER_PORT, 'Load balancer to router');
     between(this.router, this.agents, AGENT_PORT, 'Router to agents');
     if (routing === 'alb') between(this.loadBalancer, this.agents, AGENT_PORT, 'Load balancer to agents');
+    else between(this.loadBalancer, this.router, ROUTER_PORT, 'Load balancer to router');
   }
 
   private outwards(stack: EnvironmentStack): void {
@@ -58,7 +61,10 @@ export class Groups extends Construct {
     this.agents.addEgressRule(Peer.anyIpv4(), TLS, 'Providers and the web');
     this.agents.addEgressRule(Peer.anyIpv4(), Port.tcp(80), 'The web, where it is not encrypted');
     const homes = SecurityGroup.fromSecurityGroupId(this, 'Homes', stack.found('fileSystemGroup'), { allowAllOutbound: false });
-    this.agents.addEgressRule(homes, NFS, 'Homes');
-    homes.addIngressRule(this.agents, NFS, 'Agents');
+    this.cleaner.addEgressRule(Peer.anyIpv4(), TLS, 'AWS');
+    for (const [name, from] of [['Agents', this.agents], ['Cleaner', this.cleaner]] as const) {
+      from.addEgressRule(homes, NFS, 'Homes');
+      homes.addIngressRule(from, NFS, name);
+    }
   }
 }

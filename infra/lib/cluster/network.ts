@@ -9,7 +9,8 @@ export function network(stack: EnvironmentStack): IVpc {
   const vpc = Vpc.fromVpcAttributes(stack, 'Network', {
     vpcId: stack.found('vpcId'),
     availabilityZones: stack.availabilityZones,
-    privateSubnetIds: stack.foundPerZone('privateSubnets'),
+    // Of what this stack makes the router's tasks alone are in them.
+    ...(stack.config.routing === 'router' ? { privateSubnetIds: stack.foundPerZone('privateSubnets') } : {}),
     publicSubnetIds: stack.foundPerZone('publicSubnets'),
   });
   because(vpc, 'Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId', 'Routes are the first stack\'s; nothing here adds one');

@@ -1,4 +1,5 @@
-// Where agents run and how people reach them: cluster, router, load balancer, CloudFront.
+// Where agents run and how people reach them: cluster, router, load balancer, CloudFront. With
+// `routing: 'alb'` there is no router: the function `routing` makes a rule for each person.
 
 import type { Construct } from 'constructs';
 import type { Config } from '../../config.js';
@@ -20,6 +21,7 @@ export class ClusterStack extends EnvironmentStack {
     const logs = accessLogs(this);
     const front = new Front(this, vpc, groups, logs);
     const edge = new Edge(this, front, logs);
+    if (config.routing === 'alb') return;
     const router = new Router(this, {
       cluster: agents.cluster,
       executionRole: agents.executionRole,

@@ -28,6 +28,7 @@ export class Dashboard extends Construct {
       this.graph('Workspaces that need attention', ['Parked', 'Late', 'Suspected', 'Removed'].map((metric) => told(metric, 'sweeper'))),
       this.graph('Work', ['storage', 'compute', 'routing', 'keys', 'usage'].flatMap((from) => ['Handled', 'CameBack'].map((metric) => told(metric, from)))),
       this.graph('Facts put in order', [told('Sequenced', 'sequencer')]),
+      this.graph('Purged homes, renewed tokens', [told('Emptied', 'cleaner'), told('Renewed', 'renewal')]),
     );
     const ofFunctions = (metric: string, statistic: string) =>
       FUNCTIONS.map(({ name }) => this.metric('AWS/Lambda', metric, { FunctionName: names.named(name) }, name, statistic));

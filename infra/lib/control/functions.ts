@@ -13,7 +13,8 @@ import { functionLogs, grant } from '../grants.js';
 import { functionParameter } from '../parameters.js';
 import { FUNCTIONS, type LambdaFunction } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
-import { isInNetwork, platform } from './platform.js';
+import { groupOf, platform } from './platform.js';
+import { HOMES_MOUNT } from './settings.js';
 
 /** Where `scripts/lambdas` puts the programs, `NAME/bootstrap` each. `-c lambdas=` says another place. */
 const BUILT = new URL('../../../dist/lambdas', import.meta.url).pathname;
@@ -64,6 +65,7 @@ export class Functions extends Construct {
       code: Code.fromAsset(program(this.stack, one.name)),
       memorySize: one.memoryMb,
       timeout: Duration.seconds(one.timeoutSeconds),
+      ...(one.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: one.reservedConcurrency }),
       role: role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
@@ -72,15 +74,20 @@ export class Functions extends Construct {
       environment: { TEAMCLAW_ENV: config.env, TEAMCLAW_SETTINGS: this.told },
       ...this.onFailure(one),
     });
-    if (isInNetwork(one)) {
-      // By hand: CDK would add a managed policy to the role, and functions.json and platform.ts say it all.
-      (lambda.node.defaultChild as CfnFunction).vpcConfig = {
-        subnetIds: this.stack.foundPerZone('privateSubnets'),
-        securityGroupIds: [this.stack.found('routerGroup')],
-      };
-    }
+    this.place(one, lambda.node.defaultChild as CfnFunction);
     this.stack.publishAs(functionParameter(one.name), lambda.functionArn);
     return { lambda, role };
+  }
+
+  /** By hand: CDK would add policies to the role, and functions.json and platform.ts say it all. */
+  private place(one: LambdaFunction, lambda: CfnFunction): void {
+    const group = groupOf(one);
+    if (group !== undefined) {
+      lambda.vpcConfig = { subnetIds: this.stack.foundPerZone('privateSubnets'), securityGroupIds: [this.stack.found(group)] };
+    }
+    if (one.mounts === 'homes') {
+      lambda.fileSystemConfigs = [{ arn: this.stack.found('cleanerAccessPoint'), localMountPath: HOMES_MOUNT }];
+    }
   }
 
   /** An event comes once, so it is set aside when it fails; a minute's run is followed by the next. */

@@ -2,13 +2,15 @@
 // else is in functions.json.
 
 import type { Allow } from '../grants.js';
+import type { Parameter } from '../parameters.js';
 import type { LambdaFunction } from '../sources.js';
 
-/** Functions that speak to agents, which listen inside the network alone. */
-const IN_NETWORK = ['routing'];
+/** The group of those that speak to agents or mount homes, which listen inside the network alone. */
+const IN_NETWORK: Readonly<Record<string, Parameter>> = { routing: 'routerGroup', cleaner: 'cleanerGroup' };
 
-export function isInNetwork({ name }: LambdaFunction): boolean {
-  return IN_NETWORK.includes(name);
+/** The security group of a function that is in the network; none for one that is not. */
+export function groupOf({ name }: LambdaFunction): Parameter | undefined {
+  return IN_NETWORK[name];
 }
 
 /** What Lambda itself does with the function's role. */
@@ -23,7 +25,7 @@ export function platform(one: LambdaFunction): Allow[] {
   }
   if ('event' in trigger) allows.push({ actions: ['sqs:SendMessage'], on: 'queue/undelivered-dlq' });
   // Lambda asks for these without saying of what (lambda/latest/dg/configuration-vpc.html).
-  if (isInNetwork(one)) {
+  if (groupOf(one) !== undefined) {
     allows.push({ actions: ['ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'], on: '*' });
   }
   return allows;

@@ -13,6 +13,8 @@ const SIDECAR_JOURNAL = '/var/lib/teamclaw/usage';
 const SIDECAR_LOG = 'warn,sidecar::call=info';
 /** How long a sidecar believes what it read of the pool. */
 const KEYS_BELIEVED = 'PT60S';
+/** Where the cleaner finds the homes; Lambda wants it below /mnt (lambda/latest/dg/configuration-filesystem.html). */
+export const HOMES_MOUNT = '/mnt/homes';
 /** The team of whoever belongs to none. */
 const DEFAULT_TEAM = 'all';
 
@@ -25,11 +27,18 @@ export function settings(stack: EnvironmentStack, api: IHttpApi): string {
     defaultTeam: DEFAULT_TEAM,
     fileSystem: stack.found('fileSystem'),
     frontDoor: stack.found('front'),
+    homesMount: HOMES_MOUNT,
     keysBelieved: KEYS_BELIEVED,
+    ...(config.routing === 'alb' ? { loadBalancer: loadBalancer(stack) } : {}),
     policy: { idle_default: `PT${config.idleMinutes}M` },
     sidecars: { role: `arn:aws:iam::${stack.account}:role/${names.leaseRole()}`, poolKey: stack.found('key') },
     tasks: tasks(stack, api),
   });
+}
+
+/** Which load balancer gets a rule a person: aws/src/alb_routes. */
+function loadBalancer(stack: EnvironmentStack) {
+  return { listener: stack.found('listener'), vpc: stack.found('vpcId'), domain: stack.config.domain!.name };
 }
 
 /** What every task has in common: aws/src/compute/settings.rs. */

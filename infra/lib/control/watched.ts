@@ -75,6 +75,9 @@ function ofOurNumbers(stack: EnvironmentStack): Watched[] {
     told('batch-lag', 'Lag', 'usage', { above: LAG_MS, periods: 5, what: 'Usage is counted late.', doThis: 'Look for throttles of the usage function and of the table usage.' }),
     told('usage-refused', 'UsageRefused', 'usage', { above: 0, what: "Somebody sends usage in another's name, or nonsense.", doThis: 'The usage function\'s log names the session: stop that workspace and look.' }),
     told('lease-contested', 'LeaseContested', 'broker', { above: 0, what: "A lease's token was shown by somebody who does not hold the lease.", doThis: "Stop that person's workspace, and look in CloudTrail who called DescribeTasks: the token stands there until the sidecar has traded it." }),
+    told('homes-late', 'HomesLate', 'cleaner', { above: 0, minutes: 15, what: 'Homes that were purged a day ago still have files.', doThis: 'The cleaner\'s log names the directories and the reason.' }),
+    told('renewals-refused', 'RenewalsRefused', 'renewal', { above: 0, minutes: 5, what: 'A provider renews an OAuth token of the pool no more; the key serves until it ends.', doThis: 'The renewal function\'s log has its fingerprint: sign in again and put the new token into the pool.' }),
+    told('renewals-failed', 'RenewalsFailed', 'renewal', { above: 0, minutes: 5, periods: 3, what: 'OAuth tokens of the pool cannot be renewed.', doThis: 'The renewal function\'s log says whether a provider or the pool does not answer.' }),
     ...CLASSES.map((name) => told(`${name}-lost`, 'Lost', name, { above: 0, periods: 3, what: `Work of "${name}" did not finish in time or panicked.`, doThis: 'The function\'s log has the reason; the message comes back by itself.' })),
   ];
 }
@@ -98,8 +101,10 @@ function ofDelivery(stack: EnvironmentStack): Watched[] {
 }
 
 function ofFunctions(stack: EnvironmentStack): Watched[] {
-  return FUNCTIONS.flatMap(({ name, timeoutSeconds }) => {
-    const base = { namespace: 'AWS/Lambda', dimensions: { FunctionName: stack.names.named(name) }, minutes: 5 };
+  return FUNCTIONS.flatMap(({ name, timeoutSeconds, trigger }) => {
+    // Two bad runs in a row must fall into two periods in a row.
+    const minutes = 'everyMinutes' in trigger ? Math.max(5, trigger.everyMinutes) : 5;
+    const base = { namespace: 'AWS/Lambda', dimensions: { FunctionName: stack.names.named(name) }, minutes };
     return [
       { ...base, name: `${name}-errors`, metric: 'Errors', statistic: 'Sum', above: 0, periods: 2, what: `The function "${name}" fails as a whole.`, doThis: 'Its log has the reason; roll back if it began with a deployment.' },
       { ...base, name: `${name}-throttles`, metric: 'Throttles', statistic: 'Sum', above: 0, periods: 2, what: `The function "${name}" is throttled.`, doThis: "Ask for more of the account's concurrent executions." },

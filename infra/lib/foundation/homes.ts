@@ -1,23 +1,25 @@
 // The homes' file system. Without a policy EFS lets in everybody who reaches a mount target, as root if
-// they say so; with this one only a signed, encrypted mount through an access point remains, and what
-// allows it is the role of the one task that may (aws/src/compute).
+// they say so; with ours only a signed, encrypted mount through an access point remains, and what allows
+// it is the role of the one task that may (aws/src/compute). One function is root, through an access
+// point of its own: the cleaner, which empties what purges leave.
 
 import { type IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { FileSystem, LifecyclePolicy, PerformanceMode, ThroughputMode } from 'aws-cdk-lib/aws-efs';
-import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { EnvironmentStack } from '../stack.js';
+import { putPolicy } from './homes-policy.js';
 
-const CLIENT = ['elasticfilesystem:ClientMount', 'elasticfilesystem:ClientWrite', 'elasticfilesystem:ClientRootAccess'];
+/** What the cleaner sees of the file system: every home (aws/src/homes/adapter.rs), and nothing beside them. */
+const USERS = '/users';
 
-/** The file system and who is refused. There is no Allow in its policy, so nobody without a role gets in. */
+/** The file system and who is refused. */
 export class Homes extends Construct {
   constructor(stack: EnvironmentStack, vpc: IVpc, key: IKey) {
     super(stack, 'Homes');
     const group = new SecurityGroup(this, 'Group', {
       vpc,
-      description: 'Mount targets: NFS from agents alone, whose stack adds the rule',
+      description: 'Mount targets: NFS from agents and the cleaner alone, whose stack adds the rules',
       allowAllOutbound: false,
     });
     const files = new FileSystem(this, 'Files', {
@@ -31,23 +33,16 @@ export class Homes extends Construct {
       throughputMode: ThroughputMode.ELASTIC,
       lifecyclePolicy: LifecyclePolicy.AFTER_30_DAYS,
       enableAutomaticBackups: true,
-      fileSystemPolicy: refusals(),
       removalPolicy: stack.removal,
     });
+    const root = files.addAccessPoint('Cleaner', {
+      path: USERS,
+      posixUser: { uid: '0', gid: '0' },
+      createAcl: { ownerUid: '0', ownerGid: '0', permissions: '0755' },
+    });
+    putPolicy(this, stack, files, root);
     stack.publish('fileSystem', files.fileSystemId);
     stack.publish('fileSystemGroup', group.securityGroupId);
+    stack.publish('cleanerAccessPoint', root.accessPointArn);
   }
-}
-
-function refusals(): PolicyDocument {
-  const deny = (sid: string, actions: string[], conditions: Record<string, Record<string, string>>) =>
-    new PolicyStatement({ sid, effect: Effect.DENY, principals: [new AnyPrincipal()], actions, resources: ['*'], conditions });
-  return new PolicyDocument({
-    statements: [
-      deny('NothingUnencrypted', ['*'], { Bool: { 'aws:SecureTransport': 'false' } }),
-      deny('NobodyIsRoot', ['elasticfilesystem:ClientRootAccess'], {}),
-      deny('OnlyThroughAnAccessPoint', CLIENT, { Null: { 'elasticfilesystem:AccessPointArn': 'true' } }),
-      deny('OnlyThroughAMountTarget', CLIENT, { Bool: { 'elasticfilesystem:AccessedViaMountTarget': 'false' } }),
-    ],
-  });
 }

@@ -6,6 +6,7 @@ import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { Config } from '../../config.js';
 import type { Names } from '../names.js';
 import { FUNCTIONS } from '../sources.js';
 import type { EnvironmentStack } from '../stack.js';
@@ -35,7 +36,7 @@ export class Secrets extends Construct {
       removalPolicy: stack.removal,
     });
     pool.addToResourcePolicy(refusal(stack, poolReaders(names)));
-    token.addToResourcePolicy(refusal(stack, tokenReaders(names)));
+    token.addToResourcePolicy(refusal(stack, tokenReaders(names, stack.config.routing)));
     stack.publish('poolSecret', pool.secretArn);
     stack.publish('tokenSecret', token.secretArn);
   }
@@ -58,9 +59,9 @@ export function poolReaders(names: Names): string[] {
   return [names.leaseRole(), ...functionsThatRead(names, 'secret/api-keys')];
 }
 
-/** The roles that derive tokens and passes: the router's, and those of the functions that start and ask agents. */
-export function tokenReaders(names: Names): string[] {
-  return [names.routerRole(), ...functionsThatRead(names, 'secret/token-secret')];
+/** The roles that derive tokens and passes: the router's, where there is one, and those of the functions that start and ask agents. */
+export function tokenReaders(names: Names, routing: Config['routing']): string[] {
+  return [...(routing === 'router' ? [names.routerRole()] : []), ...functionsThatRead(names, 'secret/token-secret')];
 }
 
 function functionsThatRead(names: Names, secret: string): string[] {

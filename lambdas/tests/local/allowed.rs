@@ -11,14 +11,15 @@ use super::needs::Need;
 pub(crate) struct Allowed(BTreeSet<(String, Need)>);
 
 impl Allowed {
-    /// What the named functions may do.
+    /// What the named functions may do where a router leads to agents.
     pub(crate) fn to(names: &[&str]) -> Self {
         let text = include_str!("../../functions.json");
         let all: Value = serde_json::from_str(text).expect("functions.json is JSON");
         let mut allowed = BTreeSet::new();
         for function in list(&all["functions"]) {
             let name = function["name"].as_str().expect("a name");
-            for allow in list(&function["allows"]).iter().filter(|_| names.contains(&name)) {
+            let allows = list(&function["allows"]).iter().filter(|_| names.contains(&name));
+            for allow in allows.filter(|allow| allow["when"] != "alb") {
                 let on = allow["on"].as_str().expect("on what");
                 for action in list(&allow["actions"]) {
                     let action = action.as_str().expect("an action").to_owned();

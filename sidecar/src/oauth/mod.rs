@@ -12,6 +12,7 @@
 //! its provider refuses it, and it is left alone as any refused key is.
 
 mod endpoint;
+mod round;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::config::Upstreams;
 use crate::upstream::Upstream;
 use endpoint::Endpoint;
+pub use round::{Renewals, Renewer};
 use rules::{LEAD, Said, Standing};
 
 /// By up to so much earlier than [`LEAD`] a sidecar renews, each by its own span.
@@ -64,6 +66,28 @@ impl Renewal {
     }
 }
 
+/// What came of an attempt to renew a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The pool has a good one, whoever put it there.
+    Done,
+    /// The provider takes its refresh token no more.
+    Refused,
+    /// The endpoint was in trouble, or the pool could not be written.
+    Trouble,
+}
+
+impl Outcome {
+    /// For how long the token is left alone.
+    fn pause(self) -> Option<Duration> {
+        match self {
+            Self::Done => None,
+            Self::Refused => Some(REFUSED),
+            Self::Trouble => Some(TROUBLE),
+        }
+    }
+}
+
 /// The store whose tokens are renewed.
 pub(crate) struct Renewing(Arc<Inner>);
 
@@ -85,13 +109,9 @@ impl Renewing {
         clock: Arc<dyn Clock>,
         ids: &dyn Ids,
     ) -> Self {
-        let endpoint = |(id, (place, client)): (&String, &(http::Uri, &'static str))| {
-            (id.clone(), Endpoint { place: place.clone(), client })
-        };
-        let endpoints = upstreams.token_endpoints.iter().map(endpoint).collect();
         let spread = SignedDuration::from_millis(ids.below(SPREAD_MS).cast_signed());
-        let (lead, renewals) = (LEAD.saturating_add(spread), Mutex::default());
-        Self(Arc::new(Inner { store, upstream, clock, endpoints, lead, renewals }))
+        let lead = LEAD.saturating_add(spread);
+        Self(Arc::new(Inner::over(store, upstream, upstreams, clock, lead)))
     }
 }
 
@@ -147,6 +167,20 @@ fn with(held: Option<&Renewed>, mut key: PoolKey) -> PoolKey {
 }
 
 impl Inner {
+    fn over(
+        store: Arc<dyn Keys>,
+        upstream: Arc<Upstream>,
+        upstreams: &Upstreams,
+        clock: Arc<dyn Clock>,
+        lead: SignedDuration,
+    ) -> Self {
+        let endpoint = |(id, (place, client)): (&String, &(http::Uri, &'static str))| {
+            (id.clone(), Endpoint { place: place.clone(), client })
+        };
+        let endpoints = upstreams.token_endpoints.iter().map(endpoint).collect();
+        Self { store, upstream, clock, endpoints, lead, renewals: Mutex::default() }
+    }
+
     /// Begins what is due, and gives the renewals of the tokens that have ended.
     fn look(
         self: &Arc<Self>,
@@ -191,7 +225,7 @@ impl Inner {
         endpoint: Endpoint,
         done: watch::Sender<()>,
     ) {
-        let pause = self.try_renew(&place, &key, &endpoint).await;
+        let pause = self.try_renew(&place, &key, &endpoint).await.pause();
         let mut renewals = self.renewals();
         if let Some(renewal) = renewals.get_mut(&place) {
             renewal.not_before = pause.map(|pause| Instant::now() + pause);
@@ -200,16 +234,10 @@ impl Inner {
         drop(done);
     }
 
-    /// Gives for how long it is not to be tried again, if it came to nothing.
-    async fn try_renew(
-        &self,
-        place: &Spent,
-        key: &PoolKey,
-        endpoint: &Endpoint,
-    ) -> Option<Duration> {
+    async fn try_renew(&self, place: &Spent, key: &PoolKey, endpoint: &Endpoint) -> Outcome {
         // Another sidecar may have been quicker.
         if self.left(place).await {
-            return None;
+            return Outcome::Done;
         }
         let held = self.renewals().get(place).and_then(|renewal| renewal.held.clone());
         let current = with(held.as_ref(), key.clone());
@@ -217,8 +245,9 @@ impl Inner {
         let fresh = match held.filter(|_| good) {
             Some(held) => held,
             None => match self.ask(place, &current, endpoint).await {
-                Ok(fresh) => fresh?,
-                Err(pause) => return Some(pause),
+                Ok(Some(fresh)) => fresh,
+                Ok(None) => return Outcome::Done,
+                Err(outcome) => return outcome,
             },
         };
         let (provider, print) = (&place.0, &key.print);
@@ -228,12 +257,12 @@ impl Inner {
         let Err(fault) = written else {
             // Whether it is ours or another's: the pool has a good one.
             *held = None;
-            return None;
+            return Outcome::Done;
         };
         tracing::error!(%provider, key = %print, %fault, "a renewed key could not be written into \
             the pool; it serves from memory, and is lost when this process ends");
         *held = Some(fresh);
-        Some(TROUBLE)
+        Outcome::Trouble
     }
 
     /// Asks for the next token. `None`: the pool has it already.
@@ -242,7 +271,7 @@ impl Inner {
         place: &Spent,
         current: &PoolKey,
         endpoint: &Endpoint,
-    ) -> Result<Option<Renewed>, Duration> {
+    ) -> Result<Option<Renewed>, Outcome> {
         let Some(refresh) = current.grant.as_ref().and_then(|grant| grant.refresh.as_ref()) else {
             return Ok(None);
         };
@@ -256,12 +285,12 @@ impl Inner {
                 }
                 tracing::error!(%provider, key = %print, %code, "a key's renewal is refused; it \
                     serves until it ends: sign in again and put the new token into the pool");
-                Err(REFUSED)
+                Err(Outcome::Refused)
             }
             Said::Trouble(words) => {
                 tracing::warn!(%provider, key = %print, %words, "a key could not be renewed; it \
                     serves until it ends, and is tried again");
-                Err(TROUBLE)
+                Err(Outcome::Trouble)
             }
         }
     }
