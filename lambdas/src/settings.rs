@@ -1,6 +1,8 @@
 //! What the stacks decide for every function, as they put it into `TEAMCLAW_SETTINGS`: JSON, read once,
 //! checked once. A field that nobody knows is an error, for it is somebody's wish that nobody heeds.
 
+use std::collections::BTreeMap;
+
 use aws::compute::TaskSettings;
 use events::admission::Rate;
 use events::{LimitsBook, Policy, TeamId};
@@ -31,6 +33,10 @@ pub struct Settings {
     /// How long a sidecar believes what it read of the pool.
     #[serde(default = "keys_believed")]
     pub keys_believed: SignedDuration,
+    /// Provider id → base URL, for those that are not where the provider itself serves them, as
+    /// sidecars are told it: new keys are tried there.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, String>,
     /// Which claims of a person's token say who they are.
     #[serde(default)]
     pub claims: Claims,
@@ -153,6 +159,7 @@ mod tests {
             "policy",
             "sidecars",
             "tasks",
+            "upstreams",
         ];
         assert_eq!(names, known);
     }
