@@ -35,8 +35,14 @@ use template::Stacks;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the role must allow and this run did not need, with the reason behind `#`.
-const UNUSED: &str = include_str!("unused.txt");
+/// Which queue is nudged, whether a timer is taken away and how much of a list is read follows from where
+/// the workspace stands.
+const BY_STANDING: [&str; 4] = [
+    " sqs:",
+    " dynamodb:BatchGetItem table/tc-ENV-journal",
+    " dynamodb:Query table/tc-ENV-journal",
+    " dynamodb:DeleteItem table/tc-ENV-timers",
+];
 
 /// An environment with its tables, queues and secret.
 async fn environment() -> (Environment, aws_config::SdkConfig) {
@@ -187,9 +193,9 @@ fn its_role_is_what_was_needed(environment: &Environment, calls: &Calls) {
     let grants = roles::grants(&Stacks::of(&name), &environment.named("router"), "router");
     let (missing, unused) = roles::held_against(grants, calls, &name);
     assert_eq!(missing, Vec::<String>::new(), "the role does not allow it");
-    let unused: Vec<String> = unused.iter().map(|grant| grant.line(&name)).collect();
-    let listed = UNUSED.lines().map(|line| line.split_once(" # ").expect("a reason").0.trim_end());
-    assert_eq!(unused, listed.collect::<Vec<_>>(), "allowed, and not needed");
+    let unused = unused.iter().map(|grant| grant.line(&name));
+    let unused = unused.filter(|line| !BY_STANDING.iter().any(|it| line.contains(it)));
+    assert_eq!(unused.collect::<Vec<_>>(), Vec::<String>::new(), "allowed, and not needed");
 }
 
 #[test]
