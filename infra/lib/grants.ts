@@ -43,7 +43,6 @@ const KINDS: Readonly<Record<string, Kind>> = {
   index: { arns: (stack, name) => indexes(name).map(([table, index]) => arn(stack, 'dynamodb', `table/${stack.names.named(table)}/index/${index}`)) },
   queue: { arns: (stack, name) => [arn(stack, 'sqs', stack.names.named(name))] },
   secret: { arns: (stack, name) => [stack.found(secretParameter(name))] },
-  parameter: { arns: (stack, name) => [arn(stack, 'ssm', `parameter${stack.names.parameter(name)}`)] },
   'log-group': {
     arns: (stack, name) => [`${arn(stack, 'logs', `log-group:${functionLogs(stack, name)}`)}:*`],
     wildcard: 'The streams of one log group',

@@ -46,7 +46,7 @@ describe('functions', () => {
   it('are told all that the example of the Rust side has, but for what has a default', () => {
     const ours = told();
     const example = JSON.parse(source('lambdas/settings.json')) as Fields;
-    expect(Object.keys(example).filter((field) => !(field in ours))).toEqual(['limits', 'loadBalancer', 'tokenEndpoints']);
+    expect(Object.keys(example).filter((field) => !(field in ours))).toEqual(['limits', 'loadBalancer', 'tokenEndpoints', 'upstreams']);
     expect(Object.keys(example.tasks!).filter((field) => !(field in ours.tasks!))).toEqual([]);
   });
 

@@ -34,6 +34,10 @@ pub struct Settings {
     /// How long a sidecar believes what it read of the pool.
     #[serde(default = "keys_believed")]
     pub keys_believed: SignedDuration,
+    /// Provider id → base URL, for those that are not where the provider itself serves them, as
+    /// sidecars are told it: new keys are tried there.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, String>,
     /// Which claims of a person's token say who they are.
     #[serde(default)]
     pub claims: Claims,
@@ -156,6 +160,7 @@ mod tests {
             "sidecars",
             "tasks",
             "tokenEndpoints",
+            "upstreams",
         ];
         assert_eq!(names, known);
     }

@@ -173,7 +173,7 @@ impl Root {
     /// The providers' own word on a key.
     ///
     /// # Errors
-    /// No TLS.
+    /// No TLS, or a provider's place that is none.
     pub fn trial(&self) -> Result<Arc<dyn Trial>, Diagnostic> {
         let forbidden = Arc::new(Forbidden);
         let outside = Outside {
@@ -186,7 +186,9 @@ impl Root {
             prices: Arc::new(PriceTable::built_in()),
             on_activity: Arc::new(|_, _| {}),
         };
-        let asker = Sidecar::new(&sidecar::Config::default(), outside).map_err(cannot_start)?;
+        let upstreams = self.settings.upstreams.clone();
+        let config = sidecar::Config { upstreams, ..sidecar::Config::default() };
+        let asker = Sidecar::new(&config, outside).map_err(cannot_start)?;
         Ok(asker)
     }
 

@@ -17,7 +17,6 @@ use aws_config::SdkConfig;
 use events::{Gen, WorkspaceId};
 use fake_aws::Fake;
 use local::Endpoints;
-use local::allowed::Allowed;
 use local::calls::{self, Calls};
 use ports::Homes;
 use serde_json::{Value, json};
@@ -113,10 +112,8 @@ async fn what_was_purged_goes_and_who_has_come_back_keeps_everything_within_what
     assert_eq!(world.run(), Value::Null, "and there is nothing to do");
     assert!(bob.exists() && again.exists());
 
-    let (missing, mut unused) = Allowed::to(&["cleaner"]).held_against(&world.calls);
-    assert_eq!(missing, Vec::<String>::new(), "functions.json does not allow it");
-    // Lambda mounts with the role; no call of the program says so.
-    unused.retain(|line| !line.contains(" elasticfilesystem:Client"));
+    let (missing, unused) = local::own::of_one("cleaner", &world.environment, &world.calls);
+    assert_eq!(missing, Vec::<String>::new(), "its role does not allow it");
     assert_eq!(unused, Vec::<String>::new(), "it is allowed and not used");
 }
 

@@ -16,7 +16,6 @@ use events::Secret;
 use events::token::key_print;
 use jiff::{SignedDuration, Timestamp};
 use local::Endpoints;
-use local::allowed::Allowed;
 use local::calls::{self, Calls};
 use ports::Keys;
 use serde_json::{Value, json};
@@ -113,7 +112,7 @@ async fn a_token_that_ends_soon_is_renewed_once_and_an_edit_at_the_same_time_is_
     assert_eq!(world.run(), Value::Null);
     assert_eq!((world.token().await.as_str(), world.added().await), ("t2", 1));
     assert_eq!(world.asked.load(Ordering::SeqCst), 1);
-    let (missing, unused) = Allowed::to(&["renewal"]).held_against(&world.calls);
+    let (missing, unused) = local::own::of_one("renewal", &world.environment, &world.calls);
     assert_eq!((missing, unused), (Vec::<String>::new(), Vec::<String>::new()));
 }
 

@@ -4,13 +4,18 @@
   (API_StartMessageMoveTask.html): messages that are hidden stay, the others become new ones.
 - Secrets Manager: a version that is put again with the same token and text is the same version, and
   with another text a ResourceExistsException (API_PutSecretValue.html, ClientRequestToken).
+- SQS: `SenderId` of a role's session is `AROA…:session`, whoever receives the message
+  (API_ReceiveMessage.html).
 """
 
 import time
 import uuid
+from contextvars import ContextVar
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, json_response
-from ministack.services import secretsmanager, sqs
+from ministack.core.router import extract_access_key_id
+from ministack.services import lambda_svc, secretsmanager, sqs, sts
 
 # A group is noisy with more than a tenth of what is in flight, and at least so many messages.
 NOISY_SHARE = 10
@@ -18,7 +23,11 @@ NOISY_MIN = 30
 
 collect = sqs._collect_msgs
 put_secret_value = secretsmanager._put_secret_value
+pin_request_caller = iam_evaluator.pin_request_caller
+build_send_sys_attrs = sqs._build_send_sys_attrs
+dispatch_esm_batch = lambda_svc._dispatch_esm_batch
 moves = {}
+session = ContextVar("session", default=None)
 
 
 def collect_fairly(queue, max_n, visibility):
@@ -84,6 +93,28 @@ def put_secret_value_once(data):
     return json_response({**names, "VersionStages": list(known["Stages"])})
 
 
+def pin_session(headers, query_params=None):
+    pin_request_caller(headers, query_params)
+    known = sts._sessions.get(extract_access_key_id(headers, query_params))
+    session.set(known["UserId"] if known else None)
+
+
+def attributes_with_sender(now, given):
+    told = build_send_sys_attrs(now, given)
+    sender = session.get()
+    return {**told, "SenderId": sender} if sender else told
+
+
+def dispatch_with_sender(mapping, run, esm, function, event, batch, *rest):
+    senders = {message["id"]: message["sys"]["SenderId"] for message in batch}
+    for record in event["Records"]:
+        record["attributes"]["SenderId"] = senders[record["messageId"]]
+    return dispatch_esm_batch(mapping, run, esm, function, event, batch, *rest)
+
+
+iam_evaluator.pin_request_caller = pin_session
+sqs._build_send_sys_attrs = attributes_with_sender
+lambda_svc._dispatch_esm_batch = dispatch_with_sender
 sqs._collect_msgs = collect_fairly
 sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
 sqs._HANDLERS["ListMessageMoveTasks"] = list_message_move_tasks

@@ -1,5 +1,7 @@
 //! The functions of an environment in a local AWS: the real program, deployed, started by queues.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -10,14 +12,20 @@ use aws::Environment;
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
-use crate::rig::{ACCOUNT, LocalAws};
+use crate::rig::{ACCOUNT, LocalAws, ministack};
 
-pub(crate) mod allowed;
 pub(crate) mod calls;
-mod needs;
+pub(crate) mod needs;
+pub(crate) mod own;
+pub(crate) mod roles;
+pub(crate) mod template;
 
 /// Where the local AWS says that it is.
 const REGION: &str = "eu-central-1";
+/// How long a function may take, in seconds, as in `functions.json` at the most.
+const TIMEOUT: u32 = 60;
+/// The same for the one that goes on for as long as it may: a test starts it again and again.
+const CRON_TIMEOUT: u32 = 5;
 
 /// Makes everything that the stacks would have made before the functions.
 pub(crate) async fn stacks(config: &SdkConfig, environment: &Environment) {
@@ -27,9 +35,11 @@ pub(crate) async fn stacks(config: &SdkConfig, environment: &Environment) {
     }
     let client = aws_sdk_sqs::Client::new(config);
     aws::queue::create(&client, environment).await.expect("queues");
+    aws::queue::create_usage(&client, environment).await.expect("a queue");
     let client = aws_sdk_secretsmanager::Client::new(config);
     let secret = client.create_secret().name(environment.token_secret());
     secret.secret_string("a secret of the test").send().await.expect("a secret");
+    aws::keys::create(&client, environment).await.expect("the pool's secret");
 }
 
 /// Where a function finds its AWS.
@@ -53,7 +63,7 @@ pub(crate) fn deploy(
         "Runtime": "provided.al2023",
         "Handler": "bootstrap",
         "Role": format!("arn:aws:iam::{ACCOUNT}:role/any"),
-        "Timeout": 60,
+        "Timeout": if name == "cron-wake" { CRON_TIMEOUT } else { TIMEOUT },
         "MemorySize": 256,
         "Code": { "ZipFile": package() },
         "Environment": { "Variables": {
@@ -69,6 +79,8 @@ pub(crate) fn deploy(
             "AWS_REGION": REGION,
         } },
     });
+    let group = json!({ "logGroupName": format!("/aws/lambda/{}", environment.named(name)) });
+    json_call("logs", "Logs_20140328.CreateLogGroup", &group);
     call(server, "functions", &function);
 }
 
@@ -120,22 +132,42 @@ fn package() -> &'static str {
 
 /// One request to the local AWS's Lambda. Gives the answer's body.
 pub(crate) fn call(server: &LocalAws, path: &str, body: &Value) -> Value {
-    let address = server.url().trim_start_matches("http://").to_owned();
+    let (path, kind) = (format!("/2015-03-31/{path}"), "content-type: application/json");
+    post(&server.url(), (&path, "lambda"), kind, body)
+}
+
+/// One request in AWS's JSON protocol, to a service of the local AWS whose SDK nobody needs otherwise.
+pub(crate) fn json_call(service: &str, target: &str, body: &Value) -> Value {
+    let url = ministack().url();
+    tokio::task::block_in_place(|| json_call_at(&url, (service, target), body))
+}
+
+/// The same, to whoever listens there.
+pub(crate) fn json_call_at(url: &str, (service, target): (&str, &str), body: &Value) -> Value {
+    let head = format!("content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}");
+    post(url, ("/", service), &head, body)
+}
+
+fn post(url: &str, (path, service): (&str, &str), head: &str, body: &Value) -> Value {
+    let address = url.trim_start_matches("http://").to_owned();
     let body = body.to_string();
     let head = format!(
-        "POST /2015-03-31/{path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n\
-         content-type: application/json\r\nconnection: close\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/lambda/aws4_request, \
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n{head}\r\n\
+         connection: close\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, \
          SignedHeaders=host, Signature=0\r\n\r\n",
         body.len()
     );
-    let mut stream = TcpStream::connect(&address).expect("the local AWS listens");
+    let mut stream = TcpStream::connect(&address).expect("it listens");
     stream.write_all(head.as_bytes()).expect("a head");
     stream.write_all(body.as_bytes()).expect("a body");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 2"), "{path}: {answer}");
+    assert!(answer.starts_with("HTTP/1.1 2"), "{path} {head}: {answer}");
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    if body.is_empty() {
+        return Value::Null;
+    }
     serde_json::from_str(body).unwrap_or_else(|_| panic!("{path}: no JSON: {answer}"))
 }
 

@@ -1,8 +1,16 @@
-//! The router as a process, in front of an environment on a local AWS: a person comes in by a link and
-//! their workspace is asked for.
+//! The router as a process, in front of an environment on a local AWS: a person comes in by a link, their
+//! workspace is asked for, they reach it and leave. Its role allows what that needs and nothing else.
 
+#[path = "../../../lambdas/tests/local/calls.rs"]
+mod calls;
+#[path = "../../../lambdas/tests/local/needs.rs"]
+mod needs;
 #[path = "../../../aws/tests/rig/mod.rs"]
 mod rig;
+#[path = "../../../lambdas/tests/local/roles.rs"]
+mod roles;
+#[path = "../../../lambdas/tests/local/template.rs"]
+mod template;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,14 +21,28 @@ use std::time::Duration;
 use aws::Environment;
 use aws::journal::DynamoJournal;
 use aws::people::DynamoPeople;
+use aws::queue::SqsQueue;
+use aws::routes::DynamoRoutes;
 use aws::tables::{TABLES, create};
-use events::Status;
+use aws::timers::DynamoTimers;
+use calls::Calls;
+use events::{Attempt, Event, Gen, Policy, Status, WorkspaceId};
 use jiff::Timestamp;
-use ports::{Journal, People, Person};
-use system::SystemIds;
+use ports::{People, Person, Route, Routes};
+use producers::Bus;
+use system::{SystemIds, WallClock};
+use template::Stacks;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Which queue is nudged, whether a timer is taken away and how much of a list is read follows from where
+/// the workspace stands.
+const BY_STANDING: [&str; 4] = [
+    " sqs:",
+    " dynamodb:BatchGetItem table/tc-ENV-journal",
+    " dynamodb:Query table/tc-ENV-journal",
+    " dynamodb:DeleteItem table/tc-ENV-timers",
+];
 
 /// An environment with its tables, queues and secret.
 async fn environment() -> (Environment, aws_config::SdkConfig) {
@@ -49,14 +71,15 @@ impl Drop for Router {
     }
 }
 
-fn router(environment: &Environment) -> Router {
+fn router(environment: &Environment, aws: &str) -> Router {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("an address");
     drop(free);
     let mut child = Command::new(env!("CARGO_BIN_EXE_teamclaw-router"))
         .args(["--env", &environment.to_string(), "--listen", &address.to_string()])
         .args(["--origins", &format!("http://{address}")])
-        .env("AWS_ENDPOINT_URL", rig::ministack().url())
+        .env("AWS_ENDPOINT_URL", aws)
+        .env("AWS_SDK_UA_APP_ID", "router")
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -69,14 +92,16 @@ fn router(environment: &Environment) -> Router {
     Router { child, address }
 }
 
-/// What it answers to one request.
-fn ask(router: &Router, head: &str, body: &str) -> String {
+/// What it answers to one request; `token` is the person's session, if there is one.
+fn ask(router: &Router, head: &str, token: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(router.address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let length = body.len();
+    let session =
+        if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
     let request = format!(
         "{head} HTTP/1.1\r\nhost: {0}\r\norigin: http://{0}\r\naccept: application/json\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n{session}\
          connection: close\r\n\r\n{body}",
         router.address
     );
@@ -86,28 +111,91 @@ fn ask(router: &Router, head: &str, body: &str) -> String {
     answer
 }
 
+/// An agent that answers one request. Gives its address, and what it was asked.
+fn agent() -> (SocketAddr, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let mut asked = [0; 4_096];
+        let length = stream.read(&mut asked).expect("a head");
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+        stream.write_all(answer.as_bytes()).expect("answered");
+        String::from_utf8_lossy(&asked[..length]).into_owned()
+    });
+    (address, answering)
+}
+
+fn bus(config: &aws_config::SdkConfig, environment: &Environment) -> Bus {
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(config), environment);
+    Bus::new(
+        Arc::new(DynamoJournal::new(dynamodb.clone(), environment)),
+        Arc::new(queue),
+        Arc::new(DynamoTimers::new(dynamodb, environment)),
+        Arc::new(WallClock::default()),
+        Arc::new(SystemIds::default()),
+        Policy::default(),
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_comes_in_by_a_link_and_their_workspace_is_asked_for() {
+async fn a_person_comes_in_by_a_link_reaches_their_agent_and_leaves_within_what_the_role_allows() {
     let (environment, config) = environment().await;
-    let router = router(&environment);
-    assert!(ask(&router, "GET /teamclaw/health", "").starts_with("HTTP/1.1 200"));
-    assert!(ask(&router, "GET /teamclaw/status", "").starts_with("HTTP/1.1 401"));
+    let (calls, prefix) = (Calls::default(), environment.named(""));
+    let aws = calls::in_front_of(rig::ministack().url(), prefix, &calls).await;
+    let starting = || router(&environment, &aws);
+    let router = tokio::task::block_in_place(starting);
+    let ask = |head: &str, token: &str, body: &str| {
+        tokio::task::block_in_place(|| ask(&router, head, token, body))
+    };
+    assert!(ask("GET /teamclaw/health", "", "").starts_with("HTTP/1.1 200"));
+    assert!(ask("GET /teamclaw/status", "", "").starts_with("HTTP/1.1 401"));
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let ids = Arc::new(SystemIds::default());
     let people = DynamoPeople::new(dynamodb.clone(), &environment, ids);
-    let id: events::WorkspaceId = "ann".parse().expect("a name");
+    let id: WorkspaceId = "ann".parse().expect("a name");
     let person = Person { id: id.clone(), team: "red".parse().expect("a name"), admin: false };
-    let until = Timestamp::MAX;
-    let link = people.invite(&person, until).await.expect("a link");
-    let come_in = || ask(&router, "POST /teamclaw/login", &format!("once={}", link.expose()));
+    let link = people.invite(&person, Timestamp::MAX).await.expect("a link");
+    let come_in = || ask("POST /teamclaw/login", "", &format!("once={}", link.expose()));
     let answer = come_in();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"token\""), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    let told: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let token = told["token"].as_str().expect("a token");
     assert!(come_in().starts_with("HTTP/1.1 403"), "a link is good once");
+    let bus = bus(&config, &environment);
+    let loaded = bus.journal().load(&id).await.expect("loaded");
+    assert_eq!(loaded.workspace.status(), Status::Starting);
 
-    let journal = DynamoJournal::new(dynamodb, &environment);
-    let workspace = journal.load(&id).await.expect("loaded").workspace;
-    assert_eq!(workspace.status(), Status::Starting);
+    // What the consumers do.
+    let (generation, attempt) = (Gen(1), Attempt(1));
+    let ready = vec![Event::Ready { generation, attempt }];
+    bus.append("/test", &id, loaded, None, ready).await.expect("recorded");
+    let (address, answering) = agent();
+    let routes = DynamoRoutes::new(dynamodb, &environment);
+    routes.open(&id, &Route { generation, attempt, address }).await.expect("opened");
+    let answer = ask("POST /hello", token, "");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+    let asked = answering.join().expect("it was asked");
+    assert!(asked.contains("x-teamclaw-") && !asked.contains(token), "{asked}");
+
+    let stopped = ask("POST /teamclaw/stop", token, "");
+    assert!(stopped.contains("stopping"), "{stopped}");
+    assert!(ask("POST /teamclaw/logout", token, "").starts_with("HTTP/1.1 200"));
+    assert!(ask("GET /teamclaw/status", token, "").starts_with("HTTP/1.1 401"));
+    its_role_is_what_was_needed(&environment, &calls);
+}
+
+fn its_role_is_what_was_needed(environment: &Environment, calls: &Calls) {
+    let name = environment.to_string();
+    let grants = roles::grants(&Stacks::of(&name), &environment.named("router"), "router");
+    let (missing, unused) = roles::held_against(grants, calls, &name);
+    assert_eq!(missing, Vec::<String>::new(), "the role does not allow it");
+    let unused = unused.iter().map(|grant| grant.line(&name));
+    let unused = unused.filter(|line| !BY_STANDING.iter().any(|it| line.contains(it)));
+    assert_eq!(unused.collect::<Vec<_>>(), Vec::<String>::new(), "allowed, and not needed");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use events::pool::Pool;
 use events::token::key_print;
 use events::{KeyPrint, Secret};
 use jiff::Timestamp;
-use events::pool::Pool;
 use ports::{KeyInfo, async_trait};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
