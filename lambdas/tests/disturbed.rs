@@ -25,7 +25,7 @@ use std::time::Duration;
 use deaths::{Death, Deaths, When, deadly};
 use events::WorkspaceId;
 use journey::{AS_STACKED, CLASSES, Deployment, How};
-use throttles::{Tally, throttled};
+use throttles::{Tally, is_one_of, throttled};
 use weather::{Story, calm, doubled, hasty};
 
 fn people(count: usize) -> Vec<WorkspaceId> {
@@ -56,62 +56,59 @@ async fn quiet_journey() -> Story {
     std::mem::take(&mut *story.lock().expect("unpoisoned"))
 }
 
-/// Deals the calls that a quiet journey asks of these functions out among people as deaths, so that two
-/// that follow each other are not the same person's: a message that comes back again and again would
-/// be set aside. What changes nothing is the same before and after it was done.
-fn deal(quiet: &Story, functions: &[&str], people: &[WorkspaceId]) -> Vec<Death> {
-    let mut next = people.iter().cycle();
+/// Every call that a quiet journey asks of these functions, as deaths. What changes nothing is the same
+/// before and after it was done.
+fn deaths<'a>(quiet: &'a Story, functions: &'a [&str]) -> impl Iterator<Item = Death> + 'a {
     let calls = quiet.calls.iter().filter(|(_, at)| functions.contains(&at.by.as_str()));
-    let deaths = calls.flat_map(|(whose, at)| {
+    calls.flat_map(|(whose, at)| {
         let whens = if at.changes() { &[When::Before, When::After][..] } else { &[When::Before] };
-        whens.iter().map(move |when| (whose.is_some(), at.clone(), *when))
-    });
-    let deaths = deaths.map(|(of_one, at, when)| {
-        let whose = next.next().filter(|_| of_one).cloned();
-        Death { whose, at, when }
-    });
-    deaths.collect()
+        whens.iter().map(|when| Death { whose: whose.clone(), at: at.clone(), when: *when })
+    })
 }
 
-/// Lets people live through these deaths. Gives those that did not come.
-async fn survive(people: &[WorkspaceId], deaths: Vec<Death>, how: How) -> Vec<Death> {
+/// Lets people live through these deaths, of which all come but for those that depend on who is first.
+async fn survive(people: &[WorkspaceId], deaths: Vec<Death>, how: How) {
     let deaths = Deaths::new(people, deaths);
     let here = Deployment::under(deadly(&deaths), how).await;
     here.all_come_up(people).await;
     here.all_stop(people).await;
     here.is_as_undisturbed(people).await;
     let deaths = deaths.lock().expect("unpoisoned");
-    for Death { whose, at, when } in &deaths.came {
-        println!("{} {} {when:?} {} #{}", name(whose.as_ref()), at.by, at.what, at.time);
+    let never: Vec<String> = deaths.to_come.iter().map(ToString::to_string).collect();
+    println!("{} deaths; never: {never:#?}", deaths.came.len());
+    assert!(deaths.to_come.iter().all(|death| death.at.is_a_races()), "never: {never:#?}");
+    for when in [When::Before, When::After] {
+        let came = deaths.came.iter().filter(|death| death.when == when).count();
+        assert!(came >= DEATHS_MIN, "{came} deaths {when:?}");
     }
-    for Death { whose, at, when } in &deaths.to_come {
-        println!("never: {} {} {when:?} {} #{}", name(whose.as_ref()), at.by, at.what, at.time);
-    }
-    deaths.to_come.clone()
 }
 
-fn name(whose: Option<&WorkspaceId>) -> &str {
-    whose.map_or("everybody", WorkspaceId::as_str)
-}
+/// How many deaths of each kind prove something.
+const DEATHS_MIN: usize = 12;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_dies_at_any_call_is_made_good_by_its_message_alone() {
     let (quiet, people) = (quiet_journey().await, people(12));
-    let deaths = deal(&quiet, &["storage", "compute", "routing"], &people);
-    println!("{} deaths", deaths.len());
+    // Two that follow each other are not the same person's: a message that comes back again and again
+    // would be set aside.
+    let mut next = people.iter().cycle().cloned();
+    let deaths = deaths(&quiet, &["storage", "compute", "routing"]).map(|death| {
+        let whose = death.whose.and_then(|_| next.next());
+        Death { whose, ..death }
+    });
     // A message each, so that nobody dies of another's death.
-    let never = survive(&people, deaths, How { batch: 1, ..AS_STACKED }).await;
-    assert!(never.len() < 3);
+    survive(&people, deaths.collect(), How { batch: 1, ..AS_STACKED }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_a_stop_an_event_or_a_sweep_that_dies_at_any_call_is_made_good() {
-    let (quiet, people) = (quiet_journey().await, people(6));
-    let deaths = deal(&quiet, &["session", "operator", "observer", "sequencer"], &people);
-    println!("{} deaths", deaths.len());
-    let sweeps = Some(Duration::from_secs(5));
-    let never = survive(&people, deaths, How { sweeps, ..AS_STACKED }).await;
-    assert!(never.len() < 3);
+async fn a_login_a_stop_or_an_event_whose_function_dies_at_any_call_is_made_good() {
+    let (quiet, people) = (quiet_journey().await, people(4));
+    let asked = ["session", "operator", "observer", "sequencer"];
+    let deaths = deaths(&quiet, &asked).filter(|death| death.at.time <= 2);
+    let deaths = deaths.map(|death| Death { whose: None, ..death });
+    // Who asks again after its fact was recorded has no news, and nudges nobody: the sweeper does.
+    let sweeps = Some(Duration::from_secs(2));
+    survive(&people, deaths.collect(), How { sweeps, ..AS_STACKED }).await;
 }
 
 /// Lets people live while these calls are refused as too many. Gives what was carried out and refused.
@@ -129,13 +126,13 @@ async fn endure(people: &[WorkspaceId], refuses: fn(u32) -> bool) -> (u32, u32) 
 async fn calls_that_are_too_many_are_made_again_and_nobody_is_parked_for_it() {
     let people = people(2);
     let (quiet, _) = endure(&people, |_| false).await;
-    // Every third for good.
-    let (carried_out, refused) = endure(&people, |number| number % 3 == 2).await;
+    // A third for good.
+    let (carried_out, refused) = endure(&people, |number| is_one_of(number, (1, 3))).await;
     assert!(refused >= carried_out / 3 && carried_out < quiet * 2);
     // Three of five for a while.
     let (carried_out, refused) =
-        endure(&people, |number| number < 200 && number % 5 % 2 == 0).await;
-    assert!(refused == 120 && carried_out < quiet * 2);
+        endure(&people, |number| number < 200 && is_one_of(number, (3, 5))).await;
+    assert!(refused >= 100 && carried_out < quiet * 2);
 }
 
 /// What nobody can read.
@@ -153,14 +150,4 @@ async fn poison_among_twenty_journeys_is_set_aside_and_holds_nobody_up() {
     here.all_come_up(&people).await;
     here.all_stop(&people).await;
     here.is_as_undisturbed_but_for(&people, &POISON).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn quiet() {
-    let began = std::time::Instant::now();
-    let story = quiet_journey().await;
-    for (who, point) in &story.calls {
-        println!("{} {} {} {}", name(who.as_ref()), point.by, point.what, point.time);
-    }
-    println!("{:?}", began.elapsed());
 }

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 
 use super::needs::{Asked, Need, needs};
 
@@ -32,7 +33,7 @@ pub(crate) struct Call {
     pub(crate) process: Option<u32>,
     /// What its role must allow.
     pub(crate) needs: Vec<Need>,
-    /// What is asked of what: `dynamodb:TransactWriteItems table/journal`.
+    /// What is asked of what: `dynamodb:TransactWriteItems journal`.
     pub(crate) what: String,
     /// As it was sent.
     pub(crate) body: String,
@@ -126,15 +127,37 @@ fn read(parts: &Parts, path: &str, body: &Bytes, prefix: &str) -> Call {
     let target = parts.headers.get("x-amz-target").and_then(|it| it.to_str().ok());
     let body = String::from_utf8_lossy(body).into_owned();
     let asked = Asked { method: parts.method.as_str(), path, target, body: &body };
-    let needs = needs(&asked, prefix);
+    let (needs, what) = (needs(&asked, prefix), what(&asked, prefix));
     let (by, process) = caller(&parts.headers);
-    let (action, on) = needs.first().map_or(("", ""), |(action, on)| (action, on));
-    let action = match (target.and_then(|it| it.split_once('.')), action.split_once(':')) {
-        // A transaction needs what its parts need, and is called by a name of its own.
-        (Some((_, name)), Some((service, _))) => format!("{service}:{name}"),
-        _ => action.to_owned(),
+    Call { by, process, needs, what, body }
+}
+
+/// What is asked, in few words.
+fn what(asked: &Asked<'_>, prefix: &str) -> String {
+    let Some((service, action)) = asked.target.and_then(|target| target.split_once('.')) else {
+        if asked.path.starts_with("/2015-02-01/") {
+            return format!("elasticfilesystem:{} access-points", asked.method);
+        }
+        let action = asked.body.split('&').find_map(|field| field.strip_prefix("Action="));
+        return format!("iam:{}", action.unwrap_or("?"));
     };
-    Call { by, process, what: format!("{action} {on}"), needs, body }
+    let service = match service {
+        "DynamoDB_20120810" => "dynamodb",
+        "AmazonSQS" => "sqs",
+        "AmazonEC2ContainerServiceV20141113" => "ecs",
+        other => other,
+    };
+    let json: Value = serde_json::from_str(asked.body).unwrap_or_default();
+    let read = json["RequestItems"].as_object().and_then(|all| all.keys().next());
+    let written = json["TransactItems"][0].as_object().and_then(|part| part.values().next());
+    let named = ["TableName", "QueueUrl", "QueueName"].map(|field| json[field].as_str());
+    let on = read.map(String::as_str).or_else(|| written?["TableName"].as_str());
+    let on = on.or_else(|| named.into_iter().flatten().next()).unwrap_or_default();
+    let on = on.rsplit('/').next().unwrap_or_default();
+    let on = on.strip_prefix(prefix).unwrap_or(on);
+    format!("{service}:{action} {on} {}", json["IndexName"].as_str().unwrap_or_default())
+        .trim_end()
+        .to_owned()
 }
 
 /// Ends the process that asks, as nothing can prevent. Nobody reads what it is answered.

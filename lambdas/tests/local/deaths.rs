@@ -1,11 +1,13 @@
 //! Where functions die: at calls that are told by their names, so that every run kills at the same
 //! places. A quiet journey says which calls there are.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use events::WorkspaceId;
 
-use crate::local::calls::{Fate, Weather};
+use crate::local::calls::{Call, Fate, Weather};
 use crate::weather::{Point, Story};
 
 /// When a process dies of a call.
@@ -17,17 +19,28 @@ pub(crate) enum When {
     After,
 }
 
-/// A death: for whom the function works, at which call.
+/// A death.
 #[derive(Clone, Debug)]
 pub(crate) struct Death {
+    /// For whom the function works then; anybody, if nobody is named.
     pub(crate) whose: Option<WorkspaceId>,
+    /// At which call.
     pub(crate) at: Point,
     pub(crate) when: When,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whose, at: Point { by, what, time }, when } = self;
+        let whose = whose.as_ref().map_or("anybody", WorkspaceId::as_str);
+        write!(formatter, "{by} dies {when:?} {what} #{time} for {whose}")
+    }
 }
 
 /// Deaths that are to come, and those that came.
 pub(crate) struct Deaths {
     story: Story,
+    dead: BTreeSet<u32>,
     pub(crate) to_come: Vec<Death>,
     pub(crate) came: Vec<Death>,
 }
@@ -35,27 +48,37 @@ pub(crate) struct Deaths {
 impl Deaths {
     /// These, among these people.
     pub(crate) fn new(people: &[WorkspaceId], to_come: Vec<Death>) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { story: Story::of(people), to_come, came: Vec::new() }))
+        let (story, dead, came) = (Story::of(people), BTreeSet::new(), Vec::new());
+        Arc::new(Mutex::new(Self { story, dead, to_come, came }))
+    }
+
+    fn fate(&mut self, call: &Call) -> Fate {
+        let process = call.process.expect("a call that says of which process it is");
+        if self.dead.contains(&process) {
+            // It asked several things at once.
+            return Fate::GoesOn;
+        }
+        let (whose, theirs, all) = self.story.hears(call);
+        let is_due = |death: &Death| {
+            let at = if death.whose.is_some() { &theirs } else { &all };
+            let same = death.at.by == at.by && death.at.what == at.what;
+            same && death.at.time <= at.time && (death.whose.is_none() || death.whose == whose)
+        };
+        let Some(place) = self.to_come.iter().position(is_due) else { return Fate::GoesOn };
+        let death = self.to_come.remove(place);
+        println!("{death}");
+        self.dead.insert(process);
+        let fate = match death.when {
+            When::Before => Fate::DiesBefore,
+            When::After => Fate::DiesAfter,
+        };
+        self.came.push(death);
+        fate
     }
 }
 
 /// Kills whoever makes a call at which a death is due: the one with that number, or a later one.
 pub(crate) fn deadly(deaths: &Arc<Mutex<Deaths>>) -> Weather {
     let deaths = Arc::clone(deaths);
-    Arc::new(move |call| {
-        let mut deaths = deaths.lock().expect("unpoisoned");
-        let (whose, at) = deaths.story.hears(call);
-        let is_due = |death: &Death| {
-            let same = death.at.by == at.by && death.at.what == at.what;
-            same && death.whose == whose && death.at.time <= at.time
-        };
-        let Some(place) = deaths.to_come.iter().position(is_due) else { return Fate::GoesOn };
-        let death = deaths.to_come.remove(place);
-        let fate = match death.when {
-            When::Before => Fate::DiesBefore,
-            When::After => Fate::DiesAfter,
-        };
-        deaths.came.push(death);
-        fate
-    })
+    Arc::new(move |call| deaths.lock().expect("unpoisoned").fate(call))
 }

@@ -76,7 +76,11 @@ impl Deployment {
             local: calls::under(Arc::clone(&weather), server.url(), prefix.clone()).await,
             fake: calls::under(weather, fake.url(), prefix).await,
         };
-        let settings = json!({ "defaultTeam": "all", "fileSystem": "fs-1", "tasks": tasks() });
+        // An agent that does not say whether it has finished is not waited for.
+        let policy = json!({ "quiesce_max": "PT1S" });
+        let settings = json!({
+            "defaultTeam": "all", "fileSystem": "fs-1", "policy": policy, "tasks": tasks()
+        });
         let bus = bus(&config, &environment);
         let mut here = Self { environment, fake, bus, config, others: tokio::task::JoinSet::new() };
         tokio::task::block_in_place(|| {

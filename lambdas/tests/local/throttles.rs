@@ -31,6 +31,13 @@ impl Tally {
     }
 }
 
+/// Whether the call with this number is one of `some` in `of` that are scattered over all calls: always
+/// the same, and in no step with what asks again.
+pub(crate) fn is_one_of(number: u32, (some, of): (u32, u32)) -> bool {
+    // Knuth's multiplicative hash.
+    (number.wrapping_mul(2_654_435_761) >> 16) % of < some
+}
+
 /// Refuses the calls with these numbers, the first being 0.
 pub(crate) fn throttled(refuses: fn(u32) -> bool, tally: &Arc<Tally>) -> Weather {
     let tally = Arc::clone(tally);
@@ -54,8 +61,8 @@ fn too_often(call: &Call) -> Response {
         "ecs" | "secretsmanager" => json("ThrottlingException", "Rate exceeded"),
         "elasticfilesystem" => {
             let headers =
-                [("content-type", "application/json"), ("x-amzn-errortype", "TooManyRequests")];
-            let body = r#"{"ErrorCode":"TooManyRequests","Message":"Too many requests"}"#;
+                [("content-type", "application/json"), ("x-amzn-errortype", "ThrottlingException")];
+            let body = r#"{"ErrorCode":"ThrottlingException","Message":"Rate exceeded"}"#;
             (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response()
         }
         "iam" => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::local::calls::{Call, Fate, Weather};
 
-/// A call by its name: of which function, what, and the how manieth such call for this person.
+/// A call by its name: of which function, what, and the how manieth such call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
     /// The function.
@@ -22,18 +22,26 @@ pub(crate) struct Point {
 impl Point {
     /// Whether AWS is another after the call.
     pub(crate) fn changes(&self) -> bool {
-        const READS: [&str; 5] = [":BatchGet", ":Describe", ":Get", ":List", ":Query"];
+        const READS: [&str; 6] = [":BatchGet", ":Describe", ":GET", ":Get", ":List", ":Query"];
         !READS.iter().any(|read| self.what.contains(read))
+    }
+
+    /// Whether another journey may do without it: which queue is nudged, whether a message is put off,
+    /// whether an append meets another and a timer is taken away follow from who comes first.
+    pub(crate) fn is_a_races(&self) -> bool {
+        const RACES: [&str; 4] = ["sqs:", "BatchGetItem", "Query journal", "DeleteItem timers"];
+        self.time > 1 || RACES.iter().any(|race| self.what.contains(race))
     }
 }
 
-/// Whose calls were made, in order. A call that names nobody is made for whom its process named last.
+/// Which calls were made, in order, and for whom. A call that names nobody is made for whom its process
+/// named last.
 #[derive(Default)]
 pub(crate) struct Story {
     people: Vec<WorkspaceId>,
     of_process: BTreeMap<u32, WorkspaceId>,
     times: BTreeMap<(Option<WorkspaceId>, String, String), u32>,
-    /// Whose, and which.
+    /// Whose, and which of theirs.
     pub(crate) calls: Vec<(Option<WorkspaceId>, Point)>,
 }
 
@@ -43,20 +51,26 @@ impl Story {
         Self { people: people.to_vec(), ..Self::default() }
     }
 
-    /// Writes a call down.
-    pub(crate) fn hears(&mut self, call: &Call) -> (Option<WorkspaceId>, Point) {
+    /// Writes a call down. Gives for whom it is, the how manieth such call of theirs, and of all.
+    pub(crate) fn hears(&mut self, call: &Call) -> (Option<WorkspaceId>, Point, Point) {
         let who = self.person(call);
-        let key = (who.clone(), call.by.clone(), call.what.clone());
+        let all = self.counted(None, call);
+        let theirs = who.as_ref().map_or(all.clone(), |who| self.counted(Some(who), call));
+        self.calls.push((who.clone(), theirs.clone()));
+        (who, theirs, all)
+    }
+
+    fn counted(&mut self, who: Option<&WorkspaceId>, call: &Call) -> Point {
+        let key = (who.cloned(), call.by.clone(), call.what.clone());
         let time = self.times.entry(key).or_default();
         *time += 1;
-        let point = Point { by: call.by.clone(), what: call.what.clone(), time: *time };
-        self.calls.push((who.clone(), point.clone()));
-        (who, point)
+        Point { by: call.by.clone(), what: call.what.clone(), time: *time }
     }
 
     fn person(&mut self, call: &Call) -> Option<WorkspaceId> {
-        // It works for everybody at once.
-        if ["sequencer", "sweeper"].contains(&call.by.as_str()) {
+        // What a process asks once, and what is done for everybody at once.
+        let once = ["secretsmanager:", "sqs:GetQueueUrl"];
+        if call.by == "sequencer" || once.iter().any(|begin| call.what.starts_with(begin)) {
             return None;
         }
         let named = self.people.iter().find(|who| call.body.contains(who.as_str()));
