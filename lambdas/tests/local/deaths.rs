@@ -42,14 +42,15 @@ pub(crate) struct Deaths {
     story: Story,
     dead: BTreeSet<u32>,
     pub(crate) to_come: Vec<Death>,
-    pub(crate) came: Vec<Death>,
+    /// How many have come.
+    pub(crate) came: usize,
 }
 
 impl Deaths {
     /// These, among these people.
     pub(crate) fn new(people: &[WorkspaceId], to_come: Vec<Death>) -> Arc<Mutex<Self>> {
-        let (story, dead, came) = (Story::of(people), BTreeSet::new(), Vec::new());
-        Arc::new(Mutex::new(Self { story, dead, to_come, came }))
+        let (story, dead) = (Story::of(people), BTreeSet::new());
+        Arc::new(Mutex::new(Self { story, dead, to_come, came: 0 }))
     }
 
     fn fate(&mut self, call: &Call) -> Fate {
@@ -68,12 +69,11 @@ impl Deaths {
         let death = self.to_come.remove(place);
         println!("{death}");
         self.dead.insert(process);
-        let fate = match death.when {
+        self.came += 1;
+        match death.when {
             When::Before => Fate::DiesBefore,
             When::After => Fate::DiesAfter,
-        };
-        self.came.push(death);
-        fate
+        }
     }
 }
 
@@ -81,4 +81,17 @@ impl Deaths {
 pub(crate) fn deadly(deaths: &Arc<Mutex<Deaths>>) -> Weather {
     let deaths = Arc::clone(deaths);
     Arc::new(move |call| deaths.lock().expect("unpoisoned").fate(call))
+}
+
+/// Kills whoever asks anything that mentions this.
+pub(crate) fn deadly_about(what: &'static str) -> Weather {
+    let dead = Mutex::new(BTreeSet::new());
+    Arc::new(move |call| {
+        let asks = call.body.contains(what) && !call.what.starts_with("sqs:");
+        // Of what a process asks at once, one is its last.
+        match asks && dead.lock().expect("unpoisoned").insert(call.process) {
+            true => Fate::DiesBefore,
+            false => Fate::GoesOn,
+        }
+    })
 }

@@ -59,7 +59,8 @@ pub(crate) struct Deployment {
     pub(crate) fake: Arc<Fake>,
     pub(crate) bus: Bus,
     config: SdkConfig,
-    others: tokio::task::JoinSet<()>,
+    /// Who calls functions besides queues and people.
+    pub(crate) others: tokio::task::JoinSet<()>,
 }
 
 impl Deployment {
