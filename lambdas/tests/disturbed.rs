@@ -43,7 +43,7 @@ async fn messages_events_and_records_that_come_twice_are_done_once() {
     here.repeats_events();
     here.all_stop(&people).await;
     here.repeats_events();
-    here.is_as_undisturbed(&people).await;
+    here.ends_undisturbed(&people).await;
 }
 
 /// What one person's quiet journey asks of AWS, in order.
@@ -53,7 +53,7 @@ async fn quiet_journey() -> Story {
     let here = Deployment::under(calm(&story), AS_STACKED).await;
     here.all_come_up(&people).await;
     here.all_stop(&people).await;
-    here.is_as_undisturbed(&people).await;
+    here.ends_undisturbed(&people).await;
     std::mem::take(&mut *story.lock().expect("unpoisoned"))
 }
 
@@ -73,7 +73,7 @@ async fn survive(people: &[WorkspaceId], deaths: Vec<Death>, how: How) {
     let here = Deployment::under(deadly(&deaths), how).await;
     here.all_come_up(people).await;
     here.all_stop(people).await;
-    here.is_as_undisturbed(people).await;
+    here.ends_undisturbed(people).await;
     let deaths = deaths.lock().expect("unpoisoned");
     let never: Vec<String> = deaths.to_come.iter().map(ToString::to_string).collect();
     println!("{} deaths; never: {never:#?}", deaths.came);
@@ -121,7 +121,7 @@ async fn endure(people: &[WorkspaceId], refuses: fn(u32) -> bool) -> Arc<Tally> 
     let here = Deployment::under(throttled(refuses, &tally), AS_STACKED).await;
     here.all_come_up(people).await;
     here.all_stop(people).await;
-    here.is_as_undisturbed(people).await;
+    here.ends_undisturbed(people).await;
     println!("{} carried out, {} refused", tally.carried_out(), tally.refused());
     tally
 }
@@ -161,7 +161,7 @@ async fn poison_among_twenty_journeys_is_set_aside_and_holds_nobody_up() {
         let poison = POISON.map(str::to_owned).into_iter().collect();
         assert_eq!(here.set_aside(class).await, poison, "{class:?}");
     }
-    here.is_as_undisturbed_but_for_letters(&people).await;
+    here.ends_undisturbed_but_for_letters(&people).await;
 }
 
 /// What it is about is nobody's, and kills whoever looks at it.
@@ -182,5 +182,5 @@ async fn a_message_that_kills_every_function_is_set_aside_and_takes_nobody_along
         here.falls_silent(class).await;
         assert!(here.set_aside(class).await.contains(DEADLY), "{class:?}");
     }
-    here.is_as_undisturbed_but_for_letters(&people).await;
+    here.ends_undisturbed_but_for_letters(&people).await;
 }

@@ -17,16 +17,16 @@ const TAKEN_BACK: [Step; 3] = [Step::OpenRoute, Step::RunTask, Step::GrantLease]
 
 impl Deployment {
     /// Looks at everything: of what disturbed a journey there is nothing in what it left.
-    pub(crate) async fn is_as_undisturbed(self, people: &[WorkspaceId]) {
+    pub(crate) async fn ends_undisturbed(self, people: &[WorkspaceId]) {
         for class in CLASSES {
             self.falls_silent(class).await;
             assert_eq!(self.set_aside(class).await, BTreeSet::new(), "{class:?}");
         }
-        self.is_as_undisturbed_but_for_letters(people).await;
+        self.ends_undisturbed_but_for_letters(people).await;
     }
 
     /// The same, whatever was set aside. Whoever calls functions has ended then.
-    pub(crate) async fn is_as_undisturbed_but_for_letters(mut self, people: &[WorkspaceId]) {
+    pub(crate) async fn ends_undisturbed_but_for_letters(mut self, people: &[WorkspaceId]) {
         for who in people {
             each_once(who, &self.facts(who).await);
         }
