@@ -112,14 +112,17 @@ pub(crate) async fn map_stream(server: &LocalAws, config: &SdkConfig, environmen
 }
 
 /// What is deployed: a zip file whose `bootstrap` starts the program under test, base64. The program
-/// itself would be read, hashed and unpacked for every function; it runs from where it was built.
+/// itself would be read, hashed and unpacked for every function; it runs from where it was built. To
+/// whom it calls it says which process it is.
 fn package() -> &'static str {
     static DONE: OnceLock<String> = OnceLock::new();
     DONE.get_or_init(|| {
         let script = "import base64, io, sys, zipfile\n\
             file = io.BytesIO()\n\
             with zipfile.ZipFile(file, 'w') as zip:\n    \
-                zip.writestr('bootstrap', f'#!/bin/sh\\nexec {sys.argv[1]}\\n')\n\
+                zip.writestr('bootstrap', '#!/bin/sh\\n'\n        \
+                'export AWS_SDK_UA_APP_ID=$AWS_SDK_UA_APP_ID+$$\\n'\n        \
+                f'exec {sys.argv[1]}\\n')\n\
             print(base64.b64encode(file.getvalue()).decode(), end='')";
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
         let program = env!("CARGO_BIN_EXE_bootstrap");
