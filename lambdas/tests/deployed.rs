@@ -18,7 +18,7 @@ use events::{Class, Event, Policy, Version, WorkspaceId};
 use fake_aws::{Fake, Runs};
 use local::Endpoints;
 use local::allowed::Allowed;
-use local::calls::{self, Calls};
+use local::calls::{self, Calls, Cost};
 use producers::Bus;
 use serde_json::{Value, json};
 use system::{SystemIds, WallClock};
@@ -145,14 +145,14 @@ const QUEUES: [&str; 3] = ["storage", "compute", "routing"];
 async fn a_login_becomes_a_ready_agent_and_a_stop_ends_it_within_what_roles_allow() {
     let server = rig::ministack();
     let (config, environment) = (server.config().await, rig::environment());
-    local::stacks(&config, &environment).await;
+    local::stacks::make(&config, &environment).await;
     let fake = Arc::new(Fake::start().await.expect("the fake starts"));
     let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/local/agent.py");
     fake.change(|habits| habits.runs = Runs::Command(format!("exec python3 {agent}")));
-    let (calls, prefix) = (Calls::default(), environment.named(""));
+    let (calls, cost, prefix) = (Calls::default(), Cost::default(), environment.named(""));
     let endpoints = Endpoints {
-        local: calls::in_front_of(server.url(), prefix.clone(), &calls).await,
-        fake: calls::in_front_of(fake.url(), prefix, &calls).await,
+        local: calls::in_front_of(server.url(), prefix.clone(), (&calls, &cost)).await,
+        fake: calls::in_front_of(fake.url(), prefix, (&calls, &cost)).await,
     };
     let settings = json!({ "defaultTeam": "all", "fileSystem": "fs-1", "tasks": tasks() });
     tokio::task::block_in_place(|| {
@@ -192,6 +192,8 @@ async fn a_login_becomes_a_ready_agent_and_a_stop_ends_it_within_what_roles_allo
     // It comes back until it is set aside, and held up nobody.
     assert_ne!(left(&queue, &url).await, 0);
     events.abort();
+    let cost = *cost.lock().expect("unpoisoned");
+    costs_as_much_as_it_is_said_to(cost.writes, cost.reads);
 
     // What another journey needs, or a race that this one may have been spared.
     let listed: Vec<&str> = include_str!("local/unused.txt").lines().collect();
@@ -205,6 +207,21 @@ async fn a_login_becomes_a_ready_agent_and_a_stop_ends_it_within_what_roles_allo
     assert_eq!(missing, Vec::<String>::new(), "functions.json does not allow it");
     unused.retain(|line| !listed.contains(&line.as_str()) && !depends_on_races(line));
     assert_eq!(unused, Vec::<String>::new(), "it is allowed, and neither used nor in unused.txt");
+}
+
+/// `teamclaw estimate` makes bills of journey.json. A message that comes twice, or an append that meets
+/// another, costs a little more; rows of the feed that hold several facts a little less. How much is
+/// read follows from how often queues and the stream start a function, some of them for nothing.
+fn costs_as_much_as_it_is_said_to(writes: f64, reads: f64) {
+    let said: Value = serde_json::from_str(include_str!("../journey.json")).expect("JSON");
+    for (name, counted, most) in [("writeUnits", writes, 1.5), ("readUnits", reads, 3.0)] {
+        let said = said[name].as_f64().expect("a number");
+        let near = (said * 0.7)..=(said * most);
+        assert!(
+            near.contains(&counted),
+            "{name}: {counted} were counted; journey.json says {said}"
+        );
+    }
 }
 
 /// Which queue is nudged, whether a message is put off, and whether an append meets another or a timer is

@@ -15,22 +15,11 @@ use crate::rig::{ACCOUNT, Ministack};
 pub(crate) mod allowed;
 pub(crate) mod calls;
 mod needs;
+pub(crate) mod stacks;
+mod units;
 
 /// Where the local AWS says that it is.
 const REGION: &str = "eu-central-1";
-
-/// Makes everything that the stacks would have made before the functions.
-pub(crate) async fn stacks(config: &SdkConfig, environment: &Environment) {
-    let client = aws_sdk_dynamodb::Client::new(config);
-    for table in aws::tables::TABLES {
-        aws::tables::create(&client, environment, table).await.expect("a table");
-    }
-    let client = aws_sdk_sqs::Client::new(config);
-    aws::queue::create(&client, environment).await.expect("queues");
-    let client = aws_sdk_secretsmanager::Client::new(config);
-    let secret = client.create_secret().name(environment.token_secret());
-    secret.secret_string("a secret of the test").send().await.expect("a secret");
-}
 
 /// Where a function finds its AWS.
 pub(crate) struct Endpoints {
