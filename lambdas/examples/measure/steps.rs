@@ -179,10 +179,11 @@ impl Journey<'_> {
         for (version, envelope) in &news {
             self.seen.insert(id.clone(), *version);
             led_to.extend(name(&envelope.event));
-            match envelope.event {
-                Event::Ready { .. } => drop(self.ready.insert(id.clone())),
-                Event::Stopped { .. } => drop(self.stopped.insert(id.clone())),
-                _ => {}
+            if matches!(envelope.event, Event::Ready { .. }) {
+                self.ready.insert(id.clone());
+            }
+            if matches!(envelope.event, Event::Stopped { .. }) {
+                self.stopped.insert(id.clone());
             }
         }
         let led_to = led_to.into_iter().collect::<Vec<_>>().join(" + ");

@@ -37,10 +37,9 @@ pub(crate) fn asking(body: &[u8]) -> Vec<u8> {
 /// What the answer to a call says.
 pub(crate) fn told(call: &str, answer: &[u8]) -> Units {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let consumed = match &answer["ConsumedCapacity"] {
-        Value::Array(tables) => tables.clone(),
-        one => vec![one.clone()],
-    };
+    let told = &answer["ConsumedCapacity"];
+    // A call of several tables has a list of them.
+    let consumed = told.as_array().cloned().unwrap_or_else(|| vec![told.clone()]);
     let units = consumed.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
     match call {
         "GetItem" | "BatchGetItem" | "Query" => Units { reads: units, ..Units::default() },
