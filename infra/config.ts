@@ -27,7 +27,7 @@ export interface Config {
   readonly idleMinutes: number;
   /** `router`: one target group for everybody. `alb`: no router, and a host name below `domain` and a target group a person, for at most 90 people. */
   readonly routing: 'router' | 'alb';
-  /** Starts at once and starts a second: Fargate's own launch rate, unless AWS raised it. */
+  /** Starts at once and starts a second: what RunTask's own quota allows, unless AWS raised it (Rate::RUN_TASK). */
   readonly admission: { readonly burst: number; readonly perSecond: number };
   /** How long logs and flow logs are kept; one of CloudWatch's own steps. */
   readonly logDays: number;
@@ -83,7 +83,7 @@ export const DEFAULTS: Omit<Config, 'env' | 'region'> = {
   spot: false,
   idleMinutes: 30,
   routing: 'router',
-  admission: { burst: 100, perSecond: 20 },
+  admission: { burst: 10, perSecond: 20 },
   logDays: 30,
   archiveDays: 30,
   budget: { monthlyUsd: 2000 },

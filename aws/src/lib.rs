@@ -14,6 +14,8 @@ pub mod compute;
 #[cfg(any(feature = "ecs", feature = "efs", feature = "elb"))]
 #[cfg_attr(not(feature = "all"), allow(dead_code, reason = "each service uses a part of it"))]
 mod conditions;
+#[cfg(feature = "cloudformation")]
+pub mod drift;
 pub mod environment;
 pub mod error;
 #[cfg(any(feature = "ecs", feature = "efs"))]

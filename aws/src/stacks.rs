@@ -1,7 +1,9 @@
 //! The stacks of one environment, as CloudFormation sees them.
 
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::StackDriftStatus;
+use jiff::Timestamp;
 use ports::Fault;
 
 use crate::error::{Said, fault};
@@ -16,6 +18,8 @@ pub struct Stack {
     pub status: String,
     /// Whether it is still as it was deployed.
     pub drift: Drift,
+    /// When somebody had CloudFormation look for that last.
+    pub looked: Option<Timestamp>,
 }
 
 /// What the last look for drift found.
@@ -41,9 +45,15 @@ pub async fn find(client: &Client, name: &str) -> Result<Option<Stack>, Fault> {
     };
     Ok(answer.stacks().first().map(|stack| {
         let status = stack.stack_status().map(|status| status.as_str()).unwrap_or_default();
-        let seen = stack.drift_information().and_then(|drift| drift.stack_drift_status());
-        Stack { status: status.to_owned(), drift: drift(seen) }
+        let information = stack.drift_information();
+        let seen = information.and_then(|drift| drift.stack_drift_status());
+        let looked = information.and_then(|drift| drift.last_check_timestamp()).and_then(time);
+        Stack { status: status.to_owned(), drift: drift(seen), looked }
     }))
+}
+
+fn time(of: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(of.secs(), i32::try_from(of.subsec_nanos()).ok()?).ok()
 }
 
 /// CloudFormation has no code for it: the same ValidationError stands for a name that makes no sense

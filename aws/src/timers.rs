@@ -34,12 +34,21 @@ pub const TIMERS: Table = Table {
     stream: false,
 };
 
-/// How long a look waits for the next. A timer is late by so much at the most, and a month of
-/// waiting costs ten million reads of half a unit.
+/// How long a look waits for the next at the most. A timer that is set while it waits is late by so
+/// much, and a month of waiting costs ten million reads of half a unit. One that was set before is
+/// told at its time: a crowd in line does not come by the second, all of a second at once.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many timers one look reads from each part of the index, however many are asked for: what
 /// does not fit is due the next time as well.
 const DUE_MAX: usize = 1_000;
+
+/// What one look found.
+struct Look {
+    /// Those whose time has come, the earliest first.
+    due: Vec<(Subject, Timestamp)>,
+    /// When the next one comes, if that is within a pause. Only the index says so.
+    next: Option<Timestamp>,
+}
 
 /// The timers of one environment.
 #[derive(Clone, Debug)]
@@ -55,10 +64,11 @@ impl DynamoTimers {
     }
 
     /// The earliest timers that are due, as the index has them and as their rows agree.
-    async fn look(&self, now: Timestamp, most: usize) -> Result<Vec<(Subject, Timestamp)>, Fault> {
+    async fn look(&self, now: Timestamp, most: usize) -> Result<Look, Fault> {
         let mut found = Vec::new();
+        let soon = now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
         for part in rows::parts() {
-            for row in self.part(part, now, most).await? {
+            for row in self.part(part, soon, most).await? {
                 match timer(&row) {
                     Ok(timer) => found.push(timer),
                     // One row that nobody can read keeps no other timer from being told.
@@ -67,23 +77,27 @@ impl DynamoTimers {
             }
         }
         found.sort_by(|(one, at), (other, then)| at.cmp(then).then_with(|| one.cmp(other)));
-        found.truncate(most);
-        let keys: Vec<_> = found.iter().map(|(id, _)| key(id)).collect();
+        let mut due = found;
+        let next = due.split_off(due.partition_point(|(_, at)| *at <= now));
+        let next = next.first().map(|(_, at)| *at);
+        due.truncate(most);
+        let keys: Vec<_> = due.iter().map(|(id, _)| key(id)).collect();
         let rows = rows::rows_of(&self.client, &self.table, &keys, true).await?;
         let set = rows.iter().map(timer).collect::<Result<Vec<_>, _>>()?;
-        found.retain(|due| set.contains(due));
-        Ok(found)
+        due.retain(|due| set.contains(due));
+        Ok(Look { due, next })
     }
 
-    async fn part(&self, part: String, now: Timestamp, most: usize) -> Result<Vec<Item>, Fault> {
+    /// One part's timers until then, and no more than `most`, the earliest first.
+    async fn part(&self, part: String, until: Timestamp, most: usize) -> Result<Vec<Item>, Fault> {
         let query = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(DUE.name)
-            .key_condition_expression("part = :part AND fires <= :now")
+            .key_condition_expression("part = :part AND fires <= :until")
             .expression_attribute_values(":part", text(part))
-            .expression_attribute_values(":now", text(time(now)))
+            .expression_attribute_values(":until", text(time(until)))
             .limit(i32::try_from(most).unwrap_or(i32::MAX));
         rows::pages(query, most).await
     }
@@ -113,12 +127,13 @@ impl Timers for DynamoTimers {
         let began = Instant::now();
         let mut by = now;
         loop {
-            let found = self.look(by, limit.min(DUE_MAX)).await?;
+            let Look { due, next } = self.look(by, limit.min(DUE_MAX)).await?;
             let left = wait.saturating_sub(began.elapsed());
-            if !found.is_empty() || left.is_zero() {
-                return Ok(found);
+            if !due.is_empty() || left.is_zero() {
+                return Ok(due);
             }
-            sleep(PAUSE.min(left)).await;
+            let ahead = next.and_then(|next| Duration::try_from(next.duration_since(by)).ok());
+            sleep(ahead.unwrap_or(PAUSE).min(PAUSE).min(left)).await;
             // `now` goes on while we wait, so that a timer is not late by a whole wait.
             by = now.saturating_add(began.elapsed()).unwrap_or(Timestamp::MAX);
         }

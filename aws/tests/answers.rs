@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use ports::UsageSink;
 use ports::{Fault, Lease, LeaseLookup, Leases, People, Route, Routes, Suspects, Timers};
 use replay::Replay;
+use tokio::time::Instant;
 
 type Answer = (u16, &'static str);
 
@@ -171,6 +172,34 @@ async fn a_timer_that_only_the_index_still_has_is_not_due() {
     let due = timers.due(now, 9, Duration::ZERO).await.expect("due");
     let names: Vec<_> = due.iter().map(|(subject, _)| subject.to_string()).collect();
     assert_eq!(names, ["cat"]);
+}
+
+/// A crowd in line has a timer each; those of a second must not come all at once when it is over.
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_comes_within_a_pause_is_waited_for_and_told_at_its_time() {
+    let index = (
+        200,
+        r#"{"Items":[{"subject":{"S":"ann"},"part":{"S":"0"},"fires":{"S":"1970-01-01T00:00:10.25Z"}},
+            {"subject":{"S":"bob"},"part":{"S":"0"},"fires":{"S":"1970-01-01T00:00:10.3Z"}}],"Count":2}"#,
+    );
+    let none = (200, r#"{"Items":[],"Count":0}"#);
+    let rows = (
+        200,
+        r#"{"Responses":{"tc-test-timers":[
+            {"subject":{"S":"ann"},"part":{"S":"0"},"fires":{"S":"1970-01-01T00:00:10.25Z"}}]}}"#,
+    );
+    let look = [index, none, none, none];
+    let answers: Vec<_> = look.into_iter().chain(look).chain([rows]).collect();
+    let (client, environment, service) = answering(&answers);
+    let timers = DynamoTimers::new(client, &environment);
+    let (now, began) = (Timestamp::from_second(10).expect("in range"), Instant::now());
+    let due = timers.due(now, 9, Duration::from_secs(20)).await.expect("due");
+    assert_eq!(due.len(), 1);
+    let (who, after) = (due[0].0.to_string(), due[0].1.duration_since(now).as_millis());
+    assert_eq!((who.as_str(), after), ("ann", 250));
+    assert_eq!(began.elapsed(), Duration::from_millis(250), "the runtime's clock stands otherwise");
+    let (asked, _) = asked(&service);
+    assert_eq!(asked, 9, "the one that is to come is not read again");
 }
 
 /// Another sweep was quicker, or the answer to our own write was lost.

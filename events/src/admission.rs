@@ -35,9 +35,11 @@ impl Rate {
 
     /// What an account's quotas allow where every start is a call of its own, as every person's task
     /// has a definition of its own: `RunTask` may be called 20 times at once and 20 times a second
-    /// (the same page). A little less of both: a line that moves as fast as its quota never makes up
-    /// for a moment in which it stood, and is throttled from then on.
-    pub const RUN_TASK: Self = Self { burst: 10, interval: SignedDuration::from_micros(52_632) };
+    /// (the same page). The line moves exactly as fast: nobody calls before their slot, so a call
+    /// that is left for them is there, and none flows over while they are late by less than half a
+    /// second. Half of the burst stays in reserve, for clocks that differ and for moments in which
+    /// the line stood.
+    pub const RUN_TASK: Self = Self { burst: 10, interval: SignedDuration::from_millis(50) };
 
     /// So many at once, then so many a second; one at least of each.
     pub fn per_second(burst: u32, count: u32) -> Self {

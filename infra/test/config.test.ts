@@ -26,7 +26,7 @@ describe('the configuration', () => {
 
   it('fills in what an environment leaves out', () => {
     const dev = configure(WANTED.dev);
-    expect(dev.admission).toEqual({ burst: 100, perSecond: 20 });
+    expect(dev.admission).toEqual({ burst: 10, perSecond: 20 });
     expect(dev.idleMinutes).toBe(DEFAULTS.idleMinutes);
     expect(dev.logDays).toBe(7);
   });

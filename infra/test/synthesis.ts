@@ -38,18 +38,18 @@ export const WANTED = {
 export type Which = keyof typeof WANTED;
 
 /** A folder among what is built, so that nothing is left elsewhere. */
-function temporary(name: string): string {
+export function temporary(name: string): string {
   const among = join(HERE, '../../target/infra-tests');
   mkdirSync(among, { recursive: true });
   return mkdtempSync(join(among, name));
 }
 
 /** A folder that holds a program for every function: none of them runs. */
-export function stubs(): string {
+export function stubs(program: string | Buffer = '#!/bin/sh\n'): string {
   const folder = temporary('stubs-');
   for (const { name } of FUNCTIONS) {
     mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(folder, name, 'bootstrap'), program, { mode: 0o755 });
   }
   return folder;
 }

@@ -16,7 +16,7 @@ use crate::person::Claims;
 
 /// How long a sidecar believes what it read of the pool.
 const KEYS_BELIEVED: SignedDuration = SignedDuration::from_secs(60);
-/// How many tasks Fargate starts in a second ([`Rate::FARGATE`]).
+/// How many calls of `RunTask` a second an account has ([`Rate::RUN_TASK`]).
 const PER_SECOND: u32 = 20;
 
 /// The settings. Whoever needs a field that is not there says so at its start.
@@ -67,7 +67,7 @@ pub struct Settings {
     pub token_endpoints: BTreeMap<String, String>,
 }
 
-/// The launch rate of the account, where it is not Fargate's usual one.
+/// How fast the account may start tasks, where that is not what AWS gives everybody.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Admission {
@@ -79,9 +79,9 @@ impl Admission {
     /// The rate.
     pub fn rate(self) -> Rate {
         match self {
-            Self { burst: None, per_second: None } => Rate::FARGATE,
+            Self { burst: None, per_second: None } => Rate::RUN_TASK,
             Self { burst, per_second } => Rate::per_second(
-                burst.unwrap_or(Rate::FARGATE.burst),
+                burst.unwrap_or(Rate::RUN_TASK.burst),
                 per_second.unwrap_or(PER_SECOND),
             ),
         }
@@ -143,7 +143,7 @@ mod tests {
         assert!(settings.tasks.is_some() && settings.sidecars.is_some());
         let rate = Rate::per_second(200, 40);
         assert_eq!(settings.admission.rate(), rate);
-        assert_eq!(Admission::default().rate(), Rate::per_second(100, PER_SECOND));
+        assert_eq!(Admission::default().rate(), Rate::per_second(10, PER_SECOND));
         let fields: Map<String, Value> = serde_json::from_str(text).expect("JSON");
         let names: Vec<&str> = fields.keys().map(String::as_str).collect();
         let known = [

@@ -60,7 +60,7 @@ struct World {
 async fn world(users: &Path) -> World {
     let server = rig::ministack();
     let (config, environment) = (server.config().await, rig::environment());
-    local::stacks(&config, &environment).await;
+    local::stacks::make(&config, &environment).await;
     let fake = Arc::new(Fake::start().await.expect("the fake starts"));
     let efs = config.to_builder().endpoint_url(fake.url()).build();
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);

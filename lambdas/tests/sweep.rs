@@ -32,7 +32,7 @@ async fn rows(client: &aws_sdk_dynamodb::Client, environment: &aws::Environment)
 async fn a_fact_whose_record_in_the_stream_was_lost_is_put_in_order_by_the_next_sweep() {
     let server = rig::ministack();
     let (config, environment) = (server.config().await, rig::environment());
-    local::stacks(&config, &environment).await;
+    local::stacks::make(&config, &environment).await;
     let fake = Fake::start().await.expect("the fake starts");
     let endpoints = Endpoints { local: server.url(), fake: fake.url() };
     let settings = serde_json::from_str(include_str!("../settings.json")).expect("JSON");

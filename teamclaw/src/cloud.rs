@@ -31,7 +31,11 @@ mod absent {
     ///
     /// # Errors
     /// Always.
-    pub async fn examine(_environment: &str, _plan: &Plan) -> Result<Deployed, Problem> {
+    pub async fn examine(
+        _environment: &str,
+        _plan: &Plan,
+        _look: Option<&dyn Fn(&str)>,
+    ) -> Result<Deployed, Problem> {
         Err(problem())
     }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod deployed;
+mod drift;
 pub mod machine;
 
 use serde::Serialize;

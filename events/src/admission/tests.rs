@@ -59,7 +59,7 @@ fn a_rate_is_never_more_than_was_said() {
     }
     assert_eq!(Rate::per_second(0, 0), Rate::per_second(1, 1), "one at least");
     assert_eq!(Rate::per_second(100, 20), Rate::FARGATE);
-    assert_eq!(Rate::per_second(10, 19), Rate::RUN_TASK);
+    assert_eq!(Rate::per_second(10, 20), Rate::RUN_TASK);
 }
 
 #[test]
@@ -82,6 +82,25 @@ fn who_waits_sees_the_line_move() {
     assert_eq!(said(144_999), last);
     assert_eq!(seen(145_000), None, "it has come");
     assert_eq!(seen(-1), None, "it was written by a clock that was ahead");
+}
+
+/// The calls that `RunTask` has left, in thousandths: 20 at once, 20 a second.
+struct Calls {
+    left: i64,
+    at: i64,
+}
+
+impl Calls {
+    const MOST: i64 = 20_000;
+
+    /// A call at this millisecond. Gives whether it was let through.
+    fn take(&mut self, now: i64) -> bool {
+        self.left = (self.left + (now - self.at) * 20).min(Self::MOST);
+        self.at = now;
+        let enough = self.left >= 1_000;
+        self.left -= if enough { 1_000 } else { 0 };
+        enough
+    }
 }
 
 proptest! {
@@ -122,5 +141,18 @@ proptest! {
             let most = before as i64 * 500 + SKEW_MAX.as_millis() as i64;
             prop_assert!(slot - came <= most, "{before} before, waits {} ms", slot - came);
         }
+    }
+
+    /// What a start needs between its slot and its call differs, and so do the clocks.
+    #[test]
+    fn a_line_as_fast_as_the_quota_is_not_throttled_by_what_is_late_for_half_a_second(
+        late in prop::collection::vec(-200..500_i64, 200..1_000),
+    ) {
+        let slots = slots(Rate::RUN_TASK, &vec![0; late.len()]);
+        let mut calls: Vec<i64> = slots.iter().zip(&late).map(|(slot, late)| slot + late).collect();
+        calls.sort_unstable();
+        let mut quota = Calls { left: Calls::MOST, at: calls[0] };
+        let throttled = calls.iter().filter(|at| !quota.take(**at)).count();
+        prop_assert_eq!(throttled, 0);
     }
 }

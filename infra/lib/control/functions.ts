@@ -1,7 +1,7 @@
 // The functions of lambdas/functions.json: a role each, made of what the file allows it and what Lambda
 // itself needs, and nothing else. Their programs are built before (`scripts/lambdas`).
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { Duration } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -103,8 +103,25 @@ function program(stack: EnvironmentStack, name: string): string {
   const said: unknown = stack.node.tryGetContext('lambdas');
   const root = typeof said !== 'string' ? BUILT : isAbsolute(said) ? said : join(process.cwd(), said);
   const folder = join(root, name);
-  if (!existsSync(join(folder, 'bootstrap'))) {
+  const file = join(folder, 'bootstrap');
+  if (!existsSync(file)) {
     throw new Error(`${folder} holds no program: build the functions with scripts/lambdas, or say -c lambdas=FOLDER`);
   }
+  const { architecture, env } = stack.config;
+  const built = builtFor(file);
+  if (built !== undefined && built !== architecture) {
+    throw new Error(`${file} is built for ${built}, and ${env} runs on ${architecture}: scripts/lambdas ${architecture}`);
+  }
   return folder;
+}
+
+/** For which processor a program is, as its head says (man 5 elf); a script is for any. */
+function builtFor(file: string): string | undefined {
+  const head = Buffer.alloc(20);
+  const opened = openSync(file, 'r');
+  readSync(opened, head, 0, head.length, 0);
+  closeSync(opened);
+  if (head.toString('latin1', 0, 4) !== '\x7fELF') return undefined;
+  const machine = head.readUInt16LE(18);
+  return new Map([[183, 'arm64'], [62, 'x86_64']]).get(machine) ?? `another processor (${machine})`;
 }

@@ -62,7 +62,7 @@ impl Cloud {
     pub(crate) async fn deployed() -> Self {
         let server = rig::ministack();
         let (config, environment) = (server.config().await, rig::environment());
-        local::stacks(&config, &environment).await;
+        local::stacks::make(&config, &environment).await;
         let fake = Arc::new(Fake::start().await.expect("the fake starts"));
         let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/local/agent.py");
         let command = format!("exec env WORK_AFTER_S=2 python3 {agent}");

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::needs::{Asked, Need, needs};
+use super::units::{self, Units};
 
 /// The longest request: SQS's and DynamoDB's are far shorter.
 const BODY_MAX: usize = 4 << 20;
@@ -44,6 +45,8 @@ pub(crate) struct Call {
 pub(crate) enum Fate {
     /// It goes on as it is.
     GoesOn,
+    /// It goes on, and what DynamoDB says that it cost is added.
+    IsCounted(Cost),
     /// It goes on twice, and the second answer counts.
     GoesTwice,
     /// It goes on with this body.
@@ -55,6 +58,9 @@ pub(crate) enum Fate {
     /// AWS acts, and its process is killed before it reads the answer.
     DiesAfter,
 }
+
+/// What calls cost.
+pub(crate) type Cost = Arc<Mutex<Units>>;
 
 /// Decides what becomes of each call.
 pub(crate) type Weather = Arc<dyn Fn(&Call) -> Fate + Send + Sync>;
@@ -107,6 +113,16 @@ async fn one(
     };
     match weather(&call) {
         Fate::GoesOn => send(body).await,
+        Fate::IsCounted(cost) => {
+            let target = parts.headers.get("x-amz-target").and_then(|it| it.to_str().ok());
+            let Some(name) = units::call(target).map(str::to_owned) else {
+                return send(body).await;
+            };
+            let (parts, answer) = send(units::asking(&body).into()).await.into_parts();
+            let answer = to_bytes(answer, BODY_MAX).await.expect("a whole answer");
+            *cost.lock().expect("unpoisoned") += units::told(&name, &answer);
+            Response::from_parts(parts, Body::from(answer))
+        }
         Fate::GoesTwice => {
             send(body.clone()).await;
             send(body).await

@@ -68,7 +68,7 @@ impl Deployment {
     pub(crate) async fn under(weather: Weather, how: How) -> Self {
         let server = rig::ministack();
         let (config, environment) = (server.config().await, rig::environment());
-        local::stacks(&config, &environment).await;
+        local::stacks::make(&config, &environment).await;
         let fake = Arc::new(Fake::start().await.expect("the fake starts"));
         let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/local/agent.py");
         fake.change(|habits| habits.runs = Runs::Command(format!("exec python3 {agent}")));
@@ -324,6 +324,7 @@ fn tasks() -> Value {
         "executionRole": "arn:aws:iam::123456789012:role/execution",
         "agentImage": "agent@sha256:a",
         "sidecarImage": "sidecar@sha256:b",
-        "logGroup": "/agents"
+        "agentLogGroup": "/agents",
+        "sidecarLogGroup": "/sidecars"
     })
 }

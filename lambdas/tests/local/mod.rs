@@ -18,7 +18,9 @@ pub(crate) mod calls;
 pub(crate) mod needs;
 pub(crate) mod own;
 pub(crate) mod roles;
+pub(crate) mod stacks;
 pub(crate) mod template;
+mod units;
 
 /// Where the local AWS says that it is.
 const REGION: &str = "eu-central-1";
@@ -26,21 +28,6 @@ const REGION: &str = "eu-central-1";
 const TIMEOUT: u32 = 60;
 /// The same for the one that goes on for as long as it may: a test starts it again and again.
 const CRON_TIMEOUT: u32 = 5;
-
-/// Makes everything that the stacks would have made before the functions.
-pub(crate) async fn stacks(config: &SdkConfig, environment: &Environment) {
-    let client = aws_sdk_dynamodb::Client::new(config);
-    for table in aws::tables::TABLES {
-        aws::tables::create(&client, environment, table).await.expect("a table");
-    }
-    let client = aws_sdk_sqs::Client::new(config);
-    aws::queue::create(&client, environment).await.expect("queues");
-    aws::queue::create_usage(&client, environment).await.expect("a queue");
-    let client = aws_sdk_secretsmanager::Client::new(config);
-    let secret = client.create_secret().name(environment.token_secret());
-    secret.secret_string("a secret of the test").send().await.expect("a secret");
-    aws::keys::create(&client, environment).await.expect("the pool's secret");
-}
 
 /// Where a function finds its AWS.
 pub(crate) struct Endpoints {

@@ -11,6 +11,8 @@ mod rig;
 mod roles;
 #[path = "../../../lambdas/tests/local/template.rs"]
 mod template;
+#[path = "../../../lambdas/tests/local/units.rs"]
+mod units;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -26,6 +26,9 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=100))]
     pub spot: u32,
+    /// Have CloudFormation look for what was changed by hand, which takes minutes, and wait for it
+    #[arg(long, requires = "env")]
+    pub drift: bool,
     /// The data directory of this machine's engine
     #[arg(long, value_name = "DIR", env = "TEAMCLAW_DATA", hide_env_values = true)]
     #[arg(default_value = target::DATA_DIR_DEFAULT, value_parser = target::data_dir)]

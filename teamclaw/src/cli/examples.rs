@@ -198,6 +198,7 @@ pub(super) const DOCTOR: &str = examples! {
     "teamclaw doctor                   what this machine has and lacks"
     "teamclaw doctor prod              credentials, quotas, stacks, alarms, what was set aside"
     "teamclaw doctor prod --users 3000 whether the account's quotas are enough for 3,000 people"
+    "teamclaw doctor prod --drift      and what somebody changed by hand since it was deployed"
     "teamclaw doctor prod --format json | jq '.findings[] | select(.level == \"bad\")'"
 };
 

@@ -2,13 +2,13 @@
 
 use ::aws::published::Published;
 use ::aws::quotas::Quotas;
-use ::aws::stacks::Drift as Seen;
-use ::aws::{Environment, alarms, identity, set_aside, stacks};
+use ::aws::stacks::Drift as Found;
+use ::aws::{Environment, alarms, drift, identity, set_aside, stacks};
 use aws_config::{Region, SdkConfig};
 use ports::Fault;
 
 use crate::cli::STACKS;
-use crate::doctor::{Account, Alarm, Deployed, Drift, NEEDS, Plan, Stack};
+use crate::doctor::{Account, Alarm, Deployed, Drift, NEEDS, Plan, Seen, Stack};
 
 /// IAM is one for all regions, and so are its quotas.
 const IAM_REGION: &str = "us-east-1";
@@ -34,23 +34,24 @@ pub(super) async fn account(config: &SdkConfig, plan: &Plan) -> Account {
     Account { identity: who.map_err(said), region, quotas }
 }
 
-/// What is deployed, and what it says of itself.
+/// What is deployed, and what it says of itself. With `look`, CloudFormation looks for drift first, and
+/// it hears how far that is.
 pub(super) async fn deployed(
     config: &SdkConfig,
     environment: &Environment,
     account: Account,
+    look: Option<&dyn Fn(&str)>,
 ) -> Deployed {
     let name = environment.to_string();
     if account.identity.is_err() {
         return Deployed { name, account, ..Deployed::default() };
     }
     let cloudformation = aws_sdk_cloudformation::Client::new(config);
-    let mut found = Vec::with_capacity(STACKS.len());
-    for stack in STACKS {
-        let stack = environment.named(stack);
-        let seen = stacks::find(&cloudformation, &stack).await;
-        found.push((stack, seen.map(|stack| stack.map(of)).map_err(said)));
-    }
+    let half_looked = match look {
+        Some(told) => look_for_drift(&cloudformation, environment, told).await,
+        None => Vec::new(),
+    };
+    let found = find(&cloudformation, environment).await;
     let sqs = aws_sdk_sqs::Client::new(config);
     let mut queues = Vec::new();
     for queue in set_aside::queues(environment) {
@@ -65,19 +66,52 @@ pub(super) async fn deployed(
         name,
         account,
         stacks: found,
+        half_looked,
         alarms: Some(ringing.map(|all| all.into_iter().map(alarm).collect()).map_err(said)),
         queues,
         parameters: Some(parameters.map(|all| all.into_keys().collect()).map_err(said)),
     }
 }
 
+/// The environment's stacks, whatever becomes of each question.
+async fn find(
+    client: &aws_sdk_cloudformation::Client,
+    environment: &Environment,
+) -> Vec<(String, Seen<Option<Stack>>)> {
+    let mut found = Vec::with_capacity(STACKS.len());
+    for stack in STACKS {
+        let stack = environment.named(stack);
+        let seen = stacks::find(client, &stack).await;
+        found.push((stack, seen.map(|stack| stack.map(of)).map_err(said)));
+    }
+    found
+}
+
+/// Looks at every stack that is there. Gives those of which not everything was seen, and why.
+async fn look_for_drift(
+    client: &aws_sdk_cloudformation::Client,
+    environment: &Environment,
+    told: &dyn Fn(&str),
+) -> Vec<(String, String)> {
+    let found = find(client, environment).await;
+    let there = found.into_iter().filter(|(_, seen)| matches!(seen, Ok(Some(_))));
+    let names: Vec<String> = there.map(|(name, _)| name).collect();
+    told(&format!("CloudFormation looks at {} stacks, which takes minutes", names.len()));
+    let tell = |(name, seen): &drift::Looked| {
+        let how = if seen.is_ok() { "looked at" } else { "not wholly looked at" };
+        told(&format!("{name}: {how}"));
+    };
+    let looked = drift::detect(client, &names, tell).await;
+    looked.into_iter().filter_map(|(name, seen)| Some((name, said(seen.err()?)))).collect()
+}
+
 fn of(stack: stacks::Stack) -> Stack {
     let drift = match stack.drift {
-        Seen::None => Drift::None,
-        Seen::Drifted => Drift::Drifted,
-        Seen::Unknown => Drift::Unknown,
+        Found::None => Drift::None,
+        Found::Drifted => Drift::Drifted,
+        Found::Unknown => Drift::Unknown,
     };
-    Stack { status: stack.status, drift }
+    Stack { status: stack.status, drift, looked: stack.looked }
 }
 
 fn said(fault: Fault) -> String {

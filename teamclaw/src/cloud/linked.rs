@@ -52,15 +52,20 @@ pub async fn target(name: &str) -> Result<Target, Problem> {
     Ok(Target { url: url.trim_end_matches('/').to_owned(), token })
 }
 
-/// Looks at everything that a deployed environment needs.
+/// Looks at everything that a deployed environment needs; with `look` at drift as well, which takes
+/// minutes, and `look` hears how far that is.
 ///
 /// # Errors
 /// The name makes no sense. What cannot be seen is a fact, too.
-pub async fn examine(name: &str, plan: &Plan) -> Result<Deployed, Problem> {
+pub async fn examine(
+    name: &str,
+    plan: &Plan,
+    look: Option<&dyn Fn(&str)>,
+) -> Result<Deployed, Problem> {
     let environment = environment(name)?;
     let config = config().await;
     let account = facts::account(&config, plan).await;
-    Ok(facts::deployed(&config, &environment, account).await)
+    Ok(facts::deployed(&config, &environment, account, look).await)
 }
 
 /// Looks at what a deployment needs of the account.

@@ -9,7 +9,7 @@ use crate::cloud;
 use crate::doctor::{self, Finding, Level, Plan, machine::Machine};
 use crate::output::{self, BAD, DIM, GOOD, WARN, styled};
 use crate::problem::Problem;
-use crate::words;
+use crate::{target, words};
 
 /// Everything as machines read it.
 #[derive(Serialize)]
@@ -24,7 +24,11 @@ struct Document<'a> {
 pub async fn run(args: DoctorArgs) -> Result<ExitCode, Problem> {
     let plan = Plan { users: args.users, vcpu: args.vcpu, spot: args.spot };
     let findings = match &args.env {
-        Some(environment) => cloud::examine(environment, &plan).await?.findings(&plan),
+        Some(environment) => {
+            let look: Option<&dyn Fn(&str)> = if args.drift { Some(&output::note) } else { None };
+            let deployed = cloud::examine(environment, &plan, look).await?;
+            deployed.findings(&plan, target::now())
+        }
         None => Machine::look(&args.data).findings(),
     };
     if args.format.is_json() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, Finding, Level, Plan, Seen};
+use jiff::Timestamp;
+
+use super::{Account, Finding, Level, Plan, Seen, drift};
 
 /// A stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub struct Stack {
     pub status: String,
     /// Whether it is as it was deployed.
     pub drift: Drift,
+    /// When somebody looked for that last.
+    pub looked: Option<Timestamp>,
 }
 
 /// What the last look for drift found.
@@ -44,6 +48,8 @@ pub struct Deployed {
     pub account: Account,
     /// Each stack by its full name; none where it is not deployed.
     pub stacks: Vec<(String, Seen<Option<Stack>>)>,
+    /// The looks for drift that were wanted now and did not see everything, and why.
+    pub half_looked: Vec<(String, String)>,
     /// Those that ring; none when nobody looked.
     pub alarms: Option<Seen<Vec<Alarm>>>,
     /// What each queue has set aside; none where there is no such queue.
@@ -68,10 +74,10 @@ const PARAMETERS: [(&str, &str); 9] = [
 
 impl Deployed {
     /// What is to be said of it.
-    pub fn findings(&self, plan: &Plan) -> Vec<Finding> {
+    pub fn findings(&self, plan: &Plan, now: Timestamp) -> Vec<Finding> {
         let mut found = self.account.findings(plan);
         found.extend(self.stacks.iter().map(|(name, seen)| self.stack(name, seen)));
-        found.extend(self.drifted());
+        found.extend(drift::findings(self, now));
         if let Some(parameters) = &self.parameters {
             found.extend(self.missing(parameters));
         }
@@ -111,30 +117,6 @@ impl Deployed {
             );
         }
         Finding::good(what)
-    }
-
-    fn drifted(&self) -> Vec<Finding> {
-        let with = |drift| {
-            let stacks = self.stacks.iter().filter(move |(_, seen)| {
-                seen.as_ref().is_ok_and(|s| s.as_ref().is_some_and(|s| s.drift == drift))
-            });
-            stacks.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
-        };
-        let mut found = Vec::new();
-        for name in with(Drift::Drifted) {
-            let why =
-                "somebody changed by hand what the stack made; the next deployment may undo it";
-            let do_this =
-                format!("aws cloudformation describe-stack-resource-drifts --stack-name {name}");
-            found.push(Finding::new(Level::Bad, format!("drift: {name}"), why, do_this));
-        }
-        let unseen = with(Drift::Unknown);
-        if !unseen.is_empty() {
-            let what = format!("drift: nobody has looked at {}", unseen.join(", "));
-            let do_this = "aws cloudformation detect-stack-drift --stack-name NAME, for each";
-            found.push(Finding::new(Level::Note, what, "CloudFormation looks when asked", do_this));
-        }
-        found
     }
 
     fn missing(&self, seen: &Seen<BTreeSet<String>>) -> Vec<Finding> {
@@ -209,19 +191,20 @@ mod tests {
     const PLAN: Plan = Plan { users: 10, vcpu: 1, spot: 0 };
 
     fn sound() -> Deployed {
-        let stack = Stack { status: "UPDATE_COMPLETE".into(), drift: Drift::None };
+        let stack = Stack { status: "UPDATE_COMPLETE".into(), drift: Drift::None, looked: None };
         Deployed {
             name: "prod".into(),
             account: Account { identity: Ok("1 as ann".into()), ..Account::default() },
             stacks: vec![("tc-prod-admin".into(), Ok(Some(stack)))],
             alarms: Some(Ok(Vec::new())),
+            half_looked: Vec::new(),
             queues: vec![("tc-prod-usage-dlq".into(), Ok(Some(0)))],
             parameters: Some(Ok(PARAMETERS.iter().map(|(name, _)| (*name).to_owned()).collect())),
         }
     }
 
     fn levels(deployed: &Deployed) -> Vec<Level> {
-        let found = deployed.findings(&PLAN);
+        let found = deployed.findings(&PLAN, Timestamp::UNIX_EPOCH);
         found.iter().map(|finding| finding.level).filter(|level| *level != Level::Good).collect()
     }
 
@@ -244,23 +227,12 @@ mod tests {
             ("UPDATE_ROLLBACK_COMPLETE", Some(Level::Bad)),
             ("UPDATE_ROLLBACK_FAILED", Some(Level::Bad)),
         ] {
-            let stack = Stack { status: status.into(), drift: Drift::None };
+            let stack = Stack { status: status.into(), drift: Drift::None, looked: None };
             let stacks = vec![("tc-prod-admin".to_owned(), Ok(Some(stack)))];
             assert_eq!(levels(&Deployed { stacks, ..sound() }), Vec::from_iter(level), "{status}");
         }
         let stacks = vec![("tc-prod-admin".to_owned(), Ok(None))];
         assert_eq!(levels(&Deployed { stacks, ..sound() }), [Level::Bad]);
-    }
-
-    #[test]
-    fn drift_is_bad_and_an_unseen_one_is_told_once() {
-        let stack = |drift| Ok(Some(Stack { status: "CREATE_COMPLETE".into(), drift }));
-        let stacks = vec![
-            ("a".to_owned(), stack(Drift::Unknown)),
-            ("b".to_owned(), stack(Drift::Drifted)),
-            ("c".to_owned(), stack(Drift::Unknown)),
-        ];
-        assert_eq!(levels(&Deployed { stacks, ..sound() }), [Level::Bad, Level::Note]);
     }
 
     #[test]
@@ -288,7 +260,11 @@ mod tests {
             ..sound()
         };
         assert_eq!(levels(&blind), [Level::Unknown; 4]);
-        for finding in blind.findings(&PLAN).iter().filter(|one| one.level == Level::Unknown) {
+        for finding in blind
+            .findings(&PLAN, Timestamp::UNIX_EPOCH)
+            .iter()
+            .filter(|one| one.level == Level::Unknown)
+        {
             assert!(finding.do_this.starts_with("allow "), "{finding:?}");
         }
     }

@@ -1,24 +1,16 @@
 //! How often everything happens in a month. The bounds and intervals are the code's own.
 
 use events::Policy;
-use events::step::STEPS;
 use jiff::SignedDuration;
 use producers::activity::WRITE_EVERY;
 
+use super::journey::journey;
 use super::{HOURS_A_MONTH, Mode, Wish};
 
 /// How many people one account and region holds: IAM's 5,000 roles and EC2's 5,000 network
 /// interfaces, with room for everything else (DESIGN: cells).
 pub const PEOPLE_A_CELL: u32 = 4_000;
 
-/// A login and the start that it asks for.
-const EVENTS_BEFORE_STEPS: u32 = 2;
-/// ECS tells of a task that is pending, that runs, and that it has stopped.
-const TASK_CHANGES: u32 = 3;
-/// Notice given, stop requested, quiesced, and the whole workspace asleep.
-const EVENTS_OF_STOP: u32 = 4;
-/// What a stop takes back: route, task, lease.
-const STEPS_OF_STOP: u32 = 3;
 /// A task is paid for from the pull of its image on; OpenClaw answers about a minute later.
 const BOOT_HOURS: f64 = 1.0 / 60.0;
 /// In always-on, agents start anew for a release: once a month.
@@ -37,12 +29,14 @@ pub struct Counts {
     pub awake_formula: String,
     /// Starts.
     pub starts: f64,
-    /// Nudges: one for each step, up and down.
+    /// Messages about workspaces.
     pub nudges: f64,
-    /// Appends to journals.
-    pub appends: f64,
-    /// How `appends` comes about.
-    pub appends_formula: String,
+    /// Facts of starts and stops.
+    pub facts: f64,
+    /// Facts of people who are there.
+    pub activities: f64,
+    /// How `activities` comes about.
+    pub activities_formula: String,
     /// Model calls.
     pub calls: f64,
 }
@@ -69,17 +63,21 @@ impl Counts {
             }
         };
         let calls = used * wish.calls;
-        let steps = f64::from(steps() + STEPS_OF_STOP);
-        let (appends, appends_formula) = appends(wish, used, starts);
+        let counted = journey();
+        let often = per_hour(WRITE_EVERY);
+        let active = wish.calls.min(often);
         Self {
             cells: f64::from(wish.users.div_ceil(PEOPLE_A_CELL).max(1)),
             used,
             awake,
             awake_formula,
             starts,
-            nudges: starts * steps,
-            appends,
-            appends_formula,
+            nudges: starts * counted.messages,
+            facts: starts * counted.facts,
+            activities: used * active,
+            activities_formula: format!(
+                "hours of use × {active} (an activity each call, at most {often} an hour)"
+            ),
             calls,
         }
     }
@@ -92,24 +90,6 @@ fn awake_a_day(wish: &Wish) -> f64 {
 
 fn idle_words() -> String {
     crate::words::about(Policy::default().idle_default)
-}
-
-/// How many steps a start has.
-pub(super) fn steps() -> u32 {
-    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
-}
-
-fn appends(wish: &Wish, used: f64, starts: f64) -> (f64, String) {
-    let each = EVENTS_BEFORE_STEPS + steps() + TASK_CHANGES + EVENTS_OF_STOP + STEPS_OF_STOP;
-    let often = per_hour(WRITE_EVERY);
-    let active = wish.calls.min(often);
-    let formula = format!(
-        "starts × {each} (login, start, {} steps, {TASK_CHANGES} task changes, {EVENTS_OF_STOP} of the \
-         stop, {STEPS_OF_STOP} taken back) + hours of use × {active} (an activity each call, at most \
-         {often} an hour)",
-        steps(),
-    );
-    (starts * f64::from(each) + used * active, formula)
 }
 
 /// How often in an hour something happens that happens once in this time.

@@ -6,6 +6,7 @@
 mod counts;
 mod fixed;
 mod functions;
+mod journey;
 mod people;
 pub mod prices;
 pub mod usage_path;

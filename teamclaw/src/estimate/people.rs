@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::counts::per_hour;
+use super::journey::journey;
 use super::prices::Prices;
 use super::{Counts, Line, Wish, functions, line, usage_path, writes};
 
@@ -10,10 +11,11 @@ use super::{Counts, Line, Wish, functions, line, usage_path, writes};
 pub(super) const REQUESTS_A_MESSAGE: f64 = 3.0;
 /// EventBridge counts an event once for each 64 KB.
 pub(super) const EVENT_CHUNK_KB: f64 = 64.0;
-/// How long a sidecar believes its copy of the pool while it is used.
-const KEYS_BELIEVED: SignedDuration = SignedDuration::from_secs(30);
-/// A sidecar's credentials live for an hour and are renewed at four fifths.
-const TRADES_AN_HOUR: f64 = 1.25;
+/// How long a sidecar believes its copy of the pool while it is used: what the stacks say.
+const KEYS_BELIEVED: SignedDuration = SignedDuration::from_secs(60);
+/// A sidecar's credentials live for an hour and are renewed after so many hundredths of it.
+const RENEWED_PERCENT: f64 = 80.0;
+const TRADES_AN_HOUR: f64 = 100.0 / RENEWED_PERCENT;
 /// What a start reads of a home: OpenClaw's state and its skills.
 const READ_GB_A_START: f64 = 0.2;
 /// What an hour of use writes to a home.
@@ -32,6 +34,8 @@ const TABLE_GB_A_PERSON: f64 = 0.005;
 /// How much of a month's facts is in the archive, in KB each.
 const ARCHIVED_KB: f64 = 0.7;
 const KB_A_GB: f64 = 1_024.0 * 1_024.0;
+/// Where it stands how often.
+const COUNTED: &str = "counted in lambdas/journey.json";
 
 /// Every line, in order.
 pub(super) fn lines(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
@@ -84,12 +88,19 @@ fn messages(counts: &Counts, prices: &Prices) -> Vec<Line> {
     let batches = counts.calls;
     let messages = counts.nudges + batches;
     let trades = counts.awake * TRADES_AN_HOUR;
-    let invocations = messages + counts.appends + trades;
-    let facts = counts.appends + batches;
+    let recorded = counts.facts + counts.activities;
+    let invocations = messages + recorded + trades;
+    let facts = recorded + batches;
     let sent = format!(
-        "(nudges: starts × a step each, up and down; usage: a batch a call) × {REQUESTS_A_MESSAGE}"
+        "(starts × {} messages, {COUNTED}; usage: a batch a call) × {REQUESTS_A_MESSAGE}",
+        journey().messages
     );
-    let asked = format!("messages + appends (sequencer) + hours awake × {TRADES_AN_HOUR} (broker)");
+    let asked = format!("messages + facts (sequencer) + hours awake × {TRADES_AN_HOUR} (broker)");
+    let told = format!(
+        "starts × {} facts, {COUNTED} + {} + batches of usage",
+        journey().facts,
+        counts.activities_formula
+    );
     let took = format!("the same × {:.4} GB-s", functions.message_gb_seconds);
     let kept = format!("facts × {ARCHIVED_KB} KB");
     vec![
@@ -101,25 +112,31 @@ fn messages(counts: &Counts, prices: &Prices) -> Vec<Line> {
             &prices.lambda_gb_seconds,
             took,
         ),
-        line(("EventBridge", "facts"), facts, &prices.bus_events, "appends + batches of usage"),
-        line(("EventBridge", "pipe"), facts, &prices.pipe_events, "appends + batches of usage"),
+        line(("EventBridge", "facts"), facts, &prices.bus_events, told.clone()),
+        line(("EventBridge", "pipe"), facts, &prices.pipe_events, told),
         line(("EventBridge", "archive"), facts * ARCHIVED_KB / KB_A_GB, &prices.archive_gb, kept),
         line(("API Gateway", "lease broker"), trades, &prices.api_requests, "trades of leases"),
     ]
 }
 
 fn tables(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
-    let (append, batch) = (writes::append(), writes::batch(1.0));
+    let (append, batch, counted) = (writes::append(), writes::batch(1.0), journey());
     let gb = f64::from(wish.users) * TABLE_GB_A_PERSON;
-    let read = counts.nudges * READS_A_NUDGE + counts.appends * READS_AN_APPEND;
+    let written = counts.starts * counted.write_units + counts.activities * append;
+    let read = counts.starts * counted.read_units + counts.activities * READS_AN_APPEND;
     let raw = counts.calls * usage_path::firehose_kb(1.0) / KB_A_GB;
     let lain = counts.calls * writes::RECORD_KB / KB_A_GB;
-    let appended = format!("{append} units × ({})", counts.appends_formula);
-    let loads = format!("nudges × {READS_A_NUDGE} + appends × {READS_AN_APPEND}");
+    let active = &counts.activities_formula;
+    let appended =
+        format!("starts × {} units, {COUNTED} + {append} units × {active}", counted.write_units);
+    let loads = format!(
+        "starts × {} units, {COUNTED} + {READS_AN_APPEND} units × {active}",
+        counted.read_units
+    );
     let kept = format!("people × {TABLE_GB_A_PERSON} GB");
     let name = "DynamoDB";
     vec![
-        line((name, "journal"), counts.appends * append, &prices.dynamo_writes, appended),
+        line((name, "starts and activity"), written, &prices.dynamo_writes, appended),
         line(
             (name, "usage"),
             counts.calls * batch,
@@ -134,8 +151,6 @@ fn tables(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
     ]
 }
 
-/// A consistent load of the fold and of what the step touches, in units of 4 KB.
-const READS_A_NUDGE: f64 = 4.0;
 /// The fold before each append, and what is looked at to order it.
 const READS_AN_APPEND: f64 = 3.0;
 
@@ -179,4 +194,23 @@ fn network(counts: &Counts, prices: &Prices) -> Vec<Line> {
             asked,
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The programs that decide it are no libraries of this one, so their own words are read.
+    #[test]
+    fn what_a_sidecar_does_by_the_clock_is_what_the_programs_and_the_stacks_say() {
+        let settings: serde_json::Value =
+            serde_json::from_str(include_str!("../../../lambdas/settings.json")).expect("JSON");
+        let believed = settings["keysBelieved"].as_str().expect("a text");
+        assert_eq!(believed.parse::<SignedDuration>().expect("a time"), KEYS_BELIEVED);
+        let stacks = include_str!("../../../infra/lib/control/settings.ts");
+        assert!(stacks.contains(&format!("KEYS_BELIEVED = '{believed}'")), "another belief");
+        let sidecar = include_str!("../../../sidecar/main/src/on_aws/held.rs");
+        let renewed = format!("RENEW_PERCENT: i32 = {RENEWED_PERCENT};");
+        assert!(sidecar.contains(&renewed), "renewed at another time");
+    }
 }

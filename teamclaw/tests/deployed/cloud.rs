@@ -136,6 +136,19 @@ fn answer(asked: &Asked, address: SocketAddr, kind: &Kind) -> Answer {
              <DriftInformation><StackDriftStatus>IN_SYNC</StackDriftStatus></DriftInformation>\
              </member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
         )),
+        None if asked.body.contains("Action=DetectStackDrift") => {
+            xml("<DetectStackDriftResponse><DetectStackDriftResult><StackDriftDetectionId>look\
+             </StackDriftDetectionId></DetectStackDriftResult></DetectStackDriftResponse>"
+                .to_owned())
+        }
+        None if asked.body.contains("Action=DescribeStackDriftDetectionStatus") => xml(
+            "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
+             <StackId>x</StackId><StackDriftDetectionId>look</StackDriftDetectionId>\
+             <DetectionStatus>DETECTION_COMPLETE</DetectionStatus>\
+             <Timestamp>2026-11-26T00:00:00Z</Timestamp>\
+             </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>"
+                .to_owned(),
+        ),
         None => panic!("who asks {asked:?}?"),
     }
 }

@@ -53,6 +53,23 @@ fn machines_read_every_finding() {
 }
 
 #[test]
+fn a_look_for_drift_is_begun_and_waited_for_and_says_how_far_it_is() {
+    let (code, printed) = doctor(Kind::default(), &["dev", "--drift"]);
+    assert_eq!(code, Some(0), "{printed}");
+    for said in [
+        "CloudFormation looks at 4 stacks",
+        "tc-dev-foundation: looked at",
+        "tc-dev-admin: looked at",
+    ] {
+        assert!(printed.contains(said), "{said} is not in\n{printed}");
+    }
+    let (_, printed) = doctor(Kind::default(), &["dev"]);
+    assert!(!printed.contains("CloudFormation looks"), "{printed}");
+    let (code, printed) = doctor(Kind::default(), &["--drift"]);
+    assert_eq!(code, Some(2), "{printed}");
+}
+
+#[test]
 fn without_credentials_that_is_what_is_said() {
     let cloud = Cloud::new(Kind::default());
     let mut command = teamclaw(&cloud);

@@ -28,7 +28,7 @@ struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 60)]
     within: u64,
     /// At which rate the line lets them through: at once, and a second
-    #[arg(long, value_name = "BURST/RATE", default_value = "10/19", value_parser = quota)]
+    #[arg(long, value_name = "BURST/RATE", default_value = "10/20", value_parser = quota)]
     line: Quota,
     /// Without a line: everybody calls the compute and is throttled
     #[arg(long)]
@@ -87,6 +87,8 @@ fn table() -> Table {
         "the last, after the first login",
         "ready p99",
         "in line",
+        "late p99",
+        "at most",
         "RunTask each",
         "throttled",
         "line asked each",
@@ -102,7 +104,7 @@ fn table() -> Table {
 }
 
 fn row(people: usize, report: &Report) -> Vec<String> {
-    let seconds = |time: SignedDuration| format!("{:.1} s", time.as_secs_f64());
+    let seconds = |time: SignedDuration| format!("{:.2} s", time.as_secs_f64());
     vec![
         people.to_string(),
         seconds(quantile(&report.started, 500)),
@@ -110,6 +112,8 @@ fn row(people: usize, report: &Report) -> Vec<String> {
         seconds(report.last),
         seconds(quantile(&report.ready, 990)),
         report.in_line.to_string(),
+        seconds(quantile(&report.late, 990)),
+        seconds(quantile(&report.late, 1_000)),
         format!("{:.3}", report.amplification()),
         report.throttled.to_string(),
         format!("{:.3}", report.asked_each()),

@@ -15,6 +15,8 @@ use crate::world::{Seat, World};
 
 /// How often the sweeper and the idle check run.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long one look waits for a timer, as the function's on AWS does.
+const WAIT: Duration = Duration::from_secs(20);
 /// The pause after a bad answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,9 +63,8 @@ async fn settle(seat: Seat, ports: Ports, class: Class, delivery: Delivery) {
 
 async fn fire(seat: Seat, ports: Ports) {
     loop {
-        seat.until_timer().await;
-        let fired = producers::cron_wake::fire(&ports.bus, &seat, Duration::ZERO).await;
-        if !matches!(fired, Ok(count) if count > 0) {
+        seat.survive().await;
+        if producers::cron_wake::fire(&ports.bus, &seat, WAIT).await.is_err() {
             sleep(PAUSE).await;
         }
     }

@@ -64,6 +64,9 @@ pub struct Report {
     pub ready: Vec<SignedDuration>,
     /// When the last task was started, after the first login.
     pub last: SignedDuration,
+    /// How long after their turn each person who stood in line was first started or throttled, in
+    /// order.
+    pub late: Vec<SignedDuration>,
     /// How many were told to wait in line.
     pub in_line: usize,
     /// Tries that failed.
@@ -178,6 +181,7 @@ fn report(world: &World) -> Report {
     }
     report.started.sort_unstable();
     report.ready.sort_unstable();
+    report.late.sort_unstable();
     report
 }
 
@@ -186,15 +190,23 @@ impl Report {
     #[expect(clippy::wildcard_enum_match_arm, reason = "only these events are about a start")]
     fn add(&mut self, id: &WorkspaceId, events: &[Envelope], begin: Timestamp) {
         let Some(came) = events.first().map(|envelope| envelope.time) else { return };
+        let mut turn = None;
         for Envelope { event, time, .. } in events {
             let waited = time.duration_since(came);
             match event {
                 Event::StepDone { step: Step::RunTask, .. } => {
                     self.started.push(waited);
                     self.last = self.last.max(time.duration_since(begin));
+                    self.late.extend(turn.take().map(|turn| time.duration_since(turn)));
                 }
-                Event::StepDeferred(_) => self.in_line += 1,
-                Event::StepRetried { .. } => self.retries += 1,
+                Event::StepDeferred(wait) => {
+                    self.in_line += 1;
+                    turn = Some(wait.until);
+                }
+                Event::StepRetried { .. } => {
+                    self.retries += 1;
+                    self.late.extend(turn.take().map(|turn| time.duration_since(turn)));
+                }
                 Event::Ready { .. } => self.ready.push(waited),
                 Event::StepRefused { reason, .. } => {
                     self.broken.push(format!("{id}: refused: {reason}"));
