@@ -13,9 +13,10 @@ pub(super) const REQUESTS_A_MESSAGE: f64 = 3.0;
 pub(super) const EVENT_CHUNK_KB: f64 = 64.0;
 /// How long a sidecar believes its copy of the pool while it is used: what the stacks say.
 const KEYS_BELIEVED: SignedDuration = SignedDuration::from_secs(60);
-/// A sidecar's credentials live for an hour and are renewed after so many hundredths of it.
-const RENEWED_PERCENT: f64 = 80.0;
-const TRADES_AN_HOUR: f64 = 100.0 / RENEWED_PERCENT;
+/// A sidecar's credentials live for so many minutes and are renewed after so many hundredths of them.
+const LIFE_MINUTES: f64 = 15.0;
+const RENEWED_PERCENT: f64 = 50.0;
+const TRADES_AN_HOUR: f64 = 60.0 / (LIFE_MINUTES * RENEWED_PERCENT / 100.0);
 /// What a start reads of a home: OpenClaw's state and its skills.
 const READ_GB_A_START: f64 = 0.2;
 /// What an hour of use writes to a home.
@@ -212,5 +213,8 @@ mod tests {
         let sidecar = include_str!("../../../sidecar/main/src/on_aws/held.rs");
         let renewed = format!("RENEW_PERCENT: i32 = {RENEWED_PERCENT};");
         assert!(sidecar.contains(&renewed), "renewed at another time");
+        let broker = include_str!("../../../aws/src/broker/policy.rs");
+        let life = format!("LIFE: Duration = Duration::from_secs({LIFE_MINUTES} * 60);");
+        assert!(broker.contains(&life), "credentials live for another time");
     }
 }
