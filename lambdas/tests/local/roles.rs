@@ -173,10 +173,10 @@ mod tests {
         let grants = grants(&stacks, "tc-t0-fn-compute", "compute");
         let allowed = |need: &Need| grants.iter().any(|grant| grant.allows("compute", need));
         let table = "arn:aws:dynamodb:eu-central-1:123456789012:table/";
-        let get = |name: &str| need("dynamodb:GetItem", &format!("{table}{name}"), &[]);
-        assert!(allowed(&get("tc-t0-leases")));
+        let put = |name: &str| need("dynamodb:PutItem", &format!("{table}{name}"), &[]);
+        assert!(allowed(&put("tc-t0-leases")));
         for name in ["tc-t1-leases", "tc-t0-people", "tc-t0-leases/index/in-force"] {
-            assert!(!allowed(&get(name)), "{name}");
+            assert!(!allowed(&put(name)), "{name}");
         }
         let role = "arn:aws:iam::123456789012:role/teamclaw/agents/t0/tc-t0-agent-ann";
         let boundary = "arn:aws:iam::123456789012:policy/teamclaw/agents/t0/tc-t0-agent-boundary";
