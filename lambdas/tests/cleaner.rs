@@ -4,7 +4,6 @@
 #[path = "../../aws/tests/rig/mod.rs"]
 mod rig;
 
-#[allow(dead_code, reason = "another test program uses the rest")]
 mod local;
 
 use std::fs;

@@ -3,7 +3,6 @@
 #[path = "../../aws/tests/rig/mod.rs"]
 mod rig;
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
 mod local;
 
 #[allow(dead_code, reason = "each test program uses a part of it")]

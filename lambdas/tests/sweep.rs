@@ -4,7 +4,6 @@
 #[path = "../../aws/tests/rig/mod.rs"]
 mod rig;
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
 mod local;
 
 use std::sync::Arc;

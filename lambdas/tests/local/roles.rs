@@ -139,7 +139,9 @@ fn list(value: &Value) -> &[Value] {
     match value {
         Value::Array(all) => all,
         Value::Null => &[],
-        one => std::slice::from_ref(one),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            std::slice::from_ref(value)
+        }
     }
 }
 
