@@ -58,6 +58,8 @@ const WORDS: [Banned; 15] = [
             ("events/src/ids.rs", "says what a task is on AWS"),
             ("agent/tests/entrypoint.rs", "variables that ECS sets"),
             ("lambdas/tests/journeys/usage.rs", ECS),
+            ("lambdas/tests/journeys/sweep.rs", "ECS's own name, in its protocol"),
+            ("lambdas/tests/local/calls.rs", "ECS's own name, in its protocol"),
             ("lambdas/tests/local/needs.rs", "ECS's own name, in its protocol"),
             ("sidecar/src/scan/", "JSON's objects and lists"),
             ("sidecar/src/providers/tests.rs", PROVIDER),

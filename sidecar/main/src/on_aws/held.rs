@@ -284,11 +284,14 @@ mod tests {
         }
     }
 
+    /// What the broker refuses with, while it does.
+    type Refuses = Option<fn() -> Refusal>;
+
     /// A sidecar whose broker answers as it is told.
     struct Kept {
         held: Arc<Held>,
         clock: Arc<Paused>,
-        refuses: Arc<Mutex<Option<fn() -> Refusal>>>,
+        refuses: Arc<Mutex<Refuses>>,
         ended: tokio::task::JoinHandle<Refusal>,
     }
 
@@ -297,7 +300,7 @@ mod tests {
     }
 
     impl Kept {
-        fn new(most: bool, refuses: Option<fn() -> Refusal>) -> Self {
+        fn new(most: bool, refuses: Refuses) -> Self {
             let held = Arc::new(Held::new(&Secret::new(TOKEN)));
             let clock = Arc::new(Paused(Instant::now()));
             let refuses = Arc::new(Mutex::new(refuses));
