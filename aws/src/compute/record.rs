@@ -67,6 +67,9 @@ pub(super) struct Start {
     pub(super) arn: Option<String>,
 }
 
+/// Leaves the place to whoever comes.
+const NO_START: &str = "REMOVE startMark, startToken, startAt, askedAt, askedAgain, startArn";
+
 fn state(row: &Row) -> State {
     let owned = |name: &str| row.text(name).map(str::to_owned);
     let definition = || {
@@ -141,7 +144,7 @@ impl Record {
             when = "(attribute_not_exists(stopped) OR stopped < :mark) AND startToken = :gone";
         }
         let update = "SET startMark = :mark, startToken = :token, startAt = :now, askedAt = :now \
-                      REMOVE startArn";
+                      REMOVE startArn, askedAgain";
         self.change(&spec.workspace, Change { update, when, values }).await
     }
 
@@ -151,8 +154,9 @@ impl Record {
             (":mark", text(mark(spec.generation, spec.attempt))),
             (":token", text(&spec.client_token)),
             (":now", number(u64::try_from(now_ms).unwrap_or_default())),
+            (":one", number(1)),
         ];
-        let update = "SET askedAt = :now";
+        let update = "SET askedAt = :now, askedAgain = :one";
         let when = "startToken = :token AND (attribute_not_exists(stopped) OR stopped < :mark)";
         self.change(&spec.workspace, Change { update, when, values }).await
     }
@@ -170,9 +174,17 @@ impl Record {
         Ok(named)
     }
 
+    /// Gives the place of a start back to which ECS said no, unless it was asked for it before, or is
+    /// being asked by a twin of ours: that may have led to a task, or may yet.
+    pub(super) async fn give_back(&self, id: &WorkspaceId, start: &Start) -> Result<(), Fault> {
+        let values = vec![(":token", text(&start.token))];
+        let when = "startToken = :token AND attribute_not_exists(startArn) \
+                    AND attribute_not_exists(askedAgain)";
+        self.change(id, Change { update: NO_START, when, values }).await.map(drop)
+    }
+
     /// Gives the place of a start back that led to no task, or whose task is gone.
     pub(super) async fn release(&self, id: &WorkspaceId, start: &Start) -> Result<(), Fault> {
-        let update = "REMOVE startMark, startToken, startAt, askedAt, startArn";
         let mut values = vec![(":token", text(&start.token))];
         let mut when = "startToken = :token AND attribute_not_exists(startArn)";
         if let Some(arn) = &start.arn {
@@ -180,7 +192,7 @@ impl Record {
             when = "startToken = :token AND startArn = :arn";
         }
         // Somebody else's place is theirs to give back.
-        self.change(id, Change { update, when, values }).await.map(drop)
+        self.change(id, Change { update: NO_START, when, values }).await.map(drop)
     }
 
     /// From now on nothing up to this generation and try starts.

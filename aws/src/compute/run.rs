@@ -42,7 +42,7 @@ impl EcsCompute {
         let definition = match self.definition_for(id, spec.generation, &spec.home).await {
             Ok(definition) => definition,
             Err(fault) => {
-                self.record.release(id, &start).await?;
+                self.record.give_back(id, &start).await?;
                 return Err(fault);
             }
         };
@@ -56,11 +56,11 @@ impl EcsCompute {
             Err(Refusal::Unsure(fault)) => Err(fault),
             Err(Refusal::NoDefinition(fault)) => {
                 self.record.undefine(id, &definition.arn).await?;
-                self.record.release(id, &start).await?;
+                self.record.give_back(id, &start).await?;
                 Err(fault)
             }
             Err(Refusal::NotStarted(fault)) => {
-                self.record.release(id, &start).await?;
+                self.record.give_back(id, &start).await?;
                 Err(fault)
             }
         }

@@ -61,6 +61,24 @@ async fn a_start_whose_answer_was_lost_is_found_by_its_token() {
     }
 }
 
+/// The first asking may have led to a task, whatever becomes of the second.
+#[tokio::test]
+async fn a_start_that_may_have_led_to_a_task_keeps_its_place_whatever_is_said_later() {
+    let says = |words| Trouble::Says { status: 400, code: "ClientException", words };
+    for trouble in [Trouble::Throttled(None), says("no"), says("TaskDefinition is inactive")] {
+        let world = world().await;
+        let (first, next) = (world.spec("ann", 1, 1).await, world.spec("ann", 2, 1).await);
+        world.fake.trouble("ecs.RunTask", Trouble::ActsAndIsLost);
+        world.compute.run(&first).await.expect_err("the answer is lost");
+        world.fake.trouble("ecs.RunTask", trouble);
+        world.compute.run(&first).await.expect_err("it is not carried out");
+        let second = world.compute.run(&next).await;
+        assert!(second.is_err(), "{second:?}");
+        assert_eq!(world.fake.living().len(), 1, "one task, whose answer was lost");
+        world.compute.run(&first).await.expect("it is found");
+    }
+}
+
 /// The functions die after RunTask, are deployed anew, and the message comes again.
 #[tokio::test]
 async fn a_deploy_between_two_deliveries_adopts_the_task() {
