@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 /// Whoever tells numbers: a file, a function of ours in it, and on which functions of Lambda it runs.
-const TELLERS: [(&str, &str, &[&str]); 8] = [
+const TELLERS: [(&str, &str, &[&str]); 10] = [
     ("consume", "consume", &["storage", "compute", "routing", "keys"]),
     ("usage", "count", &["usage"]),
     ("broker", "refused", &["broker"]),
@@ -14,6 +14,8 @@ const TELLERS: [(&str, &str, &[&str]); 8] = [
     ("minute", "order", &["sequencer", "sweeper"]),
     ("minute", "sweep", &["sweeper"]),
     ("rotate", "ask", &["rotation"]),
+    ("cleaner", "clean", &["cleaner"]),
+    ("renewal", "renew", &["renewal"]),
 ];
 
 /// What stands in the crate's files, tests apart, by the file's name.
