@@ -5,7 +5,7 @@
 
 /// How long a start that was asked for may be on its way or missed by the cloud: a function's time
 /// limit is a minute, and ECS shows a task within seconds.
-const UNSEEN_MAX_MS: i64 = 2 * 60 * 1_000;
+const UNSEEN_MAX_MS: i64 = 90 * 1_000;
 /// How long a client token is believed: an hour less than the 24 that ECS keeps it at the most
 /// (docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
 const TOKEN_BELIEVED_MS: i64 = 23 * 60 * 60 * 1_000;
