@@ -16,8 +16,13 @@ use crate::runtime::Run;
 use crate::waits::Waits;
 use crate::{agents, rig, stacks};
 
-/// What every function is told, every field of it.
-const SETTINGS: &str = include_str!("../../settings.json");
+/// What every function is told, where a router leads to agents.
+fn settings() -> String {
+    let all = include_str!("../../settings.json");
+    let mut all: serde_json::Value = serde_json::from_str(all).expect("JSON");
+    all.as_object_mut().expect("fields").remove("loadBalancer");
+    all.to_string()
+}
 
 /// All of it.
 pub(crate) struct World {
@@ -46,7 +51,7 @@ impl World {
         let outside = waits.in_front_of(fake.url()).await;
         let variables = vec![
             ("TEAMCLAW_ENV", environment.to_string()),
-            ("TEAMCLAW_SETTINGS", SETTINGS.to_owned()),
+            ("TEAMCLAW_SETTINGS", settings()),
             ("AWS_ENDPOINT_URL", local.clone()),
             ("AWS_ENDPOINT_URL_ECS", outside.clone()),
             ("AWS_ENDPOINT_URL_EFS", outside.clone()),
