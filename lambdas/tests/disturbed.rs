@@ -26,7 +26,7 @@ use std::time::Duration;
 use deaths::{Death, Deaths, When, deadly, deadly_about};
 use events::WorkspaceId;
 use journey::{AS_STACKED, CLASSES, Deployment, How};
-use throttles::{Tally, is_one_of, throttled};
+use throttles::{Refuses, Tally, is_an_operators_nudge, is_one_of, throttled};
 use weather::{Story, calm, doubled, hasty};
 
 fn people(count: usize) -> Vec<WorkspaceId> {
@@ -115,9 +115,11 @@ async fn a_login_a_stop_or_an_event_whose_function_dies_at_any_call_is_made_good
 }
 
 /// Lets people live while these calls are refused as too many.
-async fn endure(people: &[WorkspaceId], refuses: fn(u32) -> bool) -> Arc<Tally> {
+async fn endure(people: &[WorkspaceId], refuses: Refuses) -> Arc<Tally> {
     let tally = Arc::new(Tally::default());
-    let here = Deployment::under(throttled(refuses, &tally), AS_STACKED).await;
+    // For a command that is on record, and whose nudge was refused, the sweeper nudges.
+    let how = How { sweeps: Some(Duration::from_secs(5)), ..AS_STACKED };
+    let here = Deployment::under(throttled(refuses, &tally), how).await;
     here.all_come_up(people).await;
     here.all_stop(people).await;
     here.ends_undisturbed(people).await;
@@ -128,15 +130,17 @@ async fn endure(people: &[WorkspaceId], refuses: fn(u32) -> bool) -> Arc<Tally> 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_are_too_many_are_made_again_and_nobody_is_parked_for_it() {
     let people = people(2);
-    let (quiet, third, most) = tokio::join!(
-        endure(&people, |_| false),
-        endure(&people, |number| is_one_of(number, (1, 3))),
+    let (quiet, third, most, nudges) = tokio::join!(
+        endure(&people, |_, _| false),
+        endure(&people, |_, number| is_one_of(number, (1, 3))),
         // Most of them, but for a while.
-        endure(&people, |number| number < 200 && is_one_of(number, (3, 5))),
+        endure(&people, |_, number| number < 200 && is_one_of(number, (3, 5))),
+        endure(&people, |call, _| is_an_operators_nudge(call)),
     );
     assert_eq!(quiet.refused(), 0);
     assert!(third.refused() > third.carried_out() / 3 && most.refused() > 100);
-    for tally in [third, most] {
+    assert!(nudges.refused() >= 2, "a stop each");
+    for tally in [third, most, nudges] {
         assert!(tally.carried_out() < quiet.carried_out() * 2, "work that is done again and again");
     }
 }

@@ -169,7 +169,9 @@ impl Deployment {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        panic!("{who} waits in vain: {:#?}", self.facts(who).await);
+        let facts = self.facts(who).await;
+        let facts: Vec<String> = facts.iter().map(|fact| format!("{fact:?}")).collect();
+        panic!("{who} waits in vain. The last fact is the last line.\n{}", facts.join("\n"));
     }
 
     /// What is on record of somebody.

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::local::calls::{Call, Fate, Weather};
 
-/// How many calls were made, and how many of them were refused.
+/// How many calls were carried out and how many refused, but for the sweeper's: how often it comes
+/// depends on how long the journeys take.
 #[derive(Default)]
 pub(crate) struct Tally {
     made: AtomicU32,
@@ -38,11 +39,20 @@ pub(crate) fn is_one_of(number: u32, (some, of): (u32, u32)) -> bool {
     (number.wrapping_mul(2_654_435_761) >> 16) % of < some
 }
 
-/// Refuses the calls with these numbers, the first being 0.
-pub(crate) fn throttled(refuses: fn(u32) -> bool, tally: &Arc<Tally>) -> Weather {
-    let tally = Arc::clone(tally);
+/// Whether a call is refused, given its number, the first being 0. The sweeper's have numbers of their own.
+pub(crate) type Refuses = fn(&Call, u32) -> bool;
+
+/// Whether it nudges for an operator's command. Who asks for the same again has no news, and nudges nobody.
+pub(crate) fn is_an_operators_nudge(call: &Call) -> bool {
+    call.by == "operator" && call.what.starts_with("sqs:SendMessage")
+}
+
+/// Refuses these calls.
+pub(crate) fn throttled(refuses: Refuses, tally: &Arc<Tally>) -> Weather {
+    let (tally, sweepers) = (Arc::clone(tally), Tally::default());
     Arc::new(move |call| {
-        if !refuses(tally.made.fetch_add(1, Ordering::Relaxed)) {
+        let tally = if call.by == "sweeper" { &sweepers } else { &*tally };
+        if !refuses(call, tally.made.fetch_add(1, Ordering::Relaxed)) {
             return Fate::GoesOn;
         }
         tally.refused.fetch_add(1, Ordering::Relaxed);
