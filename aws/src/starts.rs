@@ -21,6 +21,7 @@ use ports::{Admission, Fault, Starts};
 
 use crate::Environment;
 use crate::error::fault;
+use crate::rows::{Item, SERVICE, nonsense, number, number_in, text};
 use crate::tables::Table;
 
 /// The table of the line.
@@ -33,8 +34,6 @@ pub const STARTS: Table = Table {
     stream: false,
 };
 
-/// The service, as an operator knows it.
-const SERVICE: &str = "DynamoDB";
 /// How often the two ways to take a slot are tried in turn. Each fails only because somebody else
 /// has just begun the count anew, which happens once in a pause of the line.
 const TRIES: usize = 8;
@@ -213,28 +212,9 @@ fn time(at: Timestamp) -> AttributeValue {
     number(at.as_microsecond())
 }
 
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
-
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
-}
-
-/// A time of a row as the SDK gives it.
-#[expect(
-    clippy::disallowed_types,
-    reason = "the SDK's own type; nobody walks over it in its order"
-)]
-fn time_in(
-    row: Option<&std::collections::HashMap<String, AttributeValue>>,
-    name: &str,
-) -> Result<Timestamp, Fault> {
-    let value = row.and_then(|row| row.get(name)).and_then(|value| value.as_n().ok());
-    let micros = value.and_then(|text| text.parse().ok());
+/// A time of a row.
+fn time_in(row: Option<&Item>, name: &str) -> Result<Timestamp, Fault> {
+    let micros = row.map(|row| number_in(row, name)).transpose()?.flatten();
     let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-    time.ok_or_else(|| Fault::Nonsense {
-        service: SERVICE,
-        words: format!("a row of the line has no time named {name}"),
-    })
+    time.ok_or_else(|| nonsense(format!("a row of the line has no time named {name}")))
 }

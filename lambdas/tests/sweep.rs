@@ -6,18 +6,10 @@ mod rig;
 
 mod local;
 
-use std::sync::Arc;
-
-use aws::journal::DynamoJournal;
-use aws::queue::SqsQueue;
-use aws::timers::DynamoTimers;
-use events::Policy;
 use fake_aws::Fake;
 use local::Endpoints;
 use ports::Person;
-use producers::Bus;
 use serde_json::json;
-use system::{SystemIds, WallClock};
 
 /// How many rows of the feed there are. Who reads the feed itself would order what is pending.
 async fn rows(client: &aws_sdk_dynamodb::Client, environment: &aws::Environment) -> usize {
@@ -40,14 +32,7 @@ async fn a_fact_whose_record_in_the_stream_was_lost_is_put_in_order_by_the_next_
         local::deploy(server, &environment, "sweeper", (&settings, &endpoints));
     });
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-    let bus = Bus::new(
-        Arc::new(DynamoJournal::new(dynamodb.clone(), &environment)),
-        Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&config), &environment)),
-        Arc::new(DynamoTimers::new(dynamodb.clone(), &environment)),
-        Arc::new(WallClock::default()),
-        Arc::new(SystemIds::default()),
-        Policy::default(),
-    );
+    let bus = local::bus::bus(&config, &environment);
     let (id, team) = ("ann".parse().expect("a name"), "red".parse().expect("a name"));
     let ann = Person { id, team, admin: false };
     producers::session::log_in(&bus, &ann).await.expect("recorded");

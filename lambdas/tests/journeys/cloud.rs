@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Environment;
-use aws::journal::DynamoJournal;
-use aws::queue::SqsQueue;
-use aws::timers::DynamoTimers;
 use aws_config::SdkConfig;
-use events::{Event, Policy, Version, WorkspaceId};
+use events::{Event, Version, WorkspaceId};
 use fake_aws::{Fake, Runs};
 use producers::Bus;
 use serde_json::{Value, json};
-use system::{SystemIds, WallClock};
 
 use super::provider;
+use crate::local::bus::bus;
 use crate::local::calls::{self, Calls};
+use crate::local::gateway::request;
+use crate::local::observer::hand_on;
 use crate::local::template::Stacks;
 use crate::local::{self, Endpoints};
 use crate::rig;
@@ -83,7 +82,7 @@ impl Cloud {
             }
         });
         local::map_stream(server, &config, &environment).await;
-        tokio::spawn(hand_on(Arc::clone(&fake), environment.clone()));
+        tokio::spawn(hand_on(Arc::clone(&fake), environment.clone(), 1));
         let bus = bus(&config, &environment);
         Self { environment, config, fake, calls, stacks, bus }
     }
@@ -102,7 +101,7 @@ impl Cloud {
         (method, path): (&str, &str),
         body: &Value,
     ) -> (u64, Value) {
-        let answer = self.invoke(name, &request(token, method, path, body));
+        let answer = self.invoke(name, &request(("ann", token), (method, path), body));
         let status = answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer}"));
         let told = serde_json::from_str(answer["body"].as_str().unwrap_or("null"));
         (status, told.unwrap_or_else(|_| panic!("no JSON: {answer}")))
@@ -166,19 +165,6 @@ impl Cloud {
     }
 }
 
-fn bus(config: &SdkConfig, environment: &Environment) -> Bus {
-    let dynamodb = aws_sdk_dynamodb::Client::new(config);
-    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(config), environment);
-    Bus::new(
-        Arc::new(DynamoJournal::new(dynamodb.clone(), environment)),
-        Arc::new(queue),
-        Arc::new(DynamoTimers::new(dynamodb, environment)),
-        Arc::new(WallClock::default()),
-        Arc::new(SystemIds::default()),
-        Policy::default(),
-    )
-}
-
 /// What the stacks tell every function, but for times that no test waits for.
 fn settings(stacks: &Stacks, environment: &Environment, provider: &str) -> Value {
     let told = stacks.variable(&environment.named("storage"), "TEAMCLAW_SETTINGS");
@@ -191,68 +177,4 @@ fn settings(stacks: &Stacks, environment: &Environment, provider: &str) -> Value
         settings["policy"][name] = json!(time);
     }
     settings
-}
-
-/// Hands every event of a task to the observer, in order, as EventBridge would.
-async fn hand_on(fake: Arc<Fake>, environment: Environment) {
-    let mut next = 0;
-    loop {
-        for event in &fake.events()[next..] {
-            let ask = || local::invoke(rig::ministack(), &environment, "observer", event);
-            tokio::task::block_in_place(ask);
-            next += 1;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// What the sidecar of a task calls itself.
-const HOLDER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// A request as API Gateway hands it to a function
-/// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-fn request(token: &str, method: &str, path: &str, body: &Value) -> Value {
-    let claims = json!({
-        "sub": "ann",
-        "custom:team": "sales",
-        "cognito:groups": "[teamclaw-admins]"
-    });
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let fields = query.split('&').filter_map(|pair| pair.split_once('='));
-    let fields: serde_json::Map<_, _> =
-        fields.map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    json!({
-        "version": "2.0",
-        "routeKey": format!("{method} {path}"),
-        "rawPath": path,
-        "rawQueryString": query,
-        "queryStringParameters": fields,
-        "headers": {
-            "host": "api.example.com",
-            "content-type": "application/json",
-            "authorization": format!("Bearer {token}"),
-            "x-teamclaw-holder": HOLDER
-        },
-        "requestContext": {
-            "accountId": rig::ACCOUNT,
-            "apiId": "api",
-            "domainName": "api.example.com",
-            "domainPrefix": "api",
-            "authorizer": { "jwt": { "claims": claims, "scopes": null } },
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "a test"
-            },
-            "requestId": "r1",
-            "routeKey": format!("{method} {path}"),
-            "stage": "$default",
-            "time": "12/Mar/2020:19:03:58 +0000",
-            "timeEpoch": 1_583_348_638_390_i64
-        },
-        "body": if body.is_null() { Value::Null } else { json!(body.to_string()) },
-        "isBase64Encoded": false
-    })
 }

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Environment;
-use aws::journal::DynamoJournal;
-use aws::queue::SqsQueue;
-use aws::timers::DynamoTimers;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
-use events::{Class, Event, Policy, Version, WorkspaceId};
+use events::{Class, Event, Version, WorkspaceId};
 use fake_aws::{Fake, Runs};
 use futures_util::future::join_all;
 use producers::Bus;
 use serde_json::{Value, json};
-use system::{SystemIds, WallClock};
 
+use crate::local::bus::bus;
 use crate::local::calls::{self, Weather};
+use crate::local::gateway::request;
+use crate::local::observer::{hand_on, observe};
 use crate::local::{self, Endpoints};
 use crate::rig;
 
@@ -150,7 +149,7 @@ impl Deployment {
     async fn ask(&self, who: &WorkspaceId, name: &str, path: &str) {
         let mut said = Value::Null;
         for _ in 0..LOOKS_MAX {
-            let event = request(who, path);
+            let event = request((who.as_str(), ""), ("POST", path), &json!({}));
             let ask = || local::invoke(rig::ministack(), &self.environment, name, &event);
             said = tokio::task::block_in_place(ask);
             if said["statusCode"].as_u64().is_some_and(|status| status < 300) {
@@ -235,40 +234,6 @@ impl Deployment {
     }
 }
 
-fn bus(config: &SdkConfig, environment: &Environment) -> Bus {
-    let dynamodb = aws_sdk_dynamodb::Client::new(config);
-    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(config), environment);
-    Bus::new(
-        Arc::new(DynamoJournal::new(dynamodb.clone(), environment)),
-        Arc::new(queue),
-        Arc::new(DynamoTimers::new(dynamodb, environment)),
-        Arc::new(WallClock::default()),
-        Arc::new(SystemIds::default()),
-        Policy::default(),
-    )
-}
-
-/// Hands every event of a task to the observer, in order, as often as EventBridge happens to.
-async fn hand_on(fake: Arc<Fake>, environment: Environment, times: usize) {
-    let mut next = 0;
-    loop {
-        for event in &fake.events()[next..] {
-            for _ in 0..times {
-                observe(&environment, event);
-            }
-            next += 1;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// Calls the observer until it has not failed: EventBridge calls it again, if later
-/// (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-fn observe(environment: &Environment, event: &Value) {
-    let ask = || local::invoke(rig::ministack(), environment, "observer", event);
-    while tokio::task::block_in_place(ask)["errorType"].is_string() {}
-}
-
 /// Calls the sweeper now and then, as its schedule does. One that failed comes again anyhow.
 async fn sweep(environment: Environment, every: Duration) {
     loop {
@@ -276,44 +241,6 @@ async fn sweep(environment: Environment, every: Duration) {
         let ask = || local::invoke(rig::ministack(), &environment, "sweeper", &json!({}));
         tokio::task::block_in_place(ask);
     }
-}
-
-/// What API Gateway asks for somebody whose token it has checked
-/// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-fn request(who: &WorkspaceId, path: &str) -> Value {
-    let claims = json!({
-        "sub": who,
-        "custom:team": "sales",
-        "cognito:groups": "[teamclaw-admins]"
-    });
-    json!({
-        "version": "2.0",
-        "routeKey": format!("POST {path}"),
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": { "host": "api.example.com", "content-type": "application/json" },
-        "requestContext": {
-            "accountId": rig::ACCOUNT,
-            "apiId": "api",
-            "domainName": "api.example.com",
-            "domainPrefix": "api",
-            "authorizer": { "jwt": { "claims": claims, "scopes": null } },
-            "http": {
-                "method": "POST",
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "a test"
-            },
-            "requestId": "r1",
-            "routeKey": format!("POST {path}"),
-            "stage": "$default",
-            "time": "12/Mar/2020:19:03:58 +0000",
-            "timeEpoch": 1_583_348_638_390_i64
-        },
-        "body": "{}",
-        "isBase64Encoded": false
-    })
 }
 
 /// What every task has in common.

@@ -14,8 +14,11 @@ use serde_json::{Value, json};
 
 use crate::rig::{ACCOUNT, LocalAws, ministack};
 
+pub(crate) mod bus;
 pub(crate) mod calls;
+pub(crate) mod gateway;
 pub(crate) mod needs;
+pub(crate) mod observer;
 pub(crate) mod own;
 pub(crate) mod roles;
 pub(crate) mod stacks;

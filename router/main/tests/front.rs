@@ -1,6 +1,8 @@
 //! The router as a process, in front of an environment on a local AWS: a person comes in by a link, their
 //! workspace is asked for, they reach it and leave. Its role allows what that needs and nothing else.
 
+#[path = "../../../lambdas/tests/local/bus.rs"]
+mod bus;
 #[path = "../../../lambdas/tests/local/calls.rs"]
 mod calls;
 #[path = "../../../lambdas/tests/local/needs.rs"]
@@ -21,18 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Environment;
-use aws::journal::DynamoJournal;
 use aws::people::DynamoPeople;
-use aws::queue::SqsQueue;
 use aws::routes::DynamoRoutes;
 use aws::tables::{TABLES, create};
-use aws::timers::DynamoTimers;
 use calls::Calls;
-use events::{Attempt, Event, Gen, Policy, Status, WorkspaceId};
+use events::{Attempt, Event, Gen, Status, WorkspaceId};
 use jiff::Timestamp;
 use ports::{People, Person, Route, Routes};
-use producers::Bus;
-use system::{SystemIds, WallClock};
+use system::SystemIds;
 use template::Stacks;
 
 /// How long anything may take on a busy machine.
@@ -128,19 +126,6 @@ fn agent() -> (SocketAddr, std::thread::JoinHandle<String>) {
     (address, answering)
 }
 
-fn bus(config: &aws_config::SdkConfig, environment: &Environment) -> Bus {
-    let dynamodb = aws_sdk_dynamodb::Client::new(config);
-    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(config), environment);
-    Bus::new(
-        Arc::new(DynamoJournal::new(dynamodb.clone(), environment)),
-        Arc::new(queue),
-        Arc::new(DynamoTimers::new(dynamodb, environment)),
-        Arc::new(WallClock::default()),
-        Arc::new(SystemIds::default()),
-        Policy::default(),
-    )
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_comes_in_by_a_link_reaches_their_agent_and_leaves_within_what_the_role_allows() {
     let (environment, config) = environment().await;
@@ -167,7 +152,7 @@ async fn a_person_comes_in_by_a_link_reaches_their_agent_and_leaves_within_what_
     let told: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let token = told["token"].as_str().expect("a token");
     assert!(come_in().starts_with("HTTP/1.1 403"), "a link is good once");
-    let bus = bus(&config, &environment);
+    let bus = bus::bus(&config, &environment);
     let loaded = bus.journal().load(&id).await.expect("loaded");
     assert_eq!(loaded.workspace.status(), Status::Starting);
 

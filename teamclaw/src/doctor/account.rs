@@ -52,6 +52,10 @@ const QUIET_CONCURRENCY: u32 = 50;
 /// Of the people who come in one minute, who is asking how far it is at one moment: they ask each
 /// second or two, and an answer takes less than a tenth of one.
 const PEOPLE_A_CONCURRENCY: u32 = 20;
+/// Without so many no function can be kept to one at a time, as `renewal` is: Lambda keeps a hundred for
+/// those that are not (docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html). New accounts
+/// may have ten.
+const LEAST_CONCURRENCY: u32 = 101;
 
 /// Everything that is asked of Service Quotas.
 pub const NEEDS: [Need; 5] = [
@@ -92,8 +96,11 @@ pub const NEEDS: [Need; 5] = [
         service: "lambda",
         code: "L-B99A9384",
         global: false,
-        beyond: "steps wait, and pages of people who wait fail",
-        amount: |plan| QUIET_CONCURRENCY.saturating_add(plan.users / PEOPLE_A_CONCURRENCY),
+        beyond: "steps wait, pages of people who wait fail, and under 101 nothing can be deployed",
+        amount: |plan| {
+            let busy = QUIET_CONCURRENCY.saturating_add(plan.users / PEOPLE_A_CONCURRENCY);
+            busy.max(LEAST_CONCURRENCY)
+        },
     },
 ];
 
@@ -193,9 +200,10 @@ mod tests {
 
     #[test]
     fn what_is_needed_follows_from_the_plan() {
-        assert_eq!(needed(&PLAN), [702, 300, 1_060, 1_040, 100]);
-        assert_eq!(needed(&Plan { users: 1, vcpu: 2, spot: 0 }), [4, 0, 61, 41, 50]);
-        assert_eq!(needed(&Plan { users: 3, vcpu: 1, spot: 100 }), [2, 3, 63, 43, 50]);
+        assert_eq!(needed(&PLAN), [702, 300, 1_060, 1_040, 101]);
+        assert_eq!(needed(&Plan { users: 1, vcpu: 2, spot: 0 }), [4, 0, 61, 41, 101]);
+        assert_eq!(needed(&Plan { users: 3, vcpu: 1, spot: 100 }), [2, 3, 63, 43, 101]);
+        assert_eq!(needed(&Plan { users: 5_000, ..PLAN })[4], 300);
         let most = Plan { users: u32::MAX, vcpu: 16, spot: 50 };
         assert!(needed(&most).iter().all(|need| *need > 1_000), "{:?}", needed(&most));
     }

@@ -106,6 +106,12 @@ fn messages(counts: &Counts, prices: &Prices) -> Vec<Line> {
     let kept = format!("facts × {ARCHIVED_KB} KB");
     vec![
         line(("SQS", "requests"), messages * REQUESTS_A_MESSAGE, &prices.sqs_requests, sent),
+        line(
+            ("SQS", "fair queues"),
+            messages * REQUESTS_A_MESSAGE,
+            &prices.sqs_fair_requests,
+            "the same, for every message names its team",
+        ),
         line(("Lambda", "requests"), invocations, &prices.lambda_requests, asked),
         line(
             ("Lambda", "time"),

@@ -67,7 +67,7 @@ macro_rules! prices {
 prices! {
     fargate_vcpu_hour, fargate_gb_hour, fargate_spot_share,
     efs_gb_month, efs_read_gb, efs_write_gb,
-    sqs_requests, lambda_requests, lambda_gb_seconds,
+    sqs_requests, sqs_fair_requests, lambda_requests, lambda_gb_seconds,
     dynamo_writes, dynamo_reads, dynamo_gb_month, dynamo_backup_gb_month,
     bus_events, pipe_events, archive_gb, schedules,
     secret_month, secret_calls, key_month, key_requests,

@@ -76,9 +76,10 @@ fn batched(prices: &Prices, records: f64) -> Way {
     };
     let kb = records * writes::RECORD_KB;
     let announced = messages * (kb / people::EVENT_CHUNK_KB).ceil();
+    let requests = messages * people::REQUESTS_A_MESSAGE;
     Way {
         name,
-        queue_usd: prices.sqs_requests.of(messages * people::REQUESTS_A_MESSAGE),
+        queue_usd: prices.sqs_requests.of(requests) + prices.sqs_fair_requests.of(requests),
         function_usd: prices.lambda_requests.of(messages)
             + prices.lambda_gb_seconds.of(messages * functions.message_gb_seconds),
         table_usd: prices.dynamo_writes.of(messages * writes::batch(records)),
