@@ -20,9 +20,11 @@ async fn every_function_does_its_work_and_its_role_allows_that_and_no_more() {
     let [ann, cal, dan, eve] =
         ["ann", "cal", "dan", "eve"].map(|name| -> WorkspaceId { name.parse().expect("a name") });
     life::logs_in(&cloud, &ann).await;
+    sweep::finds_who_was_lost(&cloud, &dan).await;
+    operator::reads_what_nobody_has_ordered(&cloud);
+    cloud.opens_the_stream().await;
     usage::is_counted(&cloud, &ann).await;
     life::is_left_alone(&cloud, &ann).await;
-    sweep::finds_who_was_lost(&cloud, &dan).await;
     sweep::takes_away_what_nobody_owns(&cloud, &eve).await;
     keys::are_rotated(&cloud).await;
     operator::mends_a_start(&cloud, &cal).await;

@@ -57,7 +57,7 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Deploys everything. What stops with the runtime is not waited for.
+    /// Deploys everything, but that the journal's stream starts nothing yet. What stops with the runtime is not waited for.
     pub(crate) async fn deployed() -> Self {
         let server = rig::ministack();
         let (config, environment) = (server.config().await, rig::environment());
@@ -81,10 +81,14 @@ impl Cloud {
                 local::map_queue(server, &environment, name);
             }
         });
-        local::map_stream(server, &config, &environment).await;
         tokio::spawn(hand_on(Arc::clone(&fake), environment.clone(), 1));
         let bus = bus(&config, &environment);
         Self { environment, config, fake, calls, stacks, bus }
+    }
+
+    /// From now on the journal's stream starts the sequencer, also for what was recorded before.
+    pub(crate) async fn opens_the_stream(&self) {
+        local::map_stream(rig::ministack(), &self.config, &self.environment).await;
     }
 
     /// Starts a function and waits for its answer.

@@ -7,6 +7,16 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 
+/// Who has read the feed to its end is told what no sequencer has heard of.
+pub(crate) fn reads_what_nobody_has_ordered(cloud: &Cloud) {
+    let ordered = cloud.operator("GET", "/feed?limit=100", &Value::Null);
+    let rest = format!("/feed?limit=100&after={}", ordered["next"]);
+    let rest = cloud.operator("GET", &rest, &Value::Null);
+    let mut events = rest["events"].as_array().expect("events").iter();
+    let ready = |told: &Value| told["event"]["type"] == "teamclaw.workspace.ready.v1";
+    assert!(events.any(ready), "{ordered}, then {rest}");
+}
+
 /// There is no room for cal's task, and then ECS says what nobody understands: the first is replayed, the
 /// second waits for a human to decide.
 pub(crate) async fn mends_a_start(cloud: &Cloud, cal: &WorkspaceId) {

@@ -22,7 +22,8 @@ fn sweep(cloud: &Cloud) {
     cloud.invoke("sweeper", &json!({ "environment": cloud.environment.to_string() }));
 }
 
-/// Dan's login is on record, and whoever wrote it down died before anybody was nudged.
+/// Dan's login is on record, and whoever wrote it down died before anybody was nudged. No sequencer has
+/// heard of it either.
 pub(crate) async fn finds_who_was_lost(cloud: &Cloud, dan: &WorkspaceId) {
     let loaded = cloud.bus.journal().load(dan).await.expect("nothing yet");
     let team = "sales".parse().expect("a name");
