@@ -39,9 +39,9 @@ async fn messages_events_and_records_that_come_twice_are_done_once() {
     let how = How { streams: 2, events: 2, ..AS_STACKED };
     let here = Deployment::under(doubled(), how).await;
     here.all_come_up(&people).await;
-    here.repeats_events();
+    here.repeats_events().await;
     here.all_stop(&people).await;
-    here.repeats_events();
+    here.repeats_events().await;
     here.ends_undisturbed(&people).await;
 }
 

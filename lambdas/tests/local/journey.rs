@@ -180,9 +180,9 @@ impl Deployment {
     }
 
     /// Hands every event of a task on once more, the last one first: late and in disorder.
-    pub(crate) fn repeats_events(&self) {
+    pub(crate) async fn repeats_events(&self) {
         for event in self.fake.events().iter().rev() {
-            observe(&self.environment, event);
+            observe(&self.environment, event).await;
         }
     }
 
