@@ -26,7 +26,7 @@ use std::time::Duration;
 use deaths::{Death, Deaths, When, deadly, deadly_about};
 use events::WorkspaceId;
 use journey::{AS_STACKED, CLASSES, Deployment, How};
-use throttles::{Refuses, Tally, is_an_operators_nudge, is_one_of, throttled};
+use throttles::{Refuses, Tally, is_a_nudge, is_an_operators, is_one_of, throttled};
 use weather::{Story, calm, doubled, hasty};
 
 fn people(count: usize) -> Vec<WorkspaceId> {
@@ -115,10 +115,8 @@ async fn a_login_a_stop_or_an_event_whose_function_dies_at_any_call_is_made_good
 }
 
 /// Lets people live while these calls are refused as too many.
-async fn endure(people: &[WorkspaceId], refuses: Refuses) -> Arc<Tally> {
+async fn endure(people: &[WorkspaceId], refuses: Refuses, how: How) -> Arc<Tally> {
     let tally = Arc::new(Tally::default());
-    // For a command that is on record, and whose nudge was refused, the sweeper nudges.
-    let how = How { sweeps: Some(Duration::from_secs(5)), ..AS_STACKED };
     let here = Deployment::under(throttled(refuses, &tally), how).await;
     here.all_come_up(people).await;
     here.all_stop(people).await;
@@ -130,17 +128,27 @@ async fn endure(people: &[WorkspaceId], refuses: Refuses) -> Arc<Tally> {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_are_too_many_are_made_again_and_nobody_is_parked_for_it() {
     let people = people(2);
-    let (quiet, third, most, nudges) = tokio::join!(
-        endure(&people, |_, _| false),
-        endure(&people, |_, number| is_one_of(number, (1, 3))),
+    // For a command that is on record, and whose nudge was refused, only the sweeper nudges.
+    let swept = How { sweeps: Some(Duration::from_secs(5)), ..AS_STACKED };
+    let (quiet, third, most, commands) = tokio::join!(
+        endure(&people, |_, _| false, AS_STACKED),
+        endure(&people, |call, at| !is_an_operators(call) && is_one_of(at, (1, 3)), AS_STACKED),
         // Most of them, but for a while.
-        endure(&people, |_, number| number < 200 && is_one_of(number, (3, 5))),
-        endure(&people, |call, _| is_an_operators_nudge(call)),
+        endure(
+            &people,
+            |call, at| !is_an_operators(call) && at < 200 && is_one_of(at, (3, 5)),
+            AS_STACKED
+        ),
+        endure(
+            &people,
+            |call, at| is_an_operators(call) && (is_a_nudge(call) || is_one_of(at, (1, 3))),
+            swept
+        ),
     );
     assert_eq!(quiet.refused(), 0);
     assert!(third.refused() > third.carried_out() / 3 && most.refused() > 100);
-    assert!(nudges.refused() >= 2, "a stop each");
-    for tally in [third, most, nudges] {
+    assert!(commands.refused() >= 2, "a stop each");
+    for tally in [third, most, commands] {
         assert!(tally.carried_out() < quiet.carried_out() * 2, "work that is done again and again");
     }
 }

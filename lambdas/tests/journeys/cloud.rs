@@ -57,7 +57,8 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Deploys everything, but that the journal's stream starts nothing yet. What stops with the runtime is not waited for.
+    /// Deploys everything, but that the journal's stream starts nothing yet. What stops with the runtime
+    /// is not waited for.
     pub(crate) async fn deployed() -> Self {
         let server = rig::ministack();
         let (config, environment) = (server.config().await, rig::environment());

@@ -42,9 +42,15 @@ pub(crate) fn is_one_of(number: u32, (some, of): (u32, u32)) -> bool {
 /// Whether a call is refused, given its number, the first being 0. The sweeper's have numbers of their own.
 pub(crate) type Refuses = fn(&Call, u32) -> bool;
 
-/// Whether it nudges for an operator's command. Who asks for the same again has no news, and nudges nobody.
-pub(crate) fn is_an_operators_nudge(call: &Call) -> bool {
-    call.by == "operator" && call.what.starts_with("sqs:SendMessage")
+/// Whether it is made for an operator's command. Who asks for the same again has no news, and nudges
+/// nobody.
+pub(crate) fn is_an_operators(call: &Call) -> bool {
+    call.by == "operator"
+}
+
+/// Whether it nudges.
+pub(crate) fn is_a_nudge(call: &Call) -> bool {
+    call.what.starts_with("sqs:SendMessage")
 }
 
 /// Refuses these calls.

@@ -96,7 +96,7 @@ pub const NEEDS: [Need; 5] = [
         service: "lambda",
         code: "L-B99A9384",
         global: false,
-        beyond: "steps wait, pages of people who wait fail, and under 101 nothing can be deployed",
+        beyond: "steps wait, pages of people who wait fail, and under 101 no functions are deployed",
         amount: |plan| {
             let busy = QUIET_CONCURRENCY.saturating_add(plan.users / PEOPLE_A_CONCURRENCY);
             busy.max(LEAST_CONCURRENCY)
