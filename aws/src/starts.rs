@@ -21,7 +21,7 @@ use ports::{Admission, Fault, Starts};
 
 use crate::Environment;
 use crate::error::fault;
-use crate::rows::{Item, SERVICE, nonsense, number, number_in, text};
+use crate::rows::{Item, SERVICE, nonsense, number, number_in, rows_of, text, text_in};
 use crate::tables::Table;
 
 /// The table of the line.
@@ -75,17 +75,32 @@ impl DynamoStarts {
         Self { client, table: environment.named(STARTS.name), capacity, rate }
     }
 
-    /// The slot that was given to this try, if one was.
-    async fn given(&self, key: &str) -> Result<Option<Timestamp>, Fault> {
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let row = get.key("pk", text(key)).send().await.map_err(|error| fault(SERVICE, &error))?;
-        row.item().map(|row| time_in(Some(row), "slot_us")).transpose()
+    /// The slot that was given to this try, if one was, and how far the line goes.
+    async fn look(&self, key: &str) -> Result<(Option<Timestamp>, Option<Bucket>), Fault> {
+        let bucket_key = self.capacity.key();
+        let keys = [key, bucket_key].map(|pk| Item::from([("pk".to_owned(), text(pk))]));
+        let rows = rows_of(&self.client, &self.table, &keys, true).await?;
+        let (mut given, mut bucket) = (None, None);
+        for row in &rows {
+            if text_in(row, "pk") == Some(bucket_key) {
+                let (since, until) =
+                    (time_in(Some(row), "since_us")?, time_in(Some(row), "until_us")?);
+                bucket = Some(Bucket { since, until });
+            } else {
+                given = Some(time_in(Some(row), "slot_us")?);
+            }
+        }
+        Ok((given, bucket))
     }
 
-    /// Takes the next slot.
-    async fn take(&self, now: Timestamp) -> Result<Timestamp, Fault> {
+    /// Takes the next slot. Most likely the line is as it was a moment ago.
+    async fn take(&self, bucket: Option<Bucket>, now: Timestamp) -> Result<Timestamp, Fault> {
+        let ways = match bucket.is_some_and(|bucket| bucket.is_in_use(now)) {
+            true => [Way::Behind, Way::Anew],
+            false => [Way::Anew, Way::Behind],
+        };
         for _ in 0..TRIES {
-            for way in [Way::Behind, Way::Anew] {
+            for way in ways {
                 if let Some(until) = self.reserve(way, now).await? {
                     return Ok(Bucket::slot(until, now, self.rate));
                 }
@@ -148,9 +163,9 @@ impl Starts for DynamoStarts {
         now: Timestamp,
     ) -> Result<Admission, Fault> {
         let key = format!("{id}#{generation}.{attempt}");
-        let slot = match self.given(&key).await? {
-            Some(slot) => slot,
-            None => self.give(&key, self.take(now).await?).await?,
+        let slot = match self.look(&key).await? {
+            (Some(slot), _) => slot,
+            (None, bucket) => self.give(&key, self.take(bucket, now).await?).await?,
         };
         Ok(Admission { slot, place: place(slot, now, self.rate) })
     }

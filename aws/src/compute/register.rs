@@ -3,10 +3,10 @@
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::types::{Tag, TaskDefinitionField, TaskDefinitionStatus};
 use events::{Gen, Reason, ReasonClass, WorkspaceId};
-use ports::Fault;
+use ports::{Fault, TaskSpec};
 
 use super::definition::{Person, TEMPLATE_TAG, definition, template};
-use super::record::Registered;
+use super::record::{Registered, State};
 use super::{EcsCompute, SERVICE, failed, names, sorting};
 use crate::error::Said;
 use crate::homes::Home;
@@ -25,7 +25,7 @@ impl EcsCompute {
         let known = self.record.register(id, generation).await?;
         let known = known.map_err(|_| deregistered(generation))?;
         let Some(home) = self.homes.find(id).await? else { return Ok(None) };
-        let wanted = template(&self.settings, &home).map_err(sorting::broken)?;
+        let wanted = template(&self.settings, &home.place()).map_err(sorting::broken)?;
         if let Some(same) = known.definition.filter(|known| known.template == wanted) {
             return Ok(Some(same));
         }
@@ -35,7 +35,7 @@ impl EcsCompute {
             Some(arn) => arn,
             None => self.make_definition(id, role, &home, &wanted).await?,
         };
-        let made = Registered { arn, template: wanted, home: home.place() };
+        let made = Registered { arn, template: wanted };
         match self.record.define(id, generation, &made).await? {
             Ok(_) => Ok(Some(made)),
             Err(_) => {
@@ -152,15 +152,20 @@ pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str>
 }
 
 impl EcsCompute {
-    /// The definition by which a start mounts the home that it was given.
+    /// The definition by which a start mounts the home that it was given: the one on record, as the
+    /// start found it when it took its place, if that is still what is wanted.
     pub(super) async fn definition_for(
         &self,
-        id: &WorkspaceId,
-        generation: Gen,
-        home: &str,
+        spec: &TaskSpec,
+        known: &State,
     ) -> Result<Registered, Fault> {
-        let definition = self.register_task(id, generation).await?;
-        definition.filter(|definition| definition.home == home).ok_or_else(|| Fault::Nonsense {
+        let TaskSpec { workspace: id, generation, home, .. } = spec;
+        let wanted = template(&self.settings, home).map_err(sorting::broken)?;
+        if let Some(registered) = known.defined(*generation, &wanted) {
+            return Ok(registered.clone());
+        }
+        let definition = self.register_task(id, *generation).await?;
+        definition.filter(|it| it.template == wanted).ok_or_else(|| Fault::Nonsense {
             service: SERVICE,
             words: format!("{home} is not the home that is on record for {id}"),
         })

@@ -1,8 +1,8 @@
 //! Starting a task: on record first, then ECS, then its name on record.
 //!
-//! ECS keeps a client token for a day, the record for a month. What the record has no answer to
-//! within the day is asked of ECS by the same token; after the day it is looked for by name, and
-//! refused when it is not found, for it may have lived and ended unseen.
+//! ECS keeps a client token for a day, the record keeps the last start's for good. What the record has
+//! no answer to within the day is asked of ECS by the same token; after the day it is looked for by
+//! name, and refused when it is not found, for it may have lived and ended unseen.
 
 use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::{
@@ -15,7 +15,7 @@ use ports::{Fault, Task, TaskSpec, TaskStatus};
 
 use super::definition::{overrides, tag};
 use super::names::started_by;
-use super::record::{Registered, Start};
+use super::record::{Registered, Start, State};
 use super::role::{ENVIRONMENT_TAG, WORKSPACE_TAG};
 use super::sorting::{self, Refusal, broken, failure};
 use super::{EcsCompute, OPEN_FOR, SERVICE, failed};
@@ -25,21 +25,26 @@ use crate::marks::mark;
 /// How often the place is asked for again when somebody else's change came between.
 const CLAIMS_MAX: u32 = 4;
 
+/// What asking for the place came to.
+enum Claim {
+    /// This start led to a task before.
+    Known(TaskId),
+    /// The place is this start's, and what is on record besides.
+    Ours(Start, Box<State>),
+}
+
 impl EcsCompute {
     /// Starts a task, or gives the one that its token started before.
     pub(super) async fn run_task(&self, spec: &TaskSpec) -> Result<TaskId, Fault> {
-        let (id, token) = (&spec.workspace, &spec.client_token);
-        if let Some(known) = self.record.started(id, token).await? {
-            return Ok(known);
-        }
-        let start = self.claim(spec).await?;
-        if let Some(arn) = &start.arn {
-            return self.keep(spec, arn).await;
-        }
+        let id = &spec.workspace;
+        let (start, state) = match self.claim(spec).await? {
+            Claim::Known(task) => return Ok(task),
+            Claim::Ours(start, state) => (start, state),
+        };
         if !token_is_believed(start.at_ms, self.now_ms()) {
             return self.adopt_or_refuse(spec, &start).await;
         }
-        let definition = match self.definition_for(id, spec.generation, &spec.home).await {
+        let definition = match self.definition_for(spec, &state).await {
             Ok(definition) => definition,
             Err(fault) => {
                 self.record.give_back(id, &start).await?;
@@ -67,29 +72,32 @@ impl EcsCompute {
     }
 
     /// Takes the workspace's one place for this start, or gives the place that it has.
-    async fn claim(&self, spec: &TaskSpec) -> Result<Start, Fault> {
+    async fn claim(&self, spec: &TaskSpec) -> Result<Claim, Fault> {
         let wanted = mark(spec.generation, spec.attempt);
-        let mut gone: Option<String> = None;
+        let mut gone: Option<Start> = None;
         for _ in 0..CLAIMS_MAX {
-            let claimed = self.record.claim(spec, gone.as_deref(), self.now_ms()).await?;
-            let known = match claimed {
-                Ok(state) => return state.start.ok_or(Fault::Conflict),
+            let known = match self.record.claim(spec, gone.as_ref(), self.now_ms()).await? {
+                Ok(state) => return ours(state),
                 Err(known) => known,
             };
+            if let Some(task) = known.task_of(&spec.client_token) {
+                return Ok(Claim::Known(task));
+            }
             if known.stopped >= wanted {
                 return Err(stopped(spec));
             }
             gone = match known.start {
-                None => None,
                 Some(start) if start.token == spec.client_token => {
                     match self.record.ask_again(spec, self.now_ms()).await? {
-                        Ok(state) => return state.start.ok_or(Fault::Conflict),
+                        Ok(state) => return ours(state),
                         // Stopped, or given back by a twin of ours: look again.
                         Err(_) => None,
                     }
                 }
+                _ if known.is_past(&wanted) => return Err(overtaken(spec)),
+                None => None,
                 Some(other) => match self.sight(&spec.workspace, &other).await? {
-                    Sight::Gone => Some(other.token),
+                    Sight::Gone => Some(other),
                     Sight::Alive => {
                         let resource = format!("the one running agent of {}", spec.workspace);
                         return Err(Fault::Taken { resource });
@@ -170,8 +178,7 @@ impl EcsCompute {
 
     /// Writes the task's name down; one that was stopped or replaced meanwhile must not live.
     async fn keep(&self, spec: &TaskSpec, arn: &str) -> Result<TaskId, Fault> {
-        let now_s = self.now_ms() / 1_000;
-        let named = self.record.name(spec, arn, now_s).await?;
+        let named = self.record.name(spec, arn).await?;
         let (state, ours) = match named {
             Ok(state) => (state, true),
             Err(state) => (*state, false),
@@ -212,6 +219,17 @@ impl EcsCompute {
 fn is_of(task: &Task, spec: &TaskSpec) -> bool {
     task.workspace == spec.workspace
         && (task.generation, task.attempt) == (spec.generation, spec.attempt)
+}
+
+fn ours(state: State) -> Result<Claim, Fault> {
+    let start = state.start.clone().ok_or(Fault::Conflict)?;
+    Ok(Claim::Ours(start, Box::new(state)))
+}
+
+fn overtaken(spec: &TaskSpec) -> Fault {
+    let TaskSpec { generation, attempt, .. } = spec;
+    let words = format!("a start after generation {generation}, try {attempt}, was faster");
+    Fault::Refused(Reason::new(ReasonClass::Taken, words))
 }
 
 fn stopped(spec: &TaskSpec) -> Fault {

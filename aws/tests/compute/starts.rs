@@ -143,6 +143,40 @@ async fn a_known_start_gives_its_task_after_weeks() {
     assert_eq!(alive(&world), 0);
 }
 
+/// Whatever became of the tasks: nobody stopped them, so no fence says so.
+#[tokio::test]
+async fn a_start_that_comes_after_a_later_one_starts_nothing() {
+    let world = world().await;
+    let [first, second] = [world.spec("ann", 1, 1).await, world.spec("ann", 1, 2).await];
+    let mut tasks = Vec::new();
+    for spec in [&first, &second] {
+        let task = world.compute.run(spec).await.expect("started");
+        world.fake.end_task(&task.0, "SpotInterruption", "Your Spot Task was interrupted.");
+        tasks.push(task);
+    }
+    for (spec, task) in [&first, &second].into_iter().zip(&tasks) {
+        assert_eq!(world.compute.run(spec).await.expect("the ended one"), *task);
+    }
+    gone(&world, &second).await;
+    let late = world.compute.run(&first).await;
+    assert!(matches!(late, Err(Fault::Refused(_))), "{late:?}");
+    let late = world.compute.run(&second).await.expect("the ended one");
+    assert_eq!(late, tasks[1]);
+    assert_eq!(world.fake.asked("ecs.RunTask").len(), 2);
+}
+
+/// A start reads and writes no more than it must: it is our own work, and DynamoDB's bill.
+#[tokio::test]
+async fn a_start_after_its_registration_registers_nothing_again() {
+    let world = world().await;
+    let spec = world.spec("ann", 1, 1).await;
+    world.compute.register(&spec.workspace, spec.generation).await.expect("registered");
+    let looked = world.fake.asked("ecs.DescribeTaskDefinition").len();
+    world.compute.run(&spec).await.expect("started");
+    assert_eq!(world.fake.asked("ecs.RegisterTaskDefinition").len(), 1);
+    assert_eq!(world.fake.asked("ecs.DescribeTaskDefinition").len(), looked);
+}
+
 #[tokio::test]
 async fn a_task_that_is_not_seen_yet_is_not_gone() {
     let world = world().await;

@@ -37,14 +37,27 @@ struct Start {
 struct Record {
     stopped: Mark,
     start: Option<Start>,
+    /// The last that led to a task and has the place no more.
+    last: Option<Start>,
+}
+
+impl Record {
+    /// The task that a token led to, if it is the last that did.
+    fn task_of(&self, token: &str) -> Option<TaskId> {
+        let starts = self.start.iter().chain(&self.last);
+        starts.filter(|start| start.token == token).find_map(|start| start.task.clone())
+    }
+
+    /// Whether a start after this mark has or had the place.
+    fn is_past(&self, mark: Mark) -> bool {
+        self.start.iter().chain(&self.last).any(|start| start.mark > mark)
+    }
 }
 
 /// The adapter's table.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     rows: BTreeMap<WorkspaceId, Record>,
-    /// Which task each client token led to.
-    named: BTreeMap<String, TaskId>,
 }
 
 /// What a claim came to.
@@ -60,13 +73,16 @@ enum Claim {
 impl Records {
     /// Takes the place for a start, from the one that is over if one is.
     fn claim(&mut self, spec: &TaskSpec, over: Option<&str>, now: i64) -> Result<Claim, Fault> {
-        if let Some(known) = self.named.get(&spec.client_token) {
-            return Ok(Claim::Known(known.clone()));
-        }
         let (token, mark) = (spec.client_token.clone(), (spec.generation, spec.attempt));
         let row = self.rows.entry(spec.workspace.clone()).or_default();
+        if let Some(known) = row.task_of(&token) {
+            return Ok(Claim::Known(known));
+        }
         if row.stopped >= mark {
             return Err(refused("a stop was faster"));
+        }
+        if row.is_past(mark) {
+            return Err(refused("a later start was faster"));
         }
         match &mut row.start {
             Some(start) if start.token == token => {
@@ -75,6 +91,7 @@ impl Records {
             }
             Some(other) if Some(other.token.as_str()) != over => Ok(Claim::Others(other.clone())),
             Some(_) | None => {
+                row.last = row.start.take().filter(|it| it.task.is_some()).or(row.last.take());
                 row.start = Some(Start { token, mark, at_ms: now, asked_ms: now, task: None });
                 Ok(Claim::Ours { at_ms: now })
             }
@@ -87,7 +104,6 @@ impl Records {
         let ours = row.start.as_mut().filter(|start| start.token == spec.client_token);
         let Some(start) = ours else { return false };
         start.task = Some(task.clone());
-        self.named.insert(spec.client_token.clone(), task.clone());
         row.stopped < (spec.generation, spec.attempt)
     }
 

@@ -114,15 +114,13 @@ fn the_lease_token_is_the_sidecars_alone() {
 
 #[test]
 fn a_template_is_another_as_soon_as_anything_in_it_is() {
-    let (settings, home) = (settings(), home());
-    let of = |settings: &TaskSettings, home: &Home| template(settings, home).expect("JSON");
+    let (settings, home) = (settings(), home().place());
+    let of = |settings: &TaskSettings, place: &str| template(settings, place).expect("JSON");
     let first = of(&settings, &home);
     assert_eq!(of(&settings.clone(), &home.clone()), first);
     let agent_image = "registry/agent@sha256:c".to_owned();
     let image = TaskSettings { agent_image, ..settings.clone() };
-    let moved = Home { access_point: "fsap-2".to_owned(), ..home.clone() };
-    let other = Home { uid: 10_002, ..home.clone() };
-    for changed in [of(&image, &home), of(&settings, &moved), of(&settings, &other)] {
+    for changed in [of(&image, &home), of(&settings, "fs-1/fsap-2"), of(&settings, "fs-2/fsap-1")] {
         assert_ne!(changed, first);
     }
 }
