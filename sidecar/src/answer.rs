@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::Secret;
-use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use ports::Lease;
@@ -138,9 +138,17 @@ pub(crate) fn unrecorded(_: NoRoom) -> Refusal {
     Refusal::new(Kind::Unavailable, words).after(5)
 }
 
+/// How long a head may be, in bytes: official clients send one or two thousand.
+const HEAD_LENGTH_MAX: usize = 64 * 1024;
+
 /// What makes a request odd before its path is looked at.
 fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refusal> {
     let bad = |words| Err(Refusal::new(Kind::BadRequest, words));
+    let path = head.uri.path_and_query().map_or(0, |place| place.as_str().len());
+    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if path + head.headers.iter().map(line).sum::<usize>() > HEAD_LENGTH_MAX {
+        return bad("the path and the headers are longer than 64 KB together");
+    }
     if head.uri.scheme().is_some()
         || head.uri.authority().is_some()
         || head.method == Method::CONNECT

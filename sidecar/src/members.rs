@@ -212,21 +212,25 @@ impl Members {
     }
 }
 
-/// To behind the end of a string, or of the part; and how the string goes on, if it does.
-fn string(text: Text, part: &[u8], mut at: usize) -> (usize, Option<Text>) {
-    if text == Text::Escaped {
-        at += 1;
-    }
-    while let Some(offset) = memchr::memchr2(b'"', b'\\', &part[at..]) {
-        if part[at + offset] == b'"' {
-            return (at + offset + 1, None);
+/// To behind the end of a string, or of the part; and how the string goes on, if it does. Quotes alone
+/// are looked for, which takes half the time of looking for backslashes too.
+fn string(text: Text, part: &[u8], at: usize) -> (usize, Option<Text>) {
+    let from = at + usize::from(text == Text::Escaped);
+    let mut next = from;
+    while let Some(offset) = memchr::memchr(b'"', &part[next..]) {
+        let quote = next + offset;
+        if !escapes(&part[from..quote]) {
+            return (quote + 1, None);
         }
-        at += offset + 2;
-        if at > part.len() {
-            return (part.len(), Some(Text::Escaped));
-        }
+        next = quote + 1;
     }
-    (part.len(), Some(Text::Plain))
+    let after = if escapes(&part[from..]) { Text::Escaped } else { Text::Plain };
+    (part.len(), Some(after))
+}
+
+/// Whether the byte behind this text of a string is escaped: after an odd number of backslashes.
+fn escapes(text: &[u8]) -> bool {
+    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 fn space(byte: u8) -> bool {

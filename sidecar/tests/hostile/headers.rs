@@ -364,7 +364,13 @@ async fn heads_beyond_the_bounds_are_refused_and_large_ones_within_them_are_not(
     }
     let long = |n: usize| format!("{}x-long: {}\r\n", token(), "a".repeat(n));
     served(&site, "/anthropic/v1/messages", long(30_000).as_bytes()).await;
-    for lines in [long(140_000), format!("{}{}: x\r\n", token(), "n".repeat(70_000))] {
+    served(&site, "/anthropic/v1/messages", long(60_000).as_bytes()).await;
+    for lines in [
+        long(65_537),
+        long(140_000),
+        long(300_000),
+        format!("{}{}: x\r\n", token(), "n".repeat(70_000)),
+    ] {
         refused(&site, "/anthropic/v1/messages", lines.as_bytes()).await;
     }
 }
