@@ -57,7 +57,7 @@ pub(crate) struct Deployment {
     pub(crate) environment: Environment,
     pub(crate) fake: Arc<Fake>,
     pub(crate) bus: Bus,
-    config: SdkConfig,
+    pub(crate) config: SdkConfig,
     /// Who calls functions besides queues and people.
     pub(crate) others: tokio::task::JoinSet<()>,
 }

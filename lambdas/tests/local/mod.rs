@@ -23,7 +23,7 @@ pub(crate) mod own;
 pub(crate) mod roles;
 pub(crate) mod stacks;
 pub(crate) mod template;
-mod units;
+pub(crate) mod units;
 
 /// Where the local AWS says that it is.
 const REGION: &str = "eu-central-1";

@@ -127,19 +127,20 @@ fn messages(counts: &Counts, prices: &Prices) -> Vec<Line> {
 }
 
 fn tables(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
-    let (append, batch, counted) = (writes::append(), writes::batch(1.0), journey());
+    let (batch, counted) = (writes::batch(1.0), journey());
+    let (one_writes, one_reads) = (counted.use_write_units, counted.use_read_units);
     let gb = f64::from(wish.users) * TABLE_GB_A_PERSON;
-    let written = counts.starts * counted.write_units + counts.activities * append;
-    let read = counts.starts * counted.read_units + counts.activities * READS_AN_APPEND;
+    let written = counts.starts * counted.write_units + counts.activities * one_writes;
+    let read = counts.starts * counted.read_units + counts.activities * one_reads;
     let raw = counts.calls * usage_path::firehose_kb(1.0) / KB_A_GB;
     let lain = counts.calls * writes::RECORD_KB / KB_A_GB;
     let active = &counts.activities_formula;
-    let appended =
-        format!("starts × {} units, {COUNTED} + {append} units × {active}", counted.write_units);
-    let loads = format!(
-        "starts × {} units, {COUNTED} + {READS_AN_APPEND} units × {active}",
-        counted.read_units
+    let appended = format!(
+        "starts × {} units, {COUNTED} + {one_writes} units × {active}",
+        counted.write_units
     );
+    let loads =
+        format!("starts × {} units, {COUNTED} + {one_reads} units × {active}", counted.read_units);
     let kept = format!("people × {TABLE_GB_A_PERSON} GB");
     let name = "DynamoDB";
     vec![
@@ -157,9 +158,6 @@ fn tables(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
         line(("Firehose, S3", "kept"), lain, &prices.s3_gb_month, "calls × a record, each month"),
     ]
 }
-
-/// The fold before each append, and what is looked at to order it.
-const READS_AN_APPEND: f64 = 3.0;
 
 fn secrets(wish: &Wish, counts: &Counts, prices: &Prices) -> Vec<Line> {
     let looks = counts.used * wish.calls.min(per_hour(KEYS_BELIEVED));
