@@ -119,6 +119,11 @@ impl Fake {
         state.tick();
     }
 
+    /// Every event of a task is lost from now on.
+    pub fn lose_events_of(&self, arn: &str) {
+        self.state().ecs.lose_events_of(arn);
+    }
+
     /// Somebody makes a rule by hand, for a group of their own.
     pub fn foreign_rule(&self, listener: &str, priority: u32) {
         self.state().elb.foreign_rule(listener, priority);

@@ -4,7 +4,7 @@
 use aws::leases::DynamoLeases;
 use aws::routes::DynamoRoutes;
 use aws::suspects::DynamoSuspects;
-use events::{Attempt, Event, Gen, Secret, StartCause, WorkspaceId};
+use events::{Attempt, Event, Gen, Secret, StartCause, TaskState, WorkspaceId};
 use jiff::SignedDuration;
 use ports::{Lease, Leases, Route, Routes, Suspects};
 use serde_json::{Value, json};
@@ -33,6 +33,26 @@ pub(crate) async fn finds_who_was_lost(cloud: &Cloud, dan: &WorkspaceId) {
     sweep(cloud);
     cloud.recorded(dan, |event| matches!(event, Event::Ready { .. })).await;
     cloud.told("sweeper", "Late", 1).await;
+}
+
+/// Dan's task ends, and the word of it is lost: the sweeper asks after whoever is up and has no task.
+pub(crate) async fn finds_an_end_that_nobody_was_told_of(cloud: &Cloud, dan: &WorkspaceId) {
+    let his = format!("/{dan}/");
+    let (task, _) =
+        cloud.fake.living().into_iter().find(|(_, by)| by.contains(&his)).expect("dan's task");
+    cloud.fake.lose_events_of(&task);
+    cloud.fake.end_task(&task, "SpotInterruption", "Your Spot Task was interrupted.");
+    let ended = |event: &Event| {
+        matches!(event, Event::TaskChanged { state: TaskState::Stopped { .. }, .. })
+    };
+    for _ in 0..LOOKS_MAX {
+        sweep(cloud);
+        if cloud.has_on_record(dan, ended).await {
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    panic!("nobody finds out that dan's task has ended");
 }
 
 /// A task, a route and a lease of somebody of whom nothing is on record.

@@ -75,7 +75,9 @@ impl Ecs {
     pub(crate) fn tick(&mut self, now_ms: u64) {
         for task in self.tasks.values_mut() {
             while task.advance(now_ms) {
-                self.events.push(task.event(now_ms));
+                if !task.untold {
+                    self.events.push(task.event(now_ms));
+                }
             }
         }
     }
@@ -90,6 +92,13 @@ impl Ecs {
     pub(crate) fn end(&mut self, arn: &str, code: &str, reason: &str, now_ms: u64) {
         if let Some(task) = self.tasks.get_mut(arn) {
             task.told_to_stop(code, reason, now_ms);
+        }
+    }
+
+    /// Whatever becomes of a task is told nobody from now on.
+    pub(crate) fn lose_events_of(&mut self, arn: &str) {
+        if let Some(task) = self.tasks.get_mut(arn) {
+            task.untold = true;
         }
     }
 

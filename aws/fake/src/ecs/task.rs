@@ -24,6 +24,8 @@ pub(crate) struct Task {
     /// Not described before this.
     pub(crate) seen_from_ms: u64,
     pub(crate) stopped_ms: Option<u64>,
+    /// What becomes of it is told nobody from now on.
+    pub(crate) untold: bool,
     last: &'static str,
     version: u64,
     asked: Value,
@@ -68,6 +70,7 @@ impl Task {
             desired: "RUNNING",
             seen_from_ms: now_ms + millis(habits.unseen),
             stopped_ms: None,
+            untold: false,
             last: "PROVISIONING",
             version: 1,
             asked: asked.clone(),
