@@ -76,7 +76,8 @@ pub trait Compute: Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Taken`] while another task of the workspace is alive; [`Fault::Refused`] for a
-    /// generation up to which [`Compute::stop`] was called: a late message starts nothing.
+    /// generation up to which [`Compute::stop`] was called: a late message starts nothing. So may be
+    /// one for a try before the last that led to a task, for nobody asks for it in earnest.
     async fn run(&self, spec: &TaskSpec) -> Result<TaskId, Fault>;
 
     /// What a task is doing. `None`: no task of this name is known; fresh tasks may be missed.

@@ -221,8 +221,8 @@ fn is_of(task: &Task, spec: &TaskSpec) -> bool {
         && (task.generation, task.attempt) == (spec.generation, spec.attempt)
 }
 
-fn ours(state: State) -> Result<Claim, Fault> {
-    let start = state.start.clone().ok_or(Fault::Conflict)?;
+fn ours(mut state: State) -> Result<Claim, Fault> {
+    let start = state.start.take().ok_or(Fault::Conflict)?;
     Ok(Claim::Ours(start, Box::new(state)))
 }
 

@@ -10,7 +10,7 @@ use ports::{Lease, Leases, Route, Routes, Suspects};
 use serde_json::{Value, json};
 
 use super::Cloud;
-use super::cloud::{LOOK_EVERY, LOOKS_MAX};
+use super::cloud::LOOKS_MAX;
 use crate::local;
 
 /// Longer than something must have been suspected before it is removed.
@@ -20,6 +20,17 @@ const NOBODYS: Gen = Gen(7);
 
 fn sweep(cloud: &Cloud) {
     cloud.invoke("sweeper", &json!({ "environment": cloud.environment.to_string() }));
+}
+
+/// Sweeps again and again until it is so: what is told to end takes its time.
+async fn sweeps_until(cloud: &Cloud, so: impl AsyncFn() -> bool) {
+    for _ in 0..LOOKS_MAX {
+        sweep(cloud);
+        if so().await {
+            return;
+        }
+    }
+    panic!("{LOOKS_MAX} sweeps were in vain");
 }
 
 /// Dan's login is on record, and whoever wrote it down died before anybody was nudged. No sequencer has
@@ -45,14 +56,7 @@ pub(crate) async fn finds_an_end_that_nobody_was_told_of(cloud: &Cloud, dan: &Wo
     let ended = |event: &Event| {
         matches!(event, Event::TaskChanged { state: TaskState::Stopped { .. }, .. })
     };
-    for _ in 0..LOOKS_MAX {
-        sweep(cloud);
-        if cloud.has_on_record(dan, ended).await {
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    panic!("nobody finds out that dan's task has ended");
+    sweeps_until(cloud, async || cloud.has_on_record(dan, ended).await).await;
 }
 
 /// A task, a route and a lease of somebody of whom nothing is on record.
@@ -83,15 +87,9 @@ pub(crate) async fn takes_away_what_nobody_owns(cloud: &Cloud, eve: &WorkspaceId
     let known = suspects.list().await.expect("a list").into_iter().map(|(suspect, _)| suspect);
     let then = cloud.bus.now().saturating_sub(AGO).expect("in range");
     suspects.compare(then, &known.collect::<Vec<_>>()).await.expect("written");
-    for _ in 0..LOOKS_MAX {
-        sweep(cloud);
-        if cloud.fake.living().iter().all(|(arn, _)| *arn != task) {
-            break;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    let is_gone = async || cloud.fake.living().iter().all(|(arn, _)| *arn != task);
+    sweeps_until(cloud, is_gone).await;
     cloud.told("sweeper", "Removed", 2).await;
-    assert!(cloud.fake.living().iter().all(|(arn, _)| *arn != task), "it runs on");
     assert_eq!(routes.find(eve).await.expect("a look"), None);
     assert!(leases.list().await.expect("a list").iter().all(|lease| lease.workspace != *eve));
 }
