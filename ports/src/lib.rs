@@ -1,7 +1,7 @@
 //! What the outside world must do for us: one trait a file, in our words and with only the calls
 //! that we make.
 //!
-//! Every adapter (`local`, later `aws`) passes the same suite, [`conformance`]. Nothing here
+//! Every adapter (`local` and `aws`) passes the same suite, [`conformance`]. Nothing here
 //! touches the outside itself.
 
 pub mod agents;
