@@ -72,6 +72,17 @@ pub enum Completion {
     Failed,
 }
 
+impl Completion {
+    /// Its word in JSON, for who writes many.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Aborted => "aborted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One request to a provider. Its envelope's id is what it is counted once by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -15,7 +15,7 @@ use events::{Envelope, Reason, ReasonClass, WorkspaceId};
 use jiff::Timestamp;
 use ports::{BatchBounds, Fault, Spending, UsageSink, UsageTotals};
 
-use crate::genai;
+use crate::genai::Lines;
 use crate::settings::Problem;
 use crate::totals;
 
@@ -99,13 +99,13 @@ impl UsageSink for Ledger {
 
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
         // A line is about 800 bytes.
-        let mut lines = Vec::with_capacity(batch.len() * 1024);
+        let mut lines = Lines::with_capacity(batch.len() * 1024);
         for few in batch.chunks(LINES_AT_ONCE) {
-            few.iter().for_each(|envelope| genai::line(envelope, &mut lines));
+            few.iter().for_each(|envelope| lines.add(envelope));
             // Requests go first.
             tokio::task::yield_now().await;
         }
-        let sink = Arc::clone(&self.sink);
+        let (sink, lines) = (Arc::clone(&self.sink), lines.end());
         let written = tokio::task::spawn_blocking(move || {
             sink.lock().unwrap_or_else(PoisonError::into_inner).write(&lines)
         });

@@ -68,7 +68,7 @@ impl Written<'_> {
         let (name, line) = match self {
             Self::UnderWay(line) => ("under_way", line),
             Self::Ended(line) => ("ended", line),
-            Self::Settled(_) => return json::other(to, self),
+            Self::Settled(ids) => return settled(ids, to),
         };
         to.push(b'{');
         json::text(to, name);
@@ -78,7 +78,17 @@ impl Written<'_> {
     }
 }
 
+/// Writes which the ledger has.
+fn settled(ids: &[EventId], to: &mut Vec<u8>) {
+    to.extend_from_slice(b"{\"settled\":[");
+    for (n, id) in ids.iter().enumerate() {
+        json::plain(if n == 0 { to } else { next(to) }, id.text(&mut [0; 36]));
+    }
+    to.extend_from_slice(b"]}");
+}
+
 impl<'a> Line<'a> {
+    /// Each value as serde writes it; a test holds the two together.
     fn write(&self, to: &mut Vec<u8>) {
         let Self(
             id,
@@ -99,26 +109,40 @@ impl<'a> Line<'a> {
             raw,
         ) = self;
         to.push(b'[');
-        json::text(to, id.text(&mut [0; 36]));
+        json::plain(to, id.text(&mut [0; 36]));
         match subject {
-            Some(workspace) => json::text(next(to), workspace.as_str()),
-            None => json::other(next(to), &()),
+            Some(workspace) => json::plain(next(to), workspace.as_str()),
+            None => json::null(next(to)),
         }
-        json::other(next(to), time);
-        json::other(next(to), started);
-        json::other(next(to), duration_ms);
-        json::other(next(to), generation);
-        for word in [team.as_str(), provider, model, &key.0] {
+        json::number(next(to), *time);
+        json::number(next(to), *started);
+        json::number(next(to), *duration_ms);
+        json::number(next(to), generation.0);
+        json::plain(next(to), team.as_str());
+        for word in [&**provider, &**model, key.0.as_str()] {
             json::text(next(to), word);
         }
-        json::other(next(to), status);
-        json::other(next(to), completion);
-        json::other(next(to), tokens);
-        json::other(next(to), estimated);
-        json::other(next(to), &**cost);
+        json::number(next(to), *status);
+        json::plain(next(to), completion.word());
+        next(to).push(b'[');
+        for (n, count) in tokens.iter().enumerate() {
+            json::number(if n == 0 { to } else { next(to) }, *count);
+        }
+        to.push(b']');
+        json::truth(next(to), *estimated);
+        match &**cost {
+            Cost::Known { pico_dollars, table } => {
+                next(to).extend_from_slice(b"{\"kind\":\"known\",\"picoDollars\":");
+                json::number(to, *pico_dollars);
+                next(to).extend_from_slice(b"\"table\":");
+                json::text(to, table);
+                to.push(b'}');
+            }
+            unknown @ Cost::Unknown { .. } => json::other(next(to), unknown),
+        }
         match raw {
             Some(raw) => json::value(next(to), raw),
-            None => json::other(next(to), &()),
+            None => json::null(next(to)),
         }
         to.push(b']');
     }
