@@ -37,9 +37,11 @@ enum Item {
 #[derive(Debug)]
 pub(crate) struct NoRoom;
 
-/// The near end of the backlog.
+/// The near end of the backlog. Cheap to clone: each request has one.
 #[derive(Clone)]
-pub(crate) struct Outbox {
+pub(crate) struct Outbox(Arc<Near>);
+
+struct Near {
     backlog: mpsc::Sender<Item>,
     journal: Arc<Journal>,
     when_full: WhenFull,
@@ -55,7 +57,7 @@ pub(crate) struct Outbox {
 pub(crate) struct Place {
     /// Room in the backlog, or none if the journal is what the record will wait in.
     room: Option<mpsc::OwnedPermit<Item>>,
-    outbox: Outbox,
+    near: Arc<Near>,
     /// Whose span the request is within, and what it asked for.
     #[cfg(feature = "otel")]
     trace: (Option<Context>, Option<Asked>),
@@ -74,7 +76,7 @@ impl Outbox {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
         let journal = Arc::new(journal);
         metrics.usage.on_disk.found(journal.count_left() as u64);
-        let outbox = Self {
+        let near = Near {
             backlog,
             journal,
             when_full,
@@ -84,17 +86,22 @@ impl Outbox {
             #[cfg(feature = "otel")]
             traces: None,
         };
-        let (journal, metrics) = (Arc::clone(&outbox.journal), Arc::clone(metrics));
-        let hurry = Arc::clone(&outbox.hurry);
+        let (journal, metrics) = (Arc::clone(&near.journal), Arc::clone(metrics));
+        let hurry = Arc::clone(&near.hurry);
         let courier = Courier { receiver, usage, ids, journal, metrics, hurry, next: None };
         tokio::spawn(courier.run());
-        outbox
+        Self(Arc::new(near))
     }
 
-    /// The same, and each record becomes a span as well.
+    /// The same, and each record becomes a span as well. To be called before it is cloned.
     #[cfg(feature = "otel")]
-    pub(crate) fn traced(self, traces: Option<Traces>) -> Self {
-        Self { traces, ..self }
+    pub(crate) fn traced(mut self, traces: Option<Traces>) -> Self {
+        let near = Arc::get_mut(&mut self.0);
+        debug_assert!(near.is_some(), "somebody has it already");
+        if let Some(near) = near {
+            near.traces = traces;
+        }
+        self
     }
 
     /// A place for one record.
@@ -102,14 +109,14 @@ impl Outbox {
     /// # Errors
     /// The backlog is full and there is no journal, or nobody hands over any more.
     pub(crate) fn reserve(&self) -> Result<Place, NoRoom> {
-        let room = self.backlog.clone().try_reserve_owned().ok();
-        let must_have = !self.journal.is_kept() && self.when_full == WhenFull::Refuse;
-        if room.is_none() && (must_have || self.backlog.is_closed()) {
+        let room = self.0.backlog.clone().try_reserve_owned().ok();
+        let must_have = !self.0.journal.is_kept() && self.0.when_full == WhenFull::Refuse;
+        if room.is_none() && (must_have || self.0.backlog.is_closed()) {
             return Err(NoRoom);
         }
         Ok(Place {
             room,
-            outbox: self.clone(),
+            near: Arc::clone(&self.0),
             #[cfg(feature = "otel")]
             trace: (None, None),
         })
@@ -123,7 +130,7 @@ impl Outbox {
         if self.reserve().is_err() {
             return Err("too many usage records wait for the ledger".to_owned());
         }
-        match (self.journal.check(), self.when_full) {
+        match (self.0.journal.check(), self.0.when_full) {
             (Ok(()), _) => Ok(None),
             (Err(error), WhenFull::Refuse) => Err(error.to_string()),
             (Err(error), WhenFull::CountAndGoOn) => Ok(Some(error.to_string())),
@@ -132,21 +139,30 @@ impl Outbox {
 
     /// How long the journal's files are, in bytes; `None` when there is no journal.
     pub(crate) fn journal_length(&self) -> Option<u64> {
-        self.journal.length()
+        self.0.journal.length()
     }
 
     /// Waits until all that was recorded by now is handed over. Without an end while the ledger is
     /// away.
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
-        if self.backlog.send(Item::Flush(done)).await.is_ok() {
-            self.hurry.notify_one();
+        if self.0.backlog.send(Item::Flush(done)).await.is_ok() {
+            self.0.hurry.notify_one();
             // An error means that the task is gone, and with it whatever could be waited for.
             let _gone = wait.await;
         }
         #[cfg(feature = "otel")]
-        if let Some(traces) = &self.traces {
+        if let Some(traces) = &self.0.traces {
             traces.flush().await;
+        }
+    }
+}
+
+impl Near {
+    /// Waits for others to write with, if there are any.
+    async fn others(&self, ticket: &Ticket) {
+        if self.metrics.requests.get() > 1 {
+            ticket.others().await;
         }
     }
 }
@@ -155,7 +171,7 @@ impl Place {
     /// The span of the request is within its client's, as far as the headers tell one.
     #[cfg(feature = "otel")]
     pub(crate) fn within(mut self, headers: &http::HeaderMap) -> Self {
-        if self.outbox.traces.is_some() {
+        if self.near.traces.is_some() {
             self.trace.0 = Context::read(headers);
         }
         self
@@ -174,9 +190,9 @@ impl Place {
     /// # Errors
     /// It cannot be written down, and the configuration wants it refused then.
     pub(crate) async fn begin(&self, record: &Envelope) -> Result<(), NoRoom> {
-        let Some(ticket) = self.outbox.journal.begin(record) else { return Ok(()) };
-        ticket.others().await;
-        match (ticket.write(), self.outbox.when_full) {
+        let Some(ticket) = self.near.journal.begin(record) else { return Ok(()) };
+        self.near.others(&ticket).await;
+        match (ticket.write(), self.near.when_full) {
             (false, WhenFull::Refuse) => Err(NoRoom),
             (true, _) | (false, WhenFull::CountAndGoOn) => Ok(()),
         }
@@ -184,32 +200,31 @@ impl Place {
 
     /// Takes the record. Once its ending is over or dropped, the record outlives the process if
     /// there is a journal.
-    pub(crate) fn end(self, record: Envelope) -> Option<Ending> {
-        let usage = &self.outbox.metrics.usage;
+    pub(crate) fn end(self, record: Box<Envelope>) -> Option<Ending> {
+        let usage = &self.near.metrics.usage;
         if let Event::UsageRecorded(record) = &record.event {
-            self.outbox.metrics.recorded(record);
+            self.near.metrics.recorded(record);
         }
         #[cfg(feature = "otel")]
-        if let Some(traces) = &self.outbox.traces {
+        if let Some(traces) = &self.near.traces {
             let (parent, asked) = &self.trace;
             traces.ended(&record, asked.as_ref(), parent.as_ref());
         }
-        let ticket = self.outbox.journal.end(&record);
-        let metrics = &self.outbox.metrics;
-        let ending = ticket.map(|ticket| Ending { ticket, metrics: Arc::clone(metrics) });
+        let ticket = self.near.journal.end(&record);
+        let ending = ticket.map(|ticket| Ending { ticket, near: Arc::clone(&self.near) });
         let (id, time) = (record.id, record.time);
-        let item = Item::Record(Box::new(record));
+        let item = Item::Record(record);
         // Counted before it can be gone again.
         usage.in_memory.joined(time);
         let item = match self.room {
             Some(room) => {
                 let backlog = room.send(item);
-                if BACKLOG_MAX - backlog.capacity() >= self.outbox.batch {
-                    self.outbox.hurry.notify_one();
+                if BACKLOG_MAX - backlog.capacity() >= self.near.batch {
+                    self.near.hurry.notify_one();
                 }
                 return ending;
             }
-            None => match self.outbox.backlog.try_send(item) {
+            None => match self.near.backlog.try_send(item) {
                 Ok(()) => return ending,
                 Err(full) => full.into_inner(),
             },
@@ -218,7 +233,7 @@ impl Place {
         drop(ending);
         usage.in_memory.left(1);
         usage.on_disk.joined(time);
-        if self.outbox.journal.leave(id) {
+        if self.near.journal.leave(id) {
             return None;
         }
         usage.on_disk.left(1);
@@ -235,13 +250,13 @@ impl Place {
 /// A record on its way into the journal. Dropping it writes it.
 pub(crate) struct Ending {
     ticket: Ticket,
-    metrics: Arc<Metrics>,
+    near: Arc<Near>,
 }
 
 impl Ending {
     /// Writes it together with those of others who are ready.
     pub(crate) async fn written(self) {
-        self.ticket.others().await;
+        self.near.others(&self.ticket).await;
     }
 }
 
@@ -249,7 +264,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         // Why it is not kept was said; it is handed over from memory all the same.
         if !self.ticket.write() {
-            self.metrics.usage.unkept.one();
+            self.near.metrics.usage.unkept.one();
         }
     }
 }
@@ -262,7 +277,7 @@ mod tests {
     fn outbox(when_full: WhenFull) -> (Outbox, mpsc::Receiver<Item>) {
         let (backlog, receiver) = mpsc::channel(BACKLOG_MAX);
         let (journal, metrics) = (Arc::new(Journal::none()), Metrics::new(&[]));
-        let outbox = Outbox {
+        let near = Near {
             backlog,
             journal,
             when_full,
@@ -272,7 +287,7 @@ mod tests {
             #[cfg(feature = "otel")]
             traces: None,
         };
-        (outbox, receiver)
+        (Outbox(Arc::new(near)), receiver)
     }
 
     #[test]

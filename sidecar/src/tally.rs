@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use events::limits::Used;
-use events::price::PriceTable;
-use events::usage::{Completion, UsageRecord};
+use events::price::{Cost, PriceTable};
+use events::usage::{Completion, Tokens, UsageRecord};
 use events::{Envelope, Event, EventId, KeyPrint, Stamp};
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -31,7 +31,6 @@ const MODEL_LENGTH_MAX: usize = 200;
 pub(crate) const SOURCE: &str = "/sidecar";
 
 /// What an account needs of the outside.
-#[derive(Clone)]
 pub(crate) struct Books {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
@@ -42,7 +41,7 @@ pub(crate) struct Books {
 
 /// One request's account.
 pub(crate) struct Tally {
-    books: Books,
+    books: Arc<Books>,
     place: Option<Place>,
     id: EventId,
     lease: Arc<Lease>,
@@ -50,7 +49,10 @@ pub(crate) struct Tally {
     api: Api,
     model: String,
     request_bytes: u64,
-    key: Option<KeyPrint>,
+    /// What was written down when a key was used, and becomes what is counted.
+    record: Option<Box<Envelope>>,
+    /// It was written down, so it may have left.
+    counts: bool,
     started: Timestamp,
     status: u16,
     failed: bool,
@@ -62,7 +64,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Opens an account. Nothing is recorded unless a key is used.
     pub(crate) fn new(
-        books: Books,
+        books: Arc<Books>,
         place: Place,
         lease: Arc<Lease>,
         provider: Arc<Provider>,
@@ -80,7 +82,8 @@ impl Tally {
             api,
             model: String::new(),
             request_bytes: 0,
-            key: None,
+            record: None,
+            counts: false,
             started,
             status: STATUS_CLIENT_GONE,
             failed: false,
@@ -115,18 +118,20 @@ impl Tally {
     /// # Errors
     /// It cannot be written down.
     pub(crate) async fn uses(&mut self, key: &KeyPrint) -> Result<(), NoRoom> {
-        let again = self.key.is_some();
         let reading = self.reading();
-        let record = self.record(key.clone(), self.started, self.model(None), reading);
+        let before = self.record.take();
+        let mut record = before.unwrap_or_else(|| Box::new(self.nothing_yet()));
+        self.fill(&mut record, self.started, reading);
+        if let Event::UsageRecorded(usage) = &mut record.event {
+            usage.key = key.clone();
+        }
+        let record = self.record.insert(record);
         let written = match &self.place {
-            Some(place) => place.begin(&record).await,
+            Some(place) => place.begin(record).await,
             None => Ok(()),
         };
-        if written.is_ok() || again {
-            self.key = Some(key.clone());
-            return Ok(());
-        }
-        written
+        self.counts |= written.is_ok();
+        if self.counts { Ok(()) } else { written }
     }
 
     /// Whether the provider's last word on usage was seen.
@@ -168,12 +173,11 @@ impl Tally {
         let place = self.place.take()?;
         let now = self.books.clock.now();
         (self.books.on_activity)(&self.lease, now);
-        let key = self.key.take()?;
-        let mut reading = self.reading();
-        let model = self.model(reading.model.take());
+        let mut record = self.record.take().filter(|_| self.counts)?;
+        let reading = self.reading();
         #[cfg(feature = "otel")]
-        let place = place.asked(self.model(None), self.api);
-        let record = self.record(key, now, model, reading);
+        let place = place.asked(bounded(&self.model).to_owned(), self.api);
+        self.fill(&mut record, now, reading);
         let used = used(&record);
         let ticket = place.end(record);
         // After it is recorded, so that who reads the ledger meanwhile counts it twice rather than
@@ -195,40 +199,54 @@ impl Tally {
         Reading::nothing(if self.failed { Completion::Failed } else { Completion::Aborted })
     }
 
-    /// The model by the provider's word, else as it was asked for, as long as a record holds.
-    fn model(&self, named: Option<String>) -> String {
-        let model = named.as_ref().unwrap_or(&self.model);
-        match model.char_indices().nth(MODEL_LENGTH_MAX) {
-            Some((end, _)) => model[..end].to_owned(),
-            None => model.clone(),
-        }
-    }
-
-    fn record(&self, key: KeyPrint, now: Timestamp, model: String, reading: Reading) -> Envelope {
-        let prices = &self.books.prices;
-        let Bill { tokens, estimated, cost } =
-            bill(prices, &self.provider, &model, &reading, self.request_bytes);
-        let waited = now.duration_since(self.started).as_millis();
+    /// A record that says nothing but whose it is.
+    fn nothing_yet(&self) -> Envelope {
         let record = UsageRecord {
             generation: self.lease.generation,
             team: self.lease.team.clone(),
             provider: String::from(&*self.provider.id),
-            model,
-            key,
+            model: bounded(&self.model).to_owned(),
+            key: KeyPrint(String::new()),
             started: self.started,
-            // A clock that was set back gives no negative duration.
-            duration_ms: u64::try_from(waited).unwrap_or(0),
+            duration_ms: 0,
             status: self.status,
-            completion: reading.completion,
-            tokens,
-            estimated,
-            cost,
-            raw: reading.raw.map(Value::Object),
+            completion: Completion::Aborted,
+            tokens: Tokens::default(),
+            estimated: false,
+            cost: Cost::Unknown { why: String::new() },
+            raw: None,
         };
-        let stamp = Stamp { id: self.id, time: now, cause: None };
+        let stamp = Stamp { id: self.id, time: self.started, cause: None };
         let subject = Some(self.lease.workspace.clone());
         Envelope::new(SOURCE, subject, stamp, Event::UsageRecorded(record))
     }
+
+    /// What is known at `now`.
+    fn fill(&self, record: &mut Envelope, now: Timestamp, reading: Reading) {
+        record.time = now;
+        let Event::UsageRecorded(usage) = &mut record.event else { return };
+        // The model by the provider's word, else as it was asked for.
+        if let Some(named) = &reading.model
+            && bounded(named) != usage.model
+        {
+            usage.model = bounded(named).to_owned();
+        }
+        let Bill { tokens, estimated, cost } =
+            bill(&self.books.prices, &self.provider, &usage.model, &reading, self.request_bytes);
+        let waited = now.duration_since(self.started).as_millis();
+        // A clock that was set back gives no negative duration.
+        usage.duration_ms = u64::try_from(waited).unwrap_or(0);
+        usage.status = self.status;
+        usage.completion = reading.completion;
+        (usage.tokens, usage.estimated, usage.cost) = (tokens, estimated, cost);
+        usage.raw = reading.raw.map(Value::Object);
+    }
+}
+
+/// A model's name, as long as a record holds.
+fn bounded(model: &str) -> &str {
+    let end = model.char_indices().nth(MODEL_LENGTH_MAX).map_or(model.len(), |(end, _)| end);
+    &model[..end]
 }
 
 impl Drop for Tally {

@@ -95,8 +95,9 @@ impl Book {
     pub(super) fn write_all(&self, coming: Vec<Coming>) -> (Vec<bool>, Option<NotKept>) {
         let (mut kept, mut last) = (Vec::with_capacity(coming.len()), None);
         let mut state = self.state();
+        let length = coming.iter().map(|entry| entry.frame.len()).sum();
+        let (mut run, mut bytes) = (Vec::with_capacity(coming.len()), Vec::with_capacity(length));
         let mut rest = coming.into_iter().peekable();
-        let (mut run, mut bytes) = (Vec::new(), Vec::new());
         while let Some(first) = rest.next() {
             let room = match self.room(&mut state, &first) {
                 Ok(room) => room,
@@ -189,7 +190,9 @@ impl Book {
         let mut state = self.state();
         let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
         let taken = state.requests.iter().filter(|(_, request)| left(request));
-        let taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
+        let mut taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
+        // Oldest first.
+        taken.sort_unstable();
         for id in &taken {
             state.put(*id, segment, Stage::InHand);
         }

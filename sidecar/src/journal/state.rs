@@ -1,10 +1,11 @@
 //! How far each request has got, and in which segment its word lies. Writes nothing.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use events::{Envelope, EventId};
+use fnv::FnvBuildHasher;
 
 use super::disk::Segment;
 use super::entry::{self, Entry};
@@ -67,7 +68,8 @@ pub(super) struct Newest {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) requests: BTreeMap<EventId, Request>,
+    /// By id; in no order. Ids are ours, so nobody can choose them to fall together.
+    pub(super) requests: HashMap<EventId, Request, FnvBuildHasher>,
     pub(super) held: BTreeMap<u64, Held>,
     pub(super) newest: Option<Newest>,
     pub(super) next: u64,

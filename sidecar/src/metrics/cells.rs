@@ -45,7 +45,7 @@ impl Level {
     }
 
     /// How many now.
-    pub(super) fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

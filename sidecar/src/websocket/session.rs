@@ -217,7 +217,7 @@ impl Session {
     async fn account(&self, api: Api) -> Result<Tally, Refusal> {
         let lease = lease_of(&self.sidecar, self.token.expose()).await?;
         let place = self.sidecar.outbox.reserve().map_err(unrecorded)?;
-        let (books, provider) = (self.sidecar.books.clone(), Arc::clone(&self.provider));
+        let (books, provider) = (Arc::clone(&self.sidecar.books), Arc::clone(&self.provider));
         Ok(Tally::new(books, place, lease, provider, api))
     }
 

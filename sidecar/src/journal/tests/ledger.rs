@@ -65,7 +65,7 @@ async fn a_ledger_that_is_away_for_long_gets_everything_once_and_memory_stays_bo
     for n in 0..MANY {
         let place = outbox.reserve().expect("the journal has room");
         place.begin(&record(n, 0)).await.expect("kept");
-        drop(place.end(record(n, n + 1)));
+        drop(place.end(Box::new(record(n, n + 1))));
     }
     outbox.flush().await;
     let mut counted = ledger.counted.lock().expect("no panic").clone();
@@ -111,7 +111,7 @@ impl UsageSink for Busy {
         };
         let place = self.outbox.get().expect("set").reserve().expect("a place");
         place.begin(&record(next, 0)).await.expect("kept");
-        drop(place.end(record(next, 1)));
+        drop(place.end(Box::new(record(next, 1))));
         Ok(())
     }
 }
@@ -125,7 +125,7 @@ async fn what_an_earlier_run_left_is_not_held_up_by_requests_of_today() {
     let ledger = Arc::new(Busy::default());
     let outbox = outbox(&ledger, journal);
     ledger.outbox.set(outbox.clone()).ok().expect("set once");
-    drop(outbox.reserve().expect("a place").end(record(1000, 1)));
+    drop(outbox.reserve().expect("a place").end(Box::new(record(1000, 1))));
     let counted = || ledger.counted.lock().expect("no panic").clone();
     for _ in 0..500 {
         if counted().contains(&id(1)) {

@@ -95,7 +95,7 @@ async fn hand_over(ledger: Picky, records: Vec<Envelope>) -> (Arc<Picky>, Arc<Me
     let usage = Arc::clone(&ledger) as _;
     let outbox = Outbox::new(usage, Arc::new(NoIds), Journal::none(), WhenFull::Refuse, &metrics);
     for record in records {
-        drop(outbox.reserve().expect("a place").end(record));
+        drop(outbox.reserve().expect("a place").end(Box::new(record)));
     }
     outbox.flush().await;
     (ledger, metrics)
@@ -148,7 +148,7 @@ async fn a_batch_waits_for_company_but_not_for_long() {
     let outbox = Outbox::new(usage, Arc::new(NoIds), Journal::none(), WhenFull::Refuse, &metrics);
     let began = Instant::now();
     for n in 0..3 {
-        outbox.reserve().expect("a place").end(record(n, 0));
+        outbox.reserve().expect("a place").end(Box::new(record(n, 0)));
         tokio::time::sleep(BOUNDS.age / 4).await;
     }
     while ledger.counted.lock().expect("no panic").is_empty() {
