@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use events::Secret;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use ports::Lease;
@@ -30,12 +31,12 @@ use crate::websocket::{self, Handshake};
 
 /// Answers one request; never fails.
 pub(crate) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Response<Out> {
-    let path = request.uri().path();
-    let shape = shape_of(sidecar, path);
+    let place = request.uri().path_and_query().cloned();
+    let path = place.as_ref().map_or("", PathAndQuery::path);
     let counts = Arc::clone(sidecar.metrics.of(named(path).0));
     let response = admit(sidecar, request).await.unwrap_or_else(|refusal| {
         sidecar.metrics.refused(refusal.code());
-        refusal.response(shape)
+        refusal.response(shape_of(sidecar, path))
     });
     counts.answered(response.status());
     response
@@ -95,7 +96,7 @@ async fn admit(
             let place = sidecar.outbox.reserve().map_err(unrecorded)?;
             #[cfg(feature = "otel")]
             let place = place.within(&head.headers);
-            let (books, provider) = (sidecar.books.clone(), Arc::clone(&provider));
+            let (books, provider) = (Arc::clone(&sidecar.books), Arc::clone(&provider));
             Some(Tally::new(books, place, Arc::clone(&lease), provider, api))
         }
     };
@@ -113,7 +114,7 @@ async fn admit(
     let headers = head.headers;
     let call = Call { method: head.method, uri, headers, provider, asked_usage };
     let account = Box::new(Account { _turn: turn, tally, watch, attempt: None });
-    call.send(sidecar, &mut keys, &mut body, account).await
+    call.send(sidecar, &mut keys, &mut body, account, now).await
 }
 
 /// Where a path is at the provider.
@@ -144,9 +145,20 @@ const HEAD_LENGTH_MAX: usize = 64 * 1024;
 /// What makes a request odd before its path is looked at.
 fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refusal> {
     let bad = |words| Err(Refusal::new(Kind::BadRequest, words));
-    let path = head.uri.path_and_query().map_or(0, |place| place.as_str().len());
-    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-    if path + head.headers.iter().map(line).sum::<usize>() > HEAD_LENGTH_MAX {
+    let place = head.uri.path_and_query().map_or(0, |place| place.as_str().len());
+    let mut length = place;
+    let (mut host, mut hosts, mut sized, mut chunked, mut encoded) = (None, 0, false, false, false);
+    for (name, value) in &head.headers {
+        length += name.as_str().len() + value.len();
+        if name == header::HOST {
+            host = value.to_str().ok();
+            hosts += 1;
+        }
+        sized |= name == header::CONTENT_LENGTH;
+        chunked |= name == header::TRANSFER_ENCODING;
+        encoded |= name == header::CONTENT_ENCODING;
+    }
+    if length > HEAD_LENGTH_MAX {
         return bad("the path and the headers are longer than 64 KB together");
     }
     if head.uri.scheme().is_some()
@@ -155,17 +167,13 @@ fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refu
     {
         return bad("this is no forward proxy: set the base URL to this sidecar instead");
     }
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if hosts.next().is_some() || !good_host(host, &sidecar.host_names) {
+    if hosts > 1 || !good_host(host.unwrap_or_default(), &sidecar.host_names) {
         return bad("the Host header does not name this sidecar; call it by its own address");
     }
-    let framed_twice = head.headers.contains_key(header::TRANSFER_ENCODING)
-        && head.headers.contains_key(header::CONTENT_LENGTH);
-    if framed_twice {
+    if chunked && sized {
         return bad("the request has both a length and a transfer encoding");
     }
-    if head.headers.contains_key(header::CONTENT_ENCODING) {
+    if encoded {
         return bad("an encoded request body is not served here; send it plain");
     }
     Ok(())

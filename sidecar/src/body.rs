@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::parts::{Coming, Parts};
+use crate::refusal::{Kind, Refusal};
+use crate::within::within;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
-
-use crate::parts::{Coming, Parts};
-use crate::refusal::{Kind, Refusal};
 
 /// Whatever a body can fail with.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -84,7 +83,7 @@ pub(crate) async fn take(mut body: Incoming, holding: &Arc<Semaphore>) -> Result
     }
     let mut held = Coming::default();
     let mut room: Option<OwnedSemaphorePermit> = None;
-    while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| {
+    while let Some(frame) = within(SILENCE_MAX, body.frame()).await.map_err(|_| {
         Refusal::new(Kind::BadRequest, "the request's body did not come in time; send it again")
     })? {
         let frame = frame.map_err(|_| {

@@ -95,9 +95,10 @@ impl Call {
         tries: &mut Tries,
         body: &mut Taken,
         account: Box<Account>,
+        now: Timestamp,
     ) -> Result<Response<Out>, Refusal> {
         let mut attempts = 0;
-        let mut result = self.try_keys(sidecar, tries, body, account, &mut attempts).await;
+        let mut result = self.try_keys(sidecar, tries, body, account, now, &mut attempts).await;
         if let Ok(response) = &mut result {
             tell_attempts(response.headers_mut(), attempts);
         }
@@ -111,13 +112,13 @@ impl Call {
         tries: &mut Tries,
         body: &mut Taken,
         mut account: Box<Account>,
+        mut now: Timestamp,
         attempts: &mut u32,
     ) -> Result<Response<Out>, Refusal> {
         // A body that passes is gone once it was sent, though what is left of it could be.
         let again = body.again();
         let mut last: Option<Failure> = None;
         loop {
-            let now = sidecar.books.clock.now();
             let mut attempt = match tries.next(again) {
                 Ok(attempt) => attempt,
                 Err(rest) => return self.exhausted(last, rest, account.tally),
@@ -163,6 +164,7 @@ impl Call {
                 drop(attempt);
                 return self.exhausted(last, rest, account.tally);
             }
+            now = sidecar.books.clock.now();
         }
     }
 
@@ -312,9 +314,9 @@ impl Call {
             tally.answered(head.status.as_u16(), &head.headers);
         }
         let out = if !streams && is_short(&body) {
-            match timeout(total_max, whole(body, account)).await {
-                Ok(Ok(bytes)) => full(bytes),
-                Ok(Err(_)) | Err(_) => {
+            match whole(body, account, total_max).await {
+                Ok(bytes) => full(bytes),
+                Err(_) => {
                     let words = format!("{}'s answer broke off; try again", self.provider.id);
                     return Err(Refusal::new(Kind::BadUpstream, words));
                 }

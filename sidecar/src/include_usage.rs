@@ -50,10 +50,10 @@ impl Asked {
             return None;
         }
         if let Some(place) = model {
-            asked.model = serde_json::from_slice(&body.cut(place).joined()).ok()?;
+            asked.model = serde_json::from_slice(&body.at(place)).ok()?;
         }
         if let Some(place) = stream {
-            asked.stream = serde_json::from_slice(&body.cut(place).joined()).ok()?;
+            asked.stream = serde_json::from_slice(&body.at(place)).ok()?;
         }
         Some(asked)
     }

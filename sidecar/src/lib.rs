@@ -55,6 +55,7 @@ mod turns;
 mod upstream;
 mod websocket;
 mod whole;
+mod within;
 
 pub use config::{BadConfig, Config, CustomProvider, Family, Keep, WhenFull};
 pub use oauth::{Renewals, Renewer};

@@ -9,6 +9,9 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoObject;
 
+/// How long names are mostly, in bytes, so that room is made for them once.
+const USUAL_NAME_LENGTH: usize = 32;
+
 /// Goes over one object; places count from its text's first byte.
 #[derive(Default)]
 pub(crate) struct Members {
@@ -112,6 +115,7 @@ impl Members {
             (State::Begin, b'{') => State::FirstName,
             (State::FirstName | State::NextName, b'"') => {
                 self.name.clear();
+                self.name.reserve(USUAL_NAME_LENGTH);
                 self.name.push(byte);
                 State::Name(Text::Plain)
             }

@@ -163,7 +163,12 @@ pub(crate) fn number(usage: &Map<String, Value>, path: &[&str]) -> u64 {
 
 /// Merges a later report into an earlier one: field by field, what is null changes nothing.
 /// Anthropic's later numbers are totals, not increments.
-pub(crate) fn merge(earlier: &mut Map<String, Value>, later: Map<String, Value>) {
+pub(crate) fn merge(earlier: &mut Map<String, Value>, mut later: Map<String, Value>) {
+    if earlier.is_empty() {
+        later.retain(|_, value| !value.is_null());
+        *earlier = later;
+        return;
+    }
     for (name, value) in later {
         match (earlier.get_mut(&name), value) {
             (_, Value::Null) => {}

@@ -1,6 +1,7 @@
 //! A whole body in the parts in which it came. A long prompt comes in many, and to join them would
 //! cost a copy of it: they are read, changed and sent one after the other.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
@@ -116,6 +117,19 @@ impl Parts {
         Self(cut)
     }
 
+    /// The bytes at a place that is within them, as one; a place within one part is not copied.
+    pub(crate) fn at(&self, place: Range<usize>) -> Cow<'_, [u8]> {
+        let mut before = 0;
+        for part in &self.0 {
+            let within = place.start.checked_sub(before).zip(place.end.checked_sub(before));
+            if let Some(bytes) = within.and_then(|(from, to)| part.get(from..to)) {
+                return Cow::Borrowed(bytes);
+            }
+            before += part.len();
+        }
+        Cow::Owned(self.cut(place).joined().into())
+    }
+
     /// The same with `middle` in the place of what is there.
     pub(crate) fn with(&self, place: Range<usize>, middle: Bytes) -> Self {
         let mut edited = self.cut(0..place.start);
@@ -177,6 +191,7 @@ mod tests {
             for from in 0..=text.len() {
                 for to in from..=text.len() {
                     assert_eq!(parts.cut(from..to).joined(), &text.as_bytes()[from..to]);
+                    assert_eq!(*parts.at(from..to), text.as_bytes()[from..to]);
                     let edited = parts.with(from..to, Bytes::from_static(b"xy")).joined();
                     assert_eq!(edited, format!("{}xy{}", &text[..from], &text[to..]));
                 }

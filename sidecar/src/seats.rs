@@ -22,6 +22,8 @@ pub(crate) struct Seats {
     heard: AtomicU64,
     /// Counts the looks.
     looks: AtomicU32,
+    /// The end has begun.
+    ending: AtomicBool,
 }
 
 #[derive(Default)]
@@ -31,6 +33,15 @@ struct State {
     /// After which look it was heard last.
     quiet_since: AtomicU32,
     leave: Notify,
+}
+
+/// What a connection is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// To go now: it has no request under way.
+    Leave,
+    /// To go once its request is over, if it has one.
+    End,
 }
 
 /// One connection's, until it is dropped.
@@ -74,6 +85,13 @@ impl Seats {
             state.leave.notify_one();
         }
     }
+
+    /// Asks all to go once their requests are over.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.values().for_each(|state| state.leave.notify_one());
+    }
 }
 
 impl Seat {
@@ -83,12 +101,16 @@ impl Seat {
         Busy(Arc::clone(self))
     }
 
-    /// Ready when the connection was asked to leave and still has no request under way.
-    pub(crate) async fn must_leave(&self) {
+    /// Ready when the connection was asked for something, and to leave only while it has no request
+    /// under way.
+    pub(crate) async fn asked(&self) -> Wish {
         loop {
             self.state.leave.notified().await;
+            if self.seats.ending.load(Ordering::Acquire) {
+                return Wish::End;
+            }
             if !self.state.busy.load(Ordering::Acquire) {
-                return;
+                return Wish::Leave;
             }
         }
     }
@@ -153,9 +175,26 @@ mod tests {
 
     use super::*;
 
+    fn asked(seat: &Seat) -> Option<Wish> {
+        let mut asked = pin!(seat.asked());
+        match asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(wish) => Some(wish),
+            Poll::Pending => None,
+        }
+    }
+
     fn leaves(seat: &Seat) -> bool {
-        let mut leaving = pin!(seat.must_leave());
-        leaving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        asked(seat) == Some(Wish::Leave)
+    }
+
+    #[test]
+    fn at_the_end_all_are_asked_to_end_whatever_they_do() {
+        let seats = Arc::new(Seats::default());
+        let [quiet, talks] = [seats.take(), seats.take()];
+        let _busy = talks.busy();
+        seats.ask_one_to_leave();
+        seats.end();
+        assert_eq!([asked(&quiet), asked(&talks)], [Some(Wish::End); 2]);
     }
 
     #[test]

@@ -11,14 +11,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::answer::answer;
 use crate::patience::Patient;
 use crate::proxy::Sidecar;
-use crate::seats::Seats;
+use crate::seats::{Seats, Wish};
 
 /// How often all connections are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -46,7 +46,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `shutdown` is ready. Then no connection is accepted, requests under way have 20
 /// seconds to end, and their usage is handed over within 5 more.
 pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future) {
-    let stop = watch::Sender::new(());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
@@ -83,7 +82,6 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             .max_buf_size(READ_LENGTH_MAX)
             .serve_connection(TokioIo::new(Patient::new(stream)), service)
             .with_upgrades();
-        let mut stopping = stop.subscribe();
         let open = counted.connections.open();
         connections.spawn(async move {
             let mut connection = pin!(connection);
@@ -91,11 +89,13 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
             tokio::select! {
                 biased;
                 _ended = connection.as_mut() => {}
-                // Of its last answer only what it does not read is cut.
-                () = seat.must_leave() => {}
-                _asked = stopping.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ended = connection.await;
+                wish = seat.asked() => match wish {
+                    // Of its last answer only what it does not read is cut.
+                    Wish::Leave => {}
+                    Wish::End => {
+                        connection.as_mut().graceful_shutdown();
+                        let _ended = connection.await;
+                    }
                 }
             }
             drop((place, open));
@@ -103,7 +103,7 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
     }
     drop(listener);
     sidecar.stopping.store(true, Ordering::Relaxed);
-    stop.send_replace(());
+    seats.end();
     end(&sidecar, connections).await;
 }
 

@@ -3,11 +3,58 @@
 
 use serde_json::{Map, Value};
 
-use crate::normal::number;
 use crate::providers::Api;
 
 /// The tiers at the table's rates, in lower case.
 const USUAL_TIERS: [&str; 5] = ["default", "standard", "auto", "on_demand", "unspecified"];
+
+/// What a usage object says beside its counts.
+#[derive(Default)]
+struct Marks<'a> {
+    tier: Option<&'a str>,
+    traffic: Option<&'a str>,
+    speed: Option<&'a str>,
+    place: Option<&'a str>,
+    searches: bool,
+    duration: bool,
+    other_media: bool,
+}
+
+impl<'a> Marks<'a> {
+    /// One look at each field, for each request has a usage object and few have a mark.
+    fn of(usage: &'a Map<String, Value>) -> Self {
+        let mut marks = Self::default();
+        for (name, value) in usage {
+            match name.as_str() {
+                "service_tier" => marks.tier = value.as_str(),
+                "trafficType" => marks.traffic = value.as_str(),
+                "speed" => marks.speed = value.as_str(),
+                "inference_geo" => marks.place = value.as_str(),
+                "server_tool_use" => {
+                    let searches = value.get("web_search_requests");
+                    marks.searches = searches.and_then(Value::as_u64) > Some(0);
+                }
+                "type" => marks.duration = value == "duration",
+                "prompt_tokens_details"
+                | "completion_tokens_details"
+                | "input_tokens_details"
+                | "output_tokens_details"
+                | "input_token_details"
+                | "output_token_details" => {
+                    let counts = |what| value.get(what).and_then(Value::as_u64) > Some(0);
+                    marks.other_media |= counts("audio_tokens") || counts("image_tokens");
+                }
+                // Gemini reads pictures at the price of text, and nothing else of that kind.
+                "promptTokensDetails" => marks.other_media |= modality(value, &["AUDIO"]),
+                "candidatesTokensDetails" => {
+                    marks.other_media |= modality(value, &["AUDIO", "IMAGE", "VIDEO"]);
+                }
+                _ => {}
+            }
+        }
+        marks
+    }
+}
 
 /// Why the table cannot price this usage.
 pub(crate) fn surcharge(
@@ -15,53 +62,29 @@ pub(crate) fn surcharge(
     usage: &Map<String, Value>,
     tier: Option<&str>,
 ) -> Option<String> {
-    let text = |name: &str| usage.get(name).and_then(Value::as_str);
-    let tier = tier.or_else(|| text("service_tier")).or_else(|| text("trafficType"));
-    let tier = tier.unwrap_or("default");
+    let marks = Marks::of(usage);
+    let tier = tier.or(marks.tier).or(marks.traffic).unwrap_or("default");
     if !USUAL_TIERS.iter().any(|usual| usual.eq_ignore_ascii_case(tier)) {
         return Some(format!("no price for service tier {}", cut(tier)));
     }
-    if let Some(speed) = text("speed").filter(|speed| *speed != "standard") {
+    if let Some(speed) = marks.speed.filter(|speed| *speed != "standard") {
         return Some(format!("no price for speed {}", cut(speed)));
     }
-    if let Some(place) =
-        text("inference_geo").filter(|place| !matches!(*place, "global" | "not_available"))
-    {
+    if let Some(place) = marks.place.filter(|place| !matches!(*place, "global" | "not_available")) {
         return Some(format!("no price for inference in {}", cut(place)));
     }
     // Fetches are free of charge.
-    if number(usage, &["server_tool_use", "web_search_requests"]) > 0 {
+    if marks.searches {
         return Some("web searches are billed by the call, which the table does not hold".into());
     }
-    if text("type") == Some("duration") {
+    if marks.duration {
         return Some("no price for the length of a sound".into());
     }
-    other_media(api, usage).then(|| "no price for audio or images".into())
+    (marks.other_media || api == Api::OpenAiImages).then(|| "no price for audio or images".into())
 }
 
-fn other_media(api: Api, usage: &Map<String, Value>) -> bool {
-    const DETAILS: [&str; 6] = [
-        "prompt_tokens_details",
-        "completion_tokens_details",
-        "input_tokens_details",
-        "output_tokens_details",
-        "input_token_details",
-        "output_token_details",
-    ];
-    let tokens = DETAILS.iter().filter_map(|details| usage.get(*details)).any(|details| {
-        let counts = |what| details.get(what).and_then(Value::as_u64) > Some(0);
-        counts("audio_tokens") || counts("image_tokens")
-    });
-    // Gemini reads pictures at the price of text, and nothing else of that kind.
-    tokens
-        || api == Api::OpenAiImages
-        || modality(usage, "promptTokensDetails", &["AUDIO"])
-        || modality(usage, "candidatesTokensDetails", &["AUDIO", "IMAGE", "VIDEO"])
-}
-
-fn modality(usage: &Map<String, Value>, details: &str, wanted: &[&str]) -> bool {
-    let parts = usage.get(details).and_then(Value::as_array);
-    parts.into_iter().flatten().any(|part| {
+fn modality(details: &Value, wanted: &[&str]) -> bool {
+    details.as_array().into_iter().flatten().any(|part| {
         let named = part["modality"].as_str().is_some_and(|name| wanted.contains(&name));
         named && part["tokenCount"].as_u64() > Some(0)
     })

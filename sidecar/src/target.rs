@@ -107,6 +107,9 @@ pub(crate) fn good_provider_id(id: &str) -> bool {
 /// Whether a segment has only what a path may have: besides the bytes of a path an escaped colon
 /// (`anthropic.claude-3-haiku-20240307-v1%3A0`), and an at sign within (`claude-haiku-4-5@20251001`).
 fn good_segment(segment: &[u8]) -> bool {
+    if segment.iter().all(|byte| PATH_BYTES[usize::from(*byte)]) {
+        return true;
+    }
     let mut rest = segment;
     while let Some((&byte, after)) = rest.split_first() {
         rest = match byte {
@@ -120,9 +123,20 @@ fn good_segment(segment: &[u8]) -> bool {
 }
 
 /// A byte that a path may have. Colon and dot are in fine-tuned models' names.
-pub(crate) fn path_byte(b: u8) -> bool {
+pub(crate) const fn path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b':')
 }
+
+/// The same for each byte, looked up: every request has a path.
+const PATH_BYTES: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0;
+    while byte < all.len() {
+        all[byte] = path_byte(byte as u8);
+        byte += 1;
+    }
+    all
+};
 
 /// The query without the token, and the token.
 fn split_query(query: Option<&str>) -> Result<(Option<String>, Option<&str>), Odd> {

@@ -12,7 +12,11 @@ use crate::limits::Pass;
 /// The most requests of one workspace at once. An agent with sub-agents at work has about ten.
 const UNDER_WAY_MAX: u32 = 64;
 
-/// The count for each workspace that has any.
+/// How many workspaces without a request are remembered: who asks again and again gets no new row each
+/// time.
+const RESTING_MAX: usize = 1024;
+
+/// The count for each workspace that has any, and zero for those that had.
 #[derive(Default)]
 pub(crate) struct Turns(Mutex<BTreeMap<WorkspaceId, u32>>);
 
@@ -50,7 +54,7 @@ impl Drop for Turn {
         let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = turns.get_mut(&self.lease.workspace) {
             *count -= 1;
-            if *count == 0 {
+            if *count == 0 && turns.len() > RESTING_MAX {
                 turns.remove(&self.lease.workspace);
             }
         }
@@ -75,11 +79,15 @@ mod tests {
                 limits: events::Limits::default(),
             })
         };
+        let many: Vec<Turn> =
+            (0..RESTING_MAX + 9).filter_map(|n| turns.begin(&of(&format!("w{n}")))).collect();
+        drop(many);
         let all: Vec<Turn> = std::iter::from_fn(|| turns.begin(&of("ann"))).collect();
         assert_eq!(all.len() as u32, UNDER_WAY_MAX);
         assert!(turns.begin(&of("bob")).is_some());
         drop(all);
         assert!(turns.begin(&of("ann")).is_some());
-        assert!(turns.0.lock().expect("no panic").is_empty());
+        let resting = turns.0.lock().expect("no panic");
+        assert!(resting.len() <= RESTING_MAX && resting.values().all(|count| *count == 0));
     }
 }

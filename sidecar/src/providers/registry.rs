@@ -172,7 +172,7 @@ fn route(paths: &[Paths], method: &Method, path: &str) -> Result<Found, NotServe
         for (route, rest) in rests(paths, path) {
             let Some(model) = route.fits(rest) else { continue };
             if route.method == *method {
-                let path = format!("{}{rest}", paths.upstream);
+                let path = [paths.upstream, rest].concat();
                 return Ok(Found { path, api: route.api, model });
             }
             why = NotServed::Method;
@@ -190,6 +190,14 @@ fn rests<'a>(paths: &'a Paths, path: &'a str) -> impl Iterator<Item = (&'a Route
 impl Route {
     /// Whether the path is of this route, and the model that it names.
     fn fits(&self, path: &str) -> Option<Option<String>> {
+        // Most paths have nothing in them that stands for something else, and no path that is served
+        // has a brace.
+        if self.path == path {
+            return Some(None);
+        }
+        if !self.path.contains('{') {
+            return None;
+        }
         let (mut ours, mut theirs) = (self.path.split('/'), path.split('/'));
         let mut model = None;
         loop {

@@ -77,9 +77,9 @@ impl Drop for Answer {
     fn drop(&mut self) {
         let over = self.ended || self.incoming.is_end_stream();
         if let Connection::Alone(line, idle) = &mut self.connection
-            && let Some((mut line, place)) = line.take().filter(|_| over)
-            && line.is_free()
+            && let Some((line, place)) = line.take().filter(|_| over)
         {
+            // Whether it can still be used is seen when it is taken.
             idle.put(place, line);
         }
     }
