@@ -78,13 +78,15 @@ pub async fn serve(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl 
                 Ok::<_, Infallible>(answer.map(|body| busy.until_the_end_of(body)))
             }
         });
-        let connection = http1::Builder::new()
-            .max_buf_size(READ_LENGTH_MAX)
-            .serve_connection(TokioIo::new(Patient::new(stream)), service)
-            .with_upgrades();
+        // Pinned here, for a task that pins it has room for it twice.
+        let mut connection = Box::pin(
+            http1::Builder::new()
+                .max_buf_size(READ_LENGTH_MAX)
+                .serve_connection(TokioIo::new(Patient::new(stream)), service)
+                .with_upgrades(),
+        );
         let open = counted.connections.open();
         connections.spawn(async move {
-            let mut connection = pin!(connection);
             // A client that hangs up or speaks no HTTP is its own affair.
             tokio::select! {
                 biased;

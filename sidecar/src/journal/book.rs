@@ -190,9 +190,7 @@ impl Book {
         let mut state = self.state();
         let left = |request: &Request| request.segment == segment && request.stage == Stage::Left;
         let taken = state.requests.iter().filter(|(_, request)| left(request));
-        let mut taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
-        // Oldest first.
-        taken.sort_unstable();
+        let taken: Vec<EventId> = taken.map(|(id, _)| *id).collect();
         for id in &taken {
             state.put(*id, segment, Stage::InHand);
         }

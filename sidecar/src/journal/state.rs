@@ -1,11 +1,10 @@
 //! How far each request has got, and in which segment its word lies. Writes nothing.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use events::{Envelope, EventId};
-use fnv::FnvBuildHasher;
 
 use super::disk::Segment;
 use super::entry::{self, Entry};
@@ -68,8 +67,7 @@ pub(super) struct Newest {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// By id; in no order. Ids are ours, so nobody can choose them to fall together.
-    pub(super) requests: HashMap<EventId, Request, FnvBuildHasher>,
+    pub(super) requests: BTreeMap<EventId, Request>,
     pub(super) held: BTreeMap<u64, Held>,
     pub(super) newest: Option<Newest>,
     pub(super) next: u64,

@@ -4,12 +4,27 @@
 //!
 //! Only real keys at fixed depths count. A tool call of the model's with an argument named
 //! `usage`, or the word in a text, is none.
+//!
+//! It is on the way of every answer, so what lies whole in one input is looked at where it lies, and
+//! only what an input cuts is copied. The bytes have a meaning outside of strings (`meaning`), a
+//! string has an end (`string`), a key means something at its place (`place`), and a value says
+//! something (`value`).
+
+mod meaning;
+mod place;
+mod string;
+mod value;
 
 use serde_json::{Map, Value};
 
+use meaning::{Meaning, meaning, meaningless};
+use place::{Field, Place};
+use string::End;
+
 /// The most bytes kept of one value. Usage objects are under 2 KiB; Anthropic's may hold a list.
 const VALUE_LENGTH_MAX: usize = 16 * 1024;
-/// The longest key that is looked at: `amazon-bedrock-invocationMetrics`.
+/// The most bytes kept of one key; the longest that is looked for is
+/// `amazon-bedrock-invocationMetrics`.
 const KEY_LENGTH_MAX: usize = 32;
 
 /// What was found in one JSON document.
@@ -38,101 +53,91 @@ pub(crate) struct Found {
     pub(crate) list: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Usage,
-    Model,
-    Tier,
-    Response,
-    Kind,
-    Finish,
-}
-
-/// What the value at depth 1 is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Within {
-    #[default]
-    Other,
-    /// An object around what we look for.
-    Wrapper,
-    /// A list of answers.
-    Answers,
-    /// What Gemini says about the prompt.
-    Feedback,
-}
-
-/// The walk over one document.
+/// The walk over one document. Places count from the first byte of the input at hand.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// The names under which the model's own text is.
     texts: &'static [&'static [u8]],
-    depth: u32,
-    /// Whether the containers at depth 1 and 2 are objects.
-    object: [bool; 3],
-    within: Within,
-    in_string: bool,
-    escaped: bool,
-    /// Whether the next string at this depth is a key.
-    key_next: bool,
-    /// Whether the string at hand may still be a short key.
-    reading_key: bool,
-    /// The beginning of the last string.
+    /// A bit for the length of each of them: most keys are of another.
+    lengths: u64,
+    place: Place,
+    /// The string that goes on in the next input.
+    cut: Option<Cut>,
+    /// The beginning of the last string of the inputs before.
     key: Vec<u8>,
-    /// Whether the value that comes now has the name of a text.
-    text_next: bool,
-    in_text: bool,
-    capture: Option<(Field, u32)>,
-    text: Vec<u8>,
+    /// Whether the value that comes now has the last string as its key.
+    value_next: bool,
+    capture: Option<Capture>,
+    /// The beginning of the captured value, as far as it was in earlier inputs.
+    captured: Vec<u8>,
     found: Found,
+}
+
+/// A string that goes on.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    in_text: bool,
+    /// Whether a backslash is before the next byte.
+    escaped: bool,
+}
+
+/// A value that is looked at when it is whole.
+#[derive(Clone, Copy, Debug)]
+struct Capture {
+    field: Field,
+    depth: u32,
+    /// Where it begins, or goes on, in the input at hand.
+    at: usize,
 }
 
 impl Scan {
     /// A walk that measures the strings with one of these names.
     pub(crate) fn new(texts: &'static [&'static [u8]]) -> Self {
-        Self { texts, ..Self::default() }
+        let lengths = texts.iter().fold(0, |lengths, name| lengths | length_bit(name));
+        Self { texts, lengths, ..Self::default() }
     }
 
     /// Takes the next bytes; gives how many of them belong to the document.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> usize {
-        let mut rest = bytes;
-        while let Some((&byte, after)) = rest.split_first() {
-            if self.found.closed {
-                break;
-            }
-            // Strings are most of an answer: each is taken in one step, as far as it is plain.
-            if self.in_string && !self.escaped {
-                let n = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-                if n > 0 {
-                    let (plain, after) = rest.split_at(n);
-                    self.plain(plain);
-                    rest = after;
-                    continue;
+        if self.found.closed {
+            return 0;
+        }
+        let (mut at, mut key) = (0, None);
+        if let Some(cut) = self.cut.take() {
+            let (name, length) = self.string(bytes, cut);
+            extend(&mut self.key, name, KEY_LENGTH_MAX);
+            at = length;
+        }
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match meaning(byte) {
+                Meaning::None => at += meaningless(&bytes[at..]),
+                Meaning::Quote => {
+                    let rest = &bytes[at..];
+                    let in_text = std::mem::take(&mut self.value_next) && self.is_text(key);
+                    if !in_text && let Some(inside) = string::plain(rest) {
+                        key = Some(inside);
+                        at += inside.len() + 1;
+                    } else {
+                        let (name, length) = self.string(rest, Cut { in_text, escaped: false });
+                        key = Some(name);
+                        at += length;
+                    }
+                }
+                Meaning::Colon => self.colon(key, at),
+                Meaning::Comma => self.comma(bytes, at - 1),
+                Meaning::Object => self.open(true),
+                Meaning::List => self.open(false),
+                Meaning::End => {
+                    self.close(bytes, at - 1);
+                    if self.found.closed {
+                        return at;
+                    }
                 }
             }
-            self.byte(byte);
-            rest = after;
         }
-        bytes.len() - rest.len()
-    }
-
-    /// The next bytes of a string, none of which ends it or escapes another.
-    fn plain(&mut self, bytes: &[u8]) {
-        if self.capture.is_some() {
-            let room = (VALUE_LENGTH_MAX + 1).saturating_sub(self.text.len());
-            self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
-        self.measure(bytes.len());
-        if self.reading_key {
-            let room = (KEY_LENGTH_MAX + 1).saturating_sub(self.key.len());
-            self.key.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            self.reading_key = self.key.len() <= KEY_LENGTH_MAX;
-        }
-    }
-
-    fn measure(&mut self, length: usize) {
-        if self.in_text {
-            self.found.text_bytes = self.found.text_bytes.saturating_add(length as u64);
-        }
+        self.keep(bytes, key);
+        bytes.len()
     }
 
     /// Whether the document came to its end.
@@ -140,152 +145,122 @@ impl Scan {
         self.found.closed
     }
 
-    /// Ends the document and starts the next.
+    /// Ends the document and starts the next, in the same memory.
     pub(crate) fn finish(&mut self) -> Found {
-        let next = Self::new(self.texts);
-        std::mem::replace(self, next).found
+        let Self { texts: _, lengths: _, place, cut, key, value_next, capture, captured, found } =
+            self;
+        *place = Place::default();
+        (*cut, *capture) = (None, None);
+        key.clear();
+        captured.clear();
+        *value_next = false;
+        std::mem::take(found)
     }
 
-    fn byte(&mut self, byte: u8) {
-        if self.in_string {
-            self.keep(byte);
-            self.string_byte(byte);
-            return;
+    /// A string of any kind, as far as it is in these bytes. Gives what may be a key, and how many of
+    /// the bytes are the string's.
+    fn string<'a>(&mut self, bytes: &'a [u8], cut: Cut) -> (&'a [u8], usize) {
+        let Cut { in_text, escaped } = cut;
+        let (inside, end) = string::part(bytes, escaped);
+        let quote = end == End::Quote;
+        if !quote {
+            self.cut = Some(Cut { in_text, escaped: end == End::Escaped });
         }
-        match byte {
-            b'"' => {
-                self.in_string = true;
-                self.in_text = std::mem::take(&mut self.text_next);
-                self.reading_key = !self.in_text;
-                self.key.clear();
-                self.keep(byte);
-            }
-            b'{' | b'[' => {
-                self.text_next = false;
-                self.keep(byte);
-                self.open(byte == b'{');
-            }
-            b'}' | b']' => {
-                self.end_capture(self.depth);
-                self.depth = self.depth.saturating_sub(1);
-                self.key_next = false;
-                self.text_next = false;
-                self.keep(byte);
-                self.found.closed = self.depth == 0;
-            }
-            b',' => {
-                self.text_next = false;
-                self.end_capture(self.depth);
-                self.keep(byte);
-                if self.depth <= 2 {
-                    let looked_at = self.depth == 1 || self.within != Within::Other;
-                    self.key_next = looked_at && self.object[self.depth as usize];
-                    if self.depth == 1 {
-                        self.within = Within::Other;
-                    }
-                }
-            }
-            b':' => {
-                self.keep(byte);
-                self.text_next = self.texts.contains(&self.key.as_slice());
-                let finish = self.depth == 3 && self.within == Within::Answers;
-                if std::mem::take(&mut self.key_next) || finish {
-                    self.begin_value();
-                }
-            }
-            _ => self.keep(byte),
+        let length = inside.len() + usize::from(quote);
+        if !in_text {
+            return (inside, length);
+        }
+        let measured = string::length(inside, escaped) as u64;
+        self.found.text_bytes = self.found.text_bytes.saturating_add(measured);
+        // A text is no key, whatever follows it.
+        (&[], length)
+    }
+
+    /// Whether the last string, which is in the input at hand if it is given, is the name of a text.
+    fn is_text(&self, key: Option<&[u8]>) -> bool {
+        let key = key.unwrap_or(&self.key);
+        // Byte by byte, for names are short and mostly differ in the first.
+        let same =
+            |name: &&[u8]| name.len() == key.len() && name.iter().zip(key).all(|(a, b)| a == b);
+        self.lengths & length_bit(key) != 0 && self.texts.iter().any(same)
+    }
+
+    fn colon(&mut self, key: Option<&[u8]>, at: usize) {
+        self.value_next = true;
+        // The colon is not part of the value.
+        if let Some(field) = self.place.value(key.unwrap_or(&self.key))
+            && self.capture.is_none()
+        {
+            self.capture = Some(Capture { field, depth: self.place.depth(), at });
         }
     }
 
-    fn string_byte(&mut self, byte: u8) {
-        if self.escaped {
-            self.escaped = false;
-            self.measure(usize::from(byte != b'u'));
-        } else if byte == b'\\' {
-            self.escaped = true;
-        } else if byte == b'"' {
-            self.in_string = false;
-            self.reading_key = false;
-            return;
-        } else {
-            self.measure(1);
+    fn comma(&mut self, bytes: &[u8], at: usize) {
+        self.value_next = false;
+        if let Some(capture) = self.capture_that_ends() {
+            self.tell(capture, bytes, at);
         }
-        if self.reading_key {
-            self.key.push(byte);
-            // One byte more than the longest, so that a longer key never looks like one of ours.
-            self.reading_key = self.key.len() <= KEY_LENGTH_MAX;
-        }
+        self.place.next();
     }
 
     fn open(&mut self, object: bool) {
-        self.depth = self.depth.saturating_add(1);
-        if self.depth <= 2 {
-            self.object[self.depth as usize] = object;
-        }
-        self.found.list |= self.depth == 1 && !object;
-        let looked_at = self.depth == 1 || self.depth == 2 && self.within != Within::Other;
-        self.key_next = object && looked_at;
+        self.value_next = false;
+        self.place.open(object);
+        self.found.list |= self.place.depth() == 1 && !object;
     }
 
-    fn begin_value(&mut self) {
-        if self.depth == 1 {
-            self.within = match self.key.as_slice() {
-                b"message" | b"response" | b"x_groq" => Within::Wrapper,
-                b"choices" | b"candidates" => Within::Answers,
-                b"promptFeedback" => Within::Feedback,
-                _ => Within::Other,
-            };
+    fn close(&mut self, bytes: &[u8], at: usize) {
+        self.value_next = false;
+        if let Some(capture) = self.capture_that_ends() {
+            self.tell(capture, bytes, at);
         }
-        let ours = self.depth == 1 || self.depth == 2 && self.within == Within::Wrapper;
-        let feedback = self.depth == 2 && self.within == Within::Feedback;
-        let field = match self.key.as_slice() {
-            b"usage" | b"usageMetadata" | b"amazon-bedrock-invocationMetrics" if ours => {
-                Field::Usage
-            }
-            b"model" | b"modelVersion" if ours => Field::Model,
-            b"service_tier" | b"serviceTier" if ours => Field::Tier,
-            b"type" if self.depth == 1 => Field::Kind,
-            b"response_id" if self.depth == 1 => Field::Response,
-            b"id" if self.depth == 2 && self.within == Within::Wrapper => Field::Response,
-            b"finish_reason" | b"finishReason" if self.depth == 3 => Field::Finish,
-            b"blockReason" if feedback => Field::Finish,
-            _ => return,
+        self.place.close();
+        self.found.closed = self.place.depth() == 0;
+    }
+
+    /// The capture of a value at this depth.
+    fn capture_that_ends(&mut self) -> Option<Capture> {
+        let depth = self.place.depth();
+        self.capture.take_if(|capture| capture.depth == depth)
+    }
+
+    /// Looks at a value that ends before this place. Of one that is too long the beginning is looked
+    /// at, which is JSON only if nothing but space is cut off.
+    fn tell(&mut self, capture: Capture, bytes: &[u8], end: usize) {
+        let last = &bytes[capture.at..end];
+        let value = if self.captured.is_empty() {
+            &last[..last.len().min(VALUE_LENGTH_MAX + 1)]
+        } else {
+            extend(&mut self.captured, last, VALUE_LENGTH_MAX);
+            &self.captured
         };
-        if self.capture.is_none() {
-            self.capture = Some((field, self.depth));
-            self.text.clear();
-        }
+        value::tell(capture.field, value, &mut self.found);
+        self.captured.clear();
     }
 
-    fn keep(&mut self, byte: u8) {
-        if self.capture.is_some() && self.text.len() <= VALUE_LENGTH_MAX {
-            self.text.push(byte);
+    /// Keeps what is needed of an input that is over.
+    fn keep(&mut self, bytes: &[u8], key: Option<&[u8]>) {
+        if let Some(key) = key {
+            self.key.clear();
+            extend(&mut self.key, key, KEY_LENGTH_MAX);
+        }
+        if let Some(capture) = &mut self.capture {
+            extend(&mut self.captured, &bytes[capture.at..], VALUE_LENGTH_MAX);
+            capture.at = 0;
         }
     }
+}
 
-    fn end_capture(&mut self, depth: u32) {
-        let Some((field, at)) = self.capture else { return };
-        if at != depth {
-            return;
-        }
-        self.capture = None;
-        // The colon that began the value is not part of it; a value cut at the limit is no JSON.
-        let value = serde_json::from_slice(&self.text);
-        match (field, value) {
-            (Field::Usage, Ok(Value::Object(usage))) => self.found.usage = Some(usage),
-            (Field::Model, Ok(Value::String(model))) => self.found.model = Some(model),
-            (Field::Tier, Ok(Value::String(tier))) => self.found.tier = Some(tier),
-            // Bedrock's is an object.
-            (Field::Tier, Ok(Value::Object(tier))) => {
-                let named = tier.get("type").and_then(Value::as_str).map(str::to_owned);
-                self.found.tier = named.or(self.found.tier.take());
-            }
-            (Field::Response, Ok(Value::String(id))) => self.found.response = Some(id),
-            (Field::Finish, Ok(Value::String(_))) => self.found.finished = true,
-            (Field::Kind, Ok(Value::String(kind))) => self.found.kind = Some(kind),
-            _ => {}
-        }
-    }
+/// The bit of a name's length.
+fn length_bit(name: &[u8]) -> u64 {
+    1 << name.len().min(63)
+}
+
+/// Keeps more bytes: at most one more than the most, so that what is longer never looks like what is
+/// not.
+fn extend(kept: &mut Vec<u8>, bytes: &[u8], most: usize) {
+    let room = (most + 1).saturating_sub(kept.len());
+    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 #[cfg(test)]

@@ -110,3 +110,62 @@ fn a_cut_document_is_not_closed_and_a_giant_value_is_not_kept() {
     assert_eq!(found.usage, None);
     assert_eq!(found.model.as_deref(), Some("m"));
 }
+
+#[test]
+fn a_document_leaves_nothing_for_the_next() {
+    let first = r#"{"type":"a","text":"x","message":{"model":"m","usage":{"input_tokens":1"#;
+    let next = r#"{"type":"b","usage":{"input_tokens":2},"text":"four"}"#;
+    let mut scan = Scan::new(&[b"text"]);
+    scan.feed(next.as_bytes());
+    let fresh = scan.finish();
+    assert_eq!((fresh.kind.as_deref(), fresh.text_bytes), (Some("b"), 4));
+    for cut in 1..first.len() {
+        scan.feed(&first.as_bytes()[..cut]);
+        scan.finish();
+        scan.feed(next.as_bytes());
+        assert_eq!(scan.finish(), fresh, "after {}", &first[..cut]);
+    }
+}
+
+#[test]
+fn bytes_behind_the_end_do_not_belong_to_the_document() {
+    let text = r#"{"a":[]},{"type":"b"}"#.as_bytes();
+    for cut in 0..text.len() {
+        let mut scan = Scan::default();
+        let read = scan.feed(&text[..cut]) + scan.feed(&text[cut..]);
+        assert_eq!((read, scan.is_closed()), (8, true), "cut at {cut}");
+        assert_eq!(scan.finish().kind, None);
+    }
+}
+
+#[test]
+fn a_string_is_read_as_a_parser_reads_it() {
+    let odd = ["", "\"", "\\", "\\\"", "\\\\", "\\u00e9", "\\ud800", "\\x", "\n", "\u{7f}", "é"];
+    for (length, odd) in (0..30).flat_map(|length| odd.map(|odd| (length, odd))) {
+        for at in 0..=length {
+            let string = format!(r#""{}{odd}{}""#, "a".repeat(at), "b".repeat(length - at));
+            let text = format!(r#"{{"model":{string},"type":"t"}}"#);
+            let whole = scan(&text, text.len());
+            assert_eq!(whole.model, serde_json::from_str(&string).ok(), "{text}");
+            assert_eq!(scan(&text, 1), whole, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_value_is_kept_up_to_its_limit_however_it_is_cut() {
+    for spaces in [0, 1, 100] {
+        let model = "a".repeat(VALUE_LENGTH_MAX - 1);
+        let text = format!(r#"{{"model":"{model}"{},"type":"t"}}"#, " ".repeat(spaces));
+        let longer = text.replacen('a', "aa", 1);
+        for step in [1, 999, VALUE_LENGTH_MAX, text.len()] {
+            assert_eq!(
+                scan(&text, step).model.as_ref(),
+                Some(&model),
+                "{spaces} behind, by {step}"
+            );
+            assert_eq!(scan(&longer, step).model, None, "{spaces} behind, by {step}");
+            assert_eq!(scan(&longer, step).kind.as_deref(), Some("t"));
+        }
+    }
+}
