@@ -1,5 +1,6 @@
 //! The command line of the benchmarks: subjects, options and help, and nothing about how they work.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,19 @@ pub enum Subject {
     Engine(EngineArgs),
     /// The sidecar between a client and a provider, beside nginx, haproxy and envoy
     Sidecar(SidecarArgs),
+    /// Be the least that a proxy over hyper can be, which `sidecar` starts to measure it too
+    #[command(hide = true)]
+    Relay(RelayArgs),
+}
+
+/// The arguments of `bench relay`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RelayArgs {
+    /// Where to listen
+    pub listen: SocketAddr,
+    /// Where the provider is
+    pub provider: SocketAddr,
 }
 
 /// The options of `bench engine`.
@@ -57,7 +71,7 @@ pub struct EngineArgs {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SidecarArgs {
-    /// Only these: direct, teamclaw-sidecar, nginx, haproxy, envoy
+    /// Only these: direct, teamclaw-sidecar, hyper, nginx, haproxy, envoy
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub only: Vec<String>,
     /// Only loads whose name holds this, such as "2 KB, 32 clients"; without the slow streams

@@ -26,7 +26,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-pub use args::{Bench, EngineArgs, Measure, SidecarArgs, Subject};
+pub use args::{Bench, EngineArgs, Measure, RelayArgs, SidecarArgs, Subject};
 pub(crate) use built::built;
 use facts::Facts;
 use report::Report;
@@ -46,6 +46,10 @@ pub async fn run(bench: Bench) -> Result<ExitCode, Failure> {
             let mut report = Report::new(&Facts::look(&args.data, system::SystemClock::new())?);
             sidecar::measure(&args, &mut report).await?;
             told(&report, args.quick)
+        }
+        Subject::Relay(args) => {
+            sidecar::serve_bare(args.listen, args.provider).await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

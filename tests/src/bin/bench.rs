@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     // What stands at both ends of a proxy shares one core, and so one thread.
     let mut runtime = match bench.subject {
         Subject::Engine(_) => Builder::new_multi_thread(),
-        Subject::Sidecar(_) => Builder::new_current_thread(),
+        Subject::Sidecar(_) | Subject::Relay(_) => Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build();
     let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(bench)));

