@@ -145,8 +145,7 @@ const HEAD_LENGTH_MAX: usize = 64 * 1024;
 /// What makes a request odd before its path is looked at.
 fn check_head(sidecar: &Sidecar, head: &http::request::Parts) -> Result<(), Refusal> {
     let bad = |words| Err(Refusal::new(Kind::BadRequest, words));
-    let place = head.uri.path_and_query().map_or(0, |place| place.as_str().len());
-    let mut length = place;
+    let mut length = head.uri.path_and_query().map_or(0, |place| place.as_str().len());
     let (mut host, mut hosts, mut sized, mut chunked, mut encoded) = (None, 0, false, false, false);
     for (name, value) in &head.headers {
         length += name.as_str().len() + value.len();

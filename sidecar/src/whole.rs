@@ -26,7 +26,8 @@ pub(crate) fn is_short(answer: &Answer) -> bool {
     answer.size_hint().exact().is_some_and(|length| length <= SHORT_LENGTH_MAX)
 }
 
-/// The whole answer, for which there is so long in all. Its account is closed and written down when this returns.
+/// The whole answer, for which there is so long in all. Its account is closed and written down when
+/// this returns.
 ///
 /// # Errors
 /// It broke off, or the provider fell silent. It is counted as far as it came.
