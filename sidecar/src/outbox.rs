@@ -10,7 +10,7 @@ mod courier;
 
 use std::sync::Arc;
 
-use events::{Envelope, Event};
+use events::{Envelope, Event, EventId};
 use ports::{Ids, UsageSink};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -196,6 +196,11 @@ impl Place {
             (false, WhenFull::Refuse) => Err(NoRoom),
             (true, _) | (false, WhenFull::CountAndGoOn) => Ok(()),
         }
+    }
+
+    /// The request did not leave after all: its client was gone before it was written down.
+    pub(crate) fn withdraw(self, id: EventId) {
+        self.near.journal.withdraw(id);
     }
 
     /// Takes the record. Once its ending is over or dropped, the record outlives the process if

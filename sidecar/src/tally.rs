@@ -173,7 +173,11 @@ impl Tally {
         let place = self.place.take()?;
         let now = self.books.clock.now();
         (self.books.on_activity)(&self.lease, now);
-        let mut record = self.record.take().filter(|_| self.counts)?;
+        let mut record = self.record.take()?;
+        if !self.counts {
+            place.withdraw(record.id);
+            return None;
+        }
         let reading = self.reading();
         #[cfg(feature = "otel")]
         let place = place.asked(bounded(&self.model).to_owned(), self.api);

@@ -157,6 +157,14 @@ impl Book {
         self.wake(&mut state);
     }
 
+    /// This request is not counted, whatever was written of it.
+    pub(super) fn withdraw(&self, id: EventId) {
+        let known = self.state().requests.contains_key(&id);
+        if known {
+            self.settle(&[id]);
+        }
+    }
+
     /// Writes an entry that says nothing, where there is room for one that says something.
     ///
     /// # Errors

@@ -79,6 +79,13 @@ impl Journal {
         self.book.as_ref().map(|(_, desk)| desk.enter(Coming::end(record)))
     }
 
+    /// It has not left for the provider: what was entered of it says nothing any more.
+    pub(crate) fn withdraw(&self, id: EventId) {
+        if let Some((book, _)) = &self.book {
+            book.withdraw(id);
+        }
+    }
+
     /// Nobody has room for this record in memory; it comes back by [`Journal::left`]. `false` when
     /// the journal has no word of the request.
     pub(crate) fn leave(&self, id: EventId) -> bool {

@@ -2,9 +2,12 @@
 //! what waits for the ledger. What becomes of requests is a setting; what is counted is never less
 //! than what was answered; and the operator sees it.
 
+use std::future::Future as _;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use events::price::PriceTable;
@@ -16,11 +19,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::fake::Fake;
 use super::super::{BOUNDS, Bounds, Journal};
-use super::SMALL;
 use super::outside::{Books, Ticks, Tokens};
+use super::{SMALL, handed_over};
 use crate::config::{Config, WhenFull};
+use crate::providers::Api;
 use crate::proxy::{Outside, Sidecar};
 use crate::stand_in::StandIn;
+use crate::tally::Tally;
 
 const KEY: &str = "sk-pool-one";
 const OPERATOR: &str = "op_0123456789abcdef0123456789abcdef";
@@ -224,6 +229,30 @@ async fn at_the_bound_requests_go_on_if_that_is_wanted_and_each_is_counted_once(
     assert_eq!(world.books.records().len() as u64, MANY);
     assert_eq!(world.metric("teamclaw_sidecar_usage_waiting_records ").await, 0);
     assert_eq!(world.metric(SENT).await, MANY);
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_before_its_request_is_written_down_is_not_counted() {
+    let world = World::new(WhenFull::Refuse, BOUNDS).await;
+    let sidecar = &world.sidecar;
+    let lease = sidecar.door.find(&world.token).await.expect("found").expect("a lease");
+    let provider = sidecar.upstreams.providers.find("anthropic").expect("in the table");
+    let place = sidecar.outbox.reserve().expect("room");
+    let (books, provider) = (Arc::clone(&sidecar.books), Arc::clone(provider));
+    let mut tally = Tally::new(books, place, lease, provider, Api::AnthropicMessages);
+    // It waits for others to write with only when there are any.
+    let _two = [sidecar.metrics.requests.open(), sidecar.metrics.requests.open()];
+    {
+        let key = events::token::key_print(&Secret::new(KEY));
+        let mut uses = pin!(tally.uses(&key));
+        let first = uses.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(first.is_pending(), "it waits for others to write with");
+    }
+    drop(tally);
+    sidecar.flush().await;
+    assert_eq!(world.books.records().len(), 0);
+    let found = handed_over(world.fake.platter().files.clone());
+    assert_eq!(found.len(), 0, "and the next start counts nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
