@@ -9,20 +9,25 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use events::{Envelope, Reason, ReasonClass, WorkspaceId};
 use jiff::Timestamp;
 use ports::{BatchBounds, Fault, Spending, UsageSink, UsageTotals};
+use tokio::time::Instant;
 
 use crate::genai::Lines;
 use crate::settings::Problem;
 use crate::totals;
 
 const SERVICE: &str = "usage file";
-/// How many lines are written without a look at what requests are doing: ten microseconds' work. With
-/// eight times as many, three of a hundred requests of one busy client waited a tenth of a millisecond.
-const LINES_AT_ONCE: usize = 4;
+/// How many lines are written at least without a look at what requests are doing: ten microseconds' work,
+/// so that one busy client hardly ever waits for them.
+const LINES_MIN: usize = 4;
+/// One more line for each time that such a look took this long, half of what a request takes: where many
+/// clients are busy, fewer lines would fall behind their requests without end.
+const LINE_EACH: Duration = Duration::from_micros(12);
 
 /// The end of the lines.
 pub(crate) struct Ledger {
@@ -79,6 +84,29 @@ impl Sink {
     }
 }
 
+/// The lines of a batch, written while requests go on.
+async fn lines_of(batch: &[Envelope]) -> Vec<u8> {
+    // A line is about 800 bytes.
+    let mut lines = Lines::with_capacity(batch.len() * 1024);
+    let (mut rest, mut at_once) = (batch, LINES_MIN);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(at_once.min(rest.len()));
+        now.iter().for_each(|envelope| lines.add(envelope));
+        rest = later;
+        // Requests go first.
+        let asked = Instant::now();
+        tokio::task::yield_now().await;
+        at_once = at_once_after(asked.elapsed());
+    }
+    lines.end()
+}
+
+/// How many lines are written next, when requests have had the processor for so long.
+fn at_once_after(look: Duration) -> usize {
+    let many = look.as_micros() / LINE_EACH.as_micros();
+    usize::try_from(many).unwrap_or(usize::MAX).max(LINES_MIN)
+}
+
 /// Whether a file ends within a line.
 fn is_cut(file: &File) -> io::Result<bool> {
     // What can only be written to, a pipe, holds no line of an earlier run.
@@ -99,14 +127,7 @@ impl UsageSink for Ledger {
     }
 
     async fn count(&self, batch: &[Envelope]) -> Result<(), Fault> {
-        // A line is about 800 bytes.
-        let mut lines = Lines::with_capacity(batch.len() * 1024);
-        for few in batch.chunks(LINES_AT_ONCE) {
-            few.iter().for_each(|envelope| lines.add(envelope));
-            // Requests go first.
-            tokio::task::yield_now().await;
-        }
-        let (sink, lines) = (Arc::clone(&self.sink), lines.end());
+        let (sink, lines) = (Arc::clone(&self.sink), lines_of(batch).await);
         let written = tokio::task::spawn_blocking(move || {
             sink.lock().unwrap_or_else(PoisonError::into_inner).write(&lines)
         });
@@ -128,5 +149,61 @@ impl UsageTotals for Ledger {
         });
         let read = read.await.map_err(|error| Fault::unavailable(SERVICE, error))?;
         read.map_err(|error| Fault::unavailable(SERVICE, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use events::price::Cost;
+    use events::usage::{Completion, Tokens, UsageRecord};
+    use events::{Event, EventId, Gen, KeyPrint, Stamp};
+
+    use super::*;
+
+    fn record() -> Envelope {
+        let record = UsageRecord {
+            generation: Gen(1),
+            team: "red".parse().expect("a team"),
+            provider: "anthropic".to_owned(),
+            model: "claude-haiku-4-5".to_owned(),
+            key: KeyPrint("k".to_owned()),
+            started: Timestamp::UNIX_EPOCH,
+            duration_ms: 1,
+            status: 200,
+            completion: Completion::Complete,
+            tokens: Tokens::default(),
+            estimated: false,
+            cost: Cost::Unknown { why: "a test".to_owned() },
+            raw: None,
+        };
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().map(EventId).expect("an id");
+        let stamp = Stamp { id, time: Timestamp::UNIX_EPOCH, cause: None };
+        Envelope::new("/sidecar", None, stamp, Event::UsageRecorded(record))
+    }
+
+    /// A pass of the scheduler, in which forty requests are served.
+    async fn busy(passes: &Cell<usize>) {
+        loop {
+            let until = Instant::now() + Duration::from_millis(1);
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+            passes.set(passes.get() + 1);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_do_not_fall_behind_the_requests_of_many_busy_clients() {
+        let (batch, passes) = (vec![record(); 500], Cell::new(0));
+        let lines = tokio::select! {
+            biased;
+            lines = lines_of(&batch) => lines,
+            () = busy(&passes) => Vec::new(),
+        };
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 500);
+        assert!(passes.get() * 40 < 500, "{} passes for 500 lines", passes.get());
     }
 }
