@@ -27,7 +27,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 pub use args::{Bench, EngineArgs, Measure, RelayArgs, SidecarArgs, Subject};
-pub(crate) use built::built;
+pub(crate) use built::{built, shipped};
 use facts::Facts;
 use report::Report;
 

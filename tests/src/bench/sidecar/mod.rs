@@ -22,7 +22,7 @@ use super::args::SidecarArgs;
 use super::report::{Report, ms, number};
 use super::samples::{Samples, middle};
 use super::scratch::Scratch;
-use super::{Failure, built, progress};
+use super::{Failure, progress, shipped};
 
 pub(super) use bare::serve as serve_bare;
 
@@ -72,7 +72,7 @@ struct Row {
 /// # Errors
 /// A peer that is not there, with what to type; a subject that does not answer.
 pub(super) async fn measure(args: &SidecarArgs, report: &mut Report) -> Result<(), Failure> {
-    let program = built("teamclaw-sidecar").await?;
+    let program = shipped().await?;
     pin()?;
     let provider = provider::start().await?;
     let scratch = Scratch::new(&args.data)?;
